@@ -1,0 +1,58 @@
+//! The licence data of a request (contract section 5): readable by the licence key's owner alone, and only with
+//! the nonce of this request.
+
+use super::nonce::Nonce;
+use crate::config::materials::Licence;
+use crate::failure::Failure;
+use crate::random;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use openssl::encrypt::Encrypter;
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::rsa::Padding;
+use openssl::symm::{Cipher, encrypt_aead};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+const TAG_BYTES: usize = 16;
+
+/// The `license` object: a one-time AES-256-GCM key under RSA-OAEP with SHA-256, iv, data and tag, in base64.
+pub fn sealed(licence: &Licence, nonce: &Nonce) -> Result<Value, Failure> {
+    let key = Zeroizing::new(random::bytes::<32>()?);
+    let iv = random::bytes::<12>()?;
+    let failed = |_: ErrorStack| Failure::system("the licence could not be encrypted");
+    let mut tag = [0; TAG_BYTES];
+    let data = encrypt_aead(
+        Cipher::aes_256_gcm(),
+        key.as_slice(),
+        Some(&iv),
+        nonce.as_str().as_bytes(),
+        &licence.text,
+        &mut tag,
+    )
+    .map_err(failed)?;
+    let wrapped = wrap(licence, key.as_slice()).map_err(failed)?;
+    Ok(json!({
+        "key": STANDARD.encode(wrapped),
+        "iv": STANDARD.encode(iv),
+        "data": STANDARD.encode(data),
+        "tag": STANDARD.encode(tag),
+    }))
+}
+
+fn wrap(licence: &Licence, key: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+    let mut encrypter = Encrypter::new(&licence.wrapping_key.key)?;
+    encrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
+    encrypter.set_rsa_oaep_md(MessageDigest::sha256())?;
+    encrypter.set_rsa_mgf1_md(MessageDigest::sha256())?;
+    let mut wrapped = vec![0; encrypter.encrypt_len(key)?];
+    let written = encrypter.encrypt(key, &mut wrapped)?;
+    wrapped.truncate(written);
+    Ok(wrapped)
+}
+
+/// What may be shown of it.
+pub fn shown(licence: &Licence) -> String {
+    format!("encrypted, {} bytes", licence.text.len())
+}

@@ -1,0 +1,138 @@
+//! One check, in the order in which it happens; one file per step.
+//!
+//! nonce → request → transport → envelope → signature → verdict; `report` puts it into words.
+
+pub mod advisory;
+pub mod envelope;
+pub mod licence;
+pub mod nonce;
+pub mod preview;
+pub mod report;
+pub mod request;
+pub mod signature;
+pub mod transport;
+pub mod verdict;
+
+use crate::code::Code;
+use crate::config::check_config::CheckConfig;
+use crate::failure::Failure;
+use crate::log::Voice;
+use envelope::Envelope;
+use nonce::Nonce;
+use request::Request;
+use signature::Authentic;
+use transport::Cancel;
+use verdict::{Expected, Verdict};
+
+/// A verdict together with the signed texts it was read from, so that it can be kept and verified again.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub verdict: Verdict,
+    /// D and S as sent (contract section 5).
+    pub data: String,
+    pub signature: String,
+}
+
+/// What one check came to, before it is known when the next is due.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub nonce: Option<Nonce>,
+    /// Lower-case hex SHA-256 of the request's body.
+    pub request_sha256: Option<String>,
+    pub http_status: i32,
+    pub outcome: Result<Answer, Failure>,
+}
+
+impl Attempt {
+    pub fn failed(failure: Failure) -> Attempt {
+        Attempt {
+            nonce: None,
+            request_sha256: None,
+            http_status: failure.http_status,
+            outcome: Err(failure),
+        }
+    }
+
+    pub fn code(&self) -> Code {
+        match &self.outcome {
+            Ok(answer) => answer.verdict.code(),
+            Err(failure) => failure.code,
+        }
+    }
+}
+
+/// Makes one check in the calling thread; `cancel` ends it early.
+pub fn run(config: &CheckConfig, cancel: &dyn Cancel, voice: &Voice) -> Attempt {
+    #[cfg(feature = "test-panic")]
+    #[allow(clippy::panic)]
+    if config.settings.program_name == "psc-test-panic" {
+        panic!("asked for by a test");
+    }
+    let attempt = match Nonce::new().and_then(|nonce| Request::new(config, nonce)) {
+        Ok(request) => Attempt {
+            nonce: Some(request.nonce.clone()),
+            request_sha256: Some(request.sha256.clone()),
+            ..exchange(config, &request, cancel, voice)
+        },
+        Err(failure) => Attempt::failed(failure),
+    };
+    // What OpenSSL left in this thread's error queue is not the host's business.
+    drop(openssl::error::ErrorStack::get());
+    attempt
+}
+
+fn exchange(
+    config: &CheckConfig,
+    request: &Request,
+    cancel: &dyn Cancel,
+    voice: &Voice,
+) -> Attempt {
+    report::sending(voice, config, request);
+    let body = match transport::post(config, request, cancel) {
+        Ok(body) => body,
+        Err(failure) => return Attempt::failed(failure),
+    };
+    report::received_envelope(voice, &body);
+    let outcome = verify(
+        &body,
+        config,
+        &Expected {
+            nonce: &request.nonce,
+            request_sha256: &request.sha256,
+            require_request_binding: config.settings.require_request_binding,
+        },
+    );
+    if let Ok(answer) = &outcome {
+        report::received_data(voice, &answer.verdict);
+    }
+    Attempt {
+        nonce: None,
+        request_sha256: None,
+        http_status: 200,
+        outcome,
+    }
+}
+
+/// The verdict on an answer, whichever way it came.
+pub fn verify(body: &[u8], config: &CheckConfig, expected: &Expected) -> Result<Answer, Failure> {
+    if body.len() > transport::LARGEST_BODY {
+        return Err(transport::too_large());
+    }
+    verify_envelope(Envelope::parse(body)?, config, expected)
+}
+
+/// As [`verify`], for an envelope that was kept.
+pub fn verify_envelope(
+    envelope: Envelope,
+    config: &CheckConfig,
+    expected: &Expected,
+) -> Result<Answer, Failure> {
+    let authentic = Authentic::verify(envelope, &config.server_keys)?;
+    let verdict = Verdict::read(&authentic, expected)?;
+    let envelope = authentic.envelope();
+    Ok(Answer {
+        verdict,
+        data: envelope.data.clone(),
+        signature: envelope.signature_text.clone(),
+    })
+}

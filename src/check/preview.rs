@@ -1,0 +1,34 @@
+//! What a check would send and where, without sending (`psc_preview_request`).
+
+use super::nonce::Nonce;
+use super::request::Request;
+use super::transport;
+use crate::config::check_config::CheckConfig;
+use crate::failure::Failure;
+use serde_json::{Map, Value, json};
+
+/// The licence shows as its size; `body` is therefore the exact text only without one, and null with one.
+pub fn preview(config: &CheckConfig) -> Result<Value, Failure> {
+    let request = Request::new(config, Nonce::new()?)?;
+    let mut fields: Map<String, Value> = serde_json::from_str(&request.body).unwrap_or_default();
+    for (name, shown) in &request.shown {
+        if name == "license" {
+            fields.insert(name.clone(), Value::String(shown.clone()));
+        }
+    }
+    let settings = &config.settings;
+    let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    Ok(json!({
+        "method": "POST",
+        "url": settings.url.as_str(),
+        "headers": transport::sent_headers(),
+        "request": fields,
+        "body": config.licence.is_none().then_some(request.body),
+        "proxy": settings.proxy.masked().unwrap_or_else(|| "as the environment says".to_owned()),
+        "trust_store": path(config.trust.path()),
+        "client_certificate": config.client_identity.as_ref().and(settings.client_certificate_path.as_deref()).map(path),
+        "tls": "TLS 1.2 or newer, peer and host name verified",
+        "redirects": "not followed",
+        "timeout": settings.timeout,
+    }))
+}

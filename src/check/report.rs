@@ -1,0 +1,208 @@
+//! Step 7: what the administrator reads. The phrases are contract section 4's; monitoring greps for them.
+
+use super::Attempt;
+use super::request::Request;
+use super::verdict::Verdict;
+use crate::code::Code;
+use crate::config::check_config::CheckConfig;
+use crate::config::settings::Settings;
+use crate::failure::Failure;
+use crate::log::{ERROR, INFO, NOTICE, TRACE, Voice};
+use crate::text;
+use serde_json::Value;
+
+/// Lines of the server's text that are logged; the rest is in `psc_result_notice`.
+const MOST_NOTICE_LINES: usize = 40;
+const NOTICE_PHRASE: &str = "Additional security update check information:";
+
+/// A log record to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub level: i32,
+    pub text: String,
+}
+
+/// The records of one check, the main line first. `next_check` is in seconds from now.
+pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: u64) -> Vec<Line> {
+    let next = format!("next check in {}", text::span(next_check));
+    match &attempt.outcome {
+        Ok(answer) => {
+            let main = verdict_line(&answer.verdict, config, &next);
+            std::iter::once(main)
+                .chain(notice_lines(answer.verdict.notice()))
+                .collect()
+        }
+        Err(failure) => vec![failure_line(failure, &next)],
+    }
+}
+
+/// The record of a verdict that is known from before.
+pub fn reminder(verdict: &Verdict, config: &CheckConfig, since: &str) -> Vec<Line> {
+    let main = verdict_line(verdict, config, &format!("known since {since}"));
+    std::iter::once(main)
+        .chain(notice_lines(verdict.notice()))
+        .collect()
+}
+
+fn verdict_line(verdict: &Verdict, config: &CheckConfig, when: &str) -> Line {
+    let program = &config.settings.program_name;
+    let running = &config.passenger_version;
+    match verdict.update() {
+        Some(recommended) => Line {
+            level: ERROR,
+            text: format!(
+                "A security update is available for your version ({running}) of {program}: upgrade to version {recommended} or newer{} ({when})",
+                oddity(running, recommended)
+            ),
+        },
+        None => Line {
+            level: NOTICE,
+            text: format!(
+                "Security update check: no update found for {program} {running} ({when})"
+            ),
+        },
+    }
+}
+
+/// A recommendation that is not newer deserves a second look.
+fn oddity(running: &str, recommended: &str) -> &'static str {
+    match (numbers(running), numbers(recommended)) {
+        (Some(running), Some(recommended)) if recommended <= running => {
+            "; note that this is not newer than what runs"
+        }
+        _ => "",
+    }
+}
+
+/// `6.0.18` as numbers; `None` for other forms, which are not compared.
+fn numbers(version: &str) -> Option<Vec<u64>> {
+    version.split('.').map(|part| part.parse().ok()).collect()
+}
+
+fn notice_lines(notice: Option<&str>) -> Vec<Line> {
+    let mut all = notice
+        .unwrap_or_default()
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty());
+    let mut lines: Vec<Line> = all
+        .by_ref()
+        .take(MOST_NOTICE_LINES)
+        .map(notice_line)
+        .collect();
+    let left_out = all.count();
+    if left_out > 0 {
+        lines.push(notice_line(&format!(
+            "({left_out} more lines are not logged)"
+        )));
+    }
+    lines
+}
+
+fn notice_line(text: &str) -> Line {
+    Line {
+        level: ERROR,
+        text: format!("{NOTICE_PHRASE} {text}"),
+    }
+}
+
+fn failure_line(failure: &Failure, next: &str) -> Line {
+    if failure.code == Code::Cancelled {
+        return Line {
+            level: INFO,
+            text: "Security update check cancelled".to_owned(),
+        };
+    }
+    Line {
+        level: ERROR,
+        text: format!("Security update check failed: {} ({next})", failure.text()),
+    }
+}
+
+/// The record of a check that was not made.
+pub fn disabled(settings: &Settings) -> Line {
+    Line {
+        level: INFO,
+        text: format!(
+            "Security update check for {} is disabled",
+            settings.program_name
+        ),
+    }
+}
+
+/// The fields of a request, for log level 7.
+pub fn sending(voice: &Voice, config: &CheckConfig, request: &Request) {
+    if !voice.shows(TRACE) {
+        return;
+    }
+    let proxy = config.settings.proxy.masked();
+    voice.say(
+        TRACE,
+        &format!(
+            "sending: POST {} (proxy: {})",
+            config.settings.url.as_str(),
+            proxy.as_deref().unwrap_or("as the environment says")
+        ),
+    );
+    for (name, value) in &request.shown {
+        voice.say(TRACE, &format!("sending: {name}: {value}"));
+    }
+}
+
+/// The answer as it came, not believed yet.
+pub fn received_envelope(voice: &Voice, body: &[u8]) {
+    if voice.shows(TRACE) {
+        let shown = String::from_utf8_lossy(body.get(..1000).unwrap_or(body)).into_owned();
+        voice.say(
+            TRACE,
+            &format!("received: {} bytes, unverified: {shown}", body.len()),
+        );
+    }
+}
+
+/// The signed fields of an answer.
+pub fn received_data(voice: &Voice, verdict: &Verdict) {
+    if !voice.shows(TRACE) {
+        return;
+    }
+    voice.say(
+        TRACE,
+        &format!("received: signed by key {}", verdict.key_fingerprint()),
+    );
+    for (name, value) in verdict.received() {
+        voice.say(TRACE, &format!("received: {name}: {value}"));
+        if name == "backoff" && value.as_i64().is_none() {
+            voice.say(TRACE, "received: backoff is not an integer: ignored");
+        }
+        if name == "log" && !matches!(value, Value::String(_)) {
+            voice.say(TRACE, "received: log is not a string: ignored");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_notice_is_cut_with_a_note() {
+        let notice = "line\n\n".repeat(MOST_NOTICE_LINES + 5);
+        let lines = notice_lines(Some(&notice));
+        assert_eq!(lines.len(), MOST_NOTICE_LINES + 1);
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.text.starts_with(NOTICE_PHRASE))
+        );
+        assert!(lines[MOST_NOTICE_LINES].text.contains("5 more lines"));
+        assert!(notice_lines(None).is_empty());
+    }
+
+    #[test]
+    fn only_what_is_not_newer_is_odd() {
+        assert_eq!(oddity("6.0.9", "6.0.10"), "");
+        assert_eq!(oddity("6.0.9", "6.0.9-rc1"), "");
+        assert_ne!(oddity("6.0.10", "6.0.9"), "");
+        assert_ne!(oddity("6.0.10", "6.0.10"), "");
+    }
+}

@@ -1,0 +1,309 @@
+//! libcurl's errors, proxy answers and HTTP statuses as reasons and advice for an administrator.
+
+use super::Exchange;
+use super::options;
+use crate::code::Code;
+use crate::config::check_config::CheckConfig;
+use crate::config::proxy::Proxy;
+use crate::failure::{Failure, Retry};
+use crate::text;
+use curl::Error;
+use curl::easy::Easy2;
+
+/// libcurl's code for a failed proxy handshake (7.73 and newer), not named by `curl`.
+const CURLE_PROXY: curl_sys::CURLcode = 97;
+const CURLE_WEIRD_SERVER_REPLY: curl_sys::CURLcode = 8;
+const CURLE_TOO_LARGE: curl_sys::CURLcode = 100;
+
+const CLOCK_AND_TRUST: &str = "check the clock of this machine, its certificate authorities (ca-certificates, certificate_path), and whether a proxy intercepts the connection";
+
+/// libcurl refused an option.
+pub fn of_setup(error: &Error) -> Failure {
+    match error.code() {
+        curl_sys::CURLE_OUT_OF_MEMORY => Failure::system("libcurl ran out of memory"),
+        _ => Failure::new(
+            Code::System,
+            format!(
+                "this libcurl ({}) cannot be set up: {error}",
+                curl::Version::get().version()
+            ),
+            "psc needs libcurl 7.77 or newer, built with OpenSSL",
+        ),
+    }
+}
+
+/// libcurl brings a TLS library that psc's verification rules cannot be set in.
+pub fn foreign_tls() -> Failure {
+    let version = curl::Version::get();
+    Failure::new(
+        Code::System,
+        format!(
+            "this libcurl uses {} and not OpenSSL as psc does",
+            version.ssl_version().unwrap_or("no TLS")
+        ),
+        "link or install the OpenSSL flavour of libcurl, 7.77 or newer",
+    )
+}
+
+pub fn timeout(config: &CheckConfig) -> Failure {
+    let seconds = config.settings.timeout;
+    Failure::new(
+        Code::Network,
+        format!(
+            "timed out: no answer from {} within {seconds} seconds",
+            place(config)
+        ),
+        "check the network, a firewall on the way, and whether a proxy must be set",
+    )
+    .retried(Retry::Unanswered)
+}
+
+/// The transfer broke off.
+pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
+    let detail = detail(error, config);
+    let connect_code = options::connect_code(easy);
+    let status = easy
+        .response_code()
+        .ok()
+        .and_then(|status| i32::try_from(status).ok())
+        .unwrap_or(0);
+    match error.code() {
+        curl_sys::CURLE_COULDNT_RESOLVE_HOST => unanswered(
+            format!("the name {} cannot be resolved", place(config)),
+            "check the name servers of this machine (/etc/resolv.conf), or set a proxy that resolves names",
+        ),
+        curl_sys::CURLE_COULDNT_RESOLVE_PROXY => unanswered(
+            format!("the name of the proxy{} cannot be resolved", proxy(config)),
+            "check the proxy setting and the name servers of this machine",
+        ),
+        curl_sys::CURLE_COULDNT_CONNECT => could_not_connect(&detail, config),
+        curl_sys::CURLE_OPERATION_TIMEDOUT => Failure {
+            reason: format!("timed out: no complete answer from {} in time{detail}", place(config)),
+            ..timeout(config)
+        },
+        CURLE_PROXY => of_socks(easy, &detail, config),
+        // libcurl also says "receive error" when a proxy refuses CONNECT.
+        _ if status == 0 && connect_code >= 300 => of_proxy_status(connect_code, config),
+        curl_sys::CURLE_PEER_FAILED_VERIFICATION
+        | curl_sys::CURLE_SSL_ISSUER_ERROR
+        | curl_sys::CURLE_SSL_INVALIDCERTSTATUS => of_certificate(options::verify_result(easy), &detail),
+        curl_sys::CURLE_SSL_CONNECT_ERROR
+        | curl_sys::CURLE_SSL_CIPHER
+        | curl_sys::CURLE_USE_SSL_FAILED
+        | curl_sys::CURLE_SSL_ENGINE_NOTFOUND
+        | curl_sys::CURLE_SSL_SHUTDOWN_FAILED => of_handshake(options::verify_result(easy), &detail, config),
+        curl_sys::CURLE_SSL_CERTPROBLEM => Failure::new(
+            Code::File,
+            format!("the client certificate cannot be used{detail}"),
+            "check client_certificate_path",
+        ),
+        curl_sys::CURLE_SSL_CACERT_BADFILE => Failure::new(
+            Code::File,
+            format!(
+                "the certificate authorities in {} cannot be used{detail}",
+                text::quoted(&config.trust.path().to_string_lossy())
+            ),
+            "check certificate_path, or the system's ca-certificates",
+        ),
+        curl_sys::CURLE_OUT_OF_MEMORY => Failure::system("libcurl ran out of memory"),
+        curl_sys::CURLE_FAILED_INIT => Failure::system(format!("libcurl cannot start{detail}")),
+        curl_sys::CURLE_UNSUPPORTED_PROTOCOL | CURLE_WEIRD_SERVER_REPLY => Failure::new(
+            Code::Http,
+            format!("{} does not speak HTTP as agreed{detail}", place(config)),
+            "check that `url` names a security update check server",
+        ),
+        CURLE_TOO_LARGE => super::too_large(),
+        // TLS 1.3 servers refuse a client certificate after the handshake, as an alert in the first answer.
+        curl_sys::CURLE_RECV_ERROR if is_alert(&detail) => of_handshake(0, &detail, config),
+        _ => broken(&detail, config),
+    }
+    .with_status(status)
+}
+
+/// An HTTP status other than 200.
+pub fn of_status(status: u32, retry_after: Option<u64>) -> Failure {
+    let (what, advice) = match status {
+        300..=399 => (
+            "a redirect, which is never followed",
+            "something on the way redirects the check, for instance a login page (captive portal): check `url` and the network",
+        ),
+        400 | 405 | 411 | 413 | 415 | 422 => (
+            "the server does not accept the request",
+            "check that passenger_version, server_identifier and `url` are right, and whether this version is still supported",
+        ),
+        401 | 403 => (
+            "the server denies access",
+            "check client_certificate_path, and whether a proxy or firewall blocks the check",
+        ),
+        404 | 410 => ("there is no check at this address", "check `url`"),
+        407 => (
+            "a proxy wants authentication",
+            "set user and password in the proxy setting",
+        ),
+        429 => (
+            "the server has had too many requests from this address",
+            "nothing to do unless it lasts: the check is repeated later",
+        ),
+        500..=599 => (
+            "the server, or a gateway before it, has a problem",
+            "nothing to do unless it lasts: the check is repeated later",
+        ),
+        _ => (
+            "not the agreed answer",
+            "check `url` and proxies on the way",
+        ),
+    };
+    let retry = match (status, retry_after) {
+        (429 | 503, Some(seconds)) => Retry::After(seconds),
+        _ => Retry::Interval,
+    };
+    Failure::new(Code::Http, format!("HTTP status {status}: {what}"), advice)
+        .with_status(i32::try_from(status).unwrap_or(0))
+        .retried(retry)
+}
+
+fn unanswered(reason: String, advice: &'static str) -> Failure {
+    Failure::new(Code::Network, reason, advice).retried(Retry::Unanswered)
+}
+
+fn could_not_connect(detail: &str, config: &CheckConfig) -> Failure {
+    if matches!(config.settings.proxy, Proxy::Server(_)) {
+        return unanswered(
+            format!("cannot connect to the proxy{}{detail}", proxy(config)),
+            "check the proxy setting and whether the proxy runs",
+        );
+    }
+    unanswered(
+        format!("cannot connect to {}{detail}", place(config)),
+        "check the network, the firewall (on SELinux systems httpd_can_network_connect), and whether a proxy must be set",
+    )
+}
+
+fn of_proxy_status(status: i64, config: &CheckConfig) -> Failure {
+    let name = proxy(config);
+    let (reason, advice) = match status {
+        407 => (
+            format!("the proxy{name} wants authentication (status 407)"),
+            "check user and password in the proxy setting",
+        ),
+        403 => (
+            format!("the proxy{name} forbids the connection (status 403)"),
+            "allow the check server's host and port in the proxy",
+        ),
+        _ => (
+            format!(
+                "the proxy{name} cannot connect to {} (status {status})",
+                place(config)
+            ),
+            "check the proxy, and whether it can reach the check server",
+        ),
+    };
+    Failure::new(Code::Network, reason, advice)
+}
+
+fn of_socks(easy: &Easy2<Exchange>, detail: &str, config: &CheckConfig) -> Failure {
+    // CURLPX_… of include/curl/curl.h.
+    let what = match options::proxy_error(easy) {
+        10 | 20 | 24 | 28 => "refused the user or password, or wants them",
+        6..=8 => "needs an authentication that psc does not have",
+        2 | 3 | 27 | 30..=33 => "answered with something else than its protocol",
+        _ => "did not make the connection",
+    };
+    Failure::new(
+        Code::Network,
+        format!("the proxy{} {what}{detail}", proxy(config)),
+        "check the proxy setting (scheme, user, password), and whether the proxy can reach the check server",
+    )
+}
+
+fn of_certificate(verify_result: i64, detail: &str) -> Failure {
+    // X509_V_ERR_… of OpenSSL's x509_vfy.h.
+    let (reason, advice) = match verify_result {
+        9 => (
+            "the server's certificate is not valid yet",
+            "check the clock of this machine",
+        ),
+        10 => (
+            "the server's certificate has expired",
+            "check the clock of this machine; if it is right, the check server's operator must act",
+        ),
+        2 | 18 | 19 | 20 | 21 => (
+            "the server's certificate is not signed by a trusted authority",
+            "check the system's ca-certificates or certificate_path, and whether a proxy intercepts the connection",
+        ),
+        66..=68 => (
+            "the server's certificate chain uses keys or digests that are too weak",
+            "the check server's operator must act, or a proxy intercepts the connection",
+        ),
+        23 => (
+            "the server's certificate has been revoked",
+            "the check server's operator must act, or someone intercepts the connection",
+        ),
+        62 | 0 => (
+            "the server's certificate is not for this host name",
+            "check `url`, and whether something else answers at its address",
+        ),
+        _ => (
+            "the server's certificate cannot be verified",
+            CLOCK_AND_TRUST,
+        ),
+    };
+    Failure::new(Code::Tls, format!("{reason}{detail}"), advice)
+}
+
+fn of_handshake(verify_result: i64, detail: &str, config: &CheckConfig) -> Failure {
+    if verify_result != 0 {
+        return of_certificate(verify_result, detail);
+    }
+    let about_us = config.client_identity.is_some() || detail.contains("certificate required");
+    if is_alert(detail) && detail.contains("certificate") && about_us {
+        let file = match &config.settings.client_certificate_path {
+            Some(path) => text::quoted(&path.to_string_lossy()),
+            None => "none is configured".to_owned(),
+        };
+        return Failure::new(
+            Code::Tls,
+            format!("the server refused the client certificate ({file}){detail}"),
+            "check client_certificate_path",
+        );
+    }
+    Failure::new(
+        Code::Tls,
+        format!("the TLS handshake with {} failed{detail}", place(config)),
+        "TLS 1.2 or newer is needed; check whether a proxy or firewall interferes with the connection",
+    )
+}
+
+fn is_alert(detail: &str) -> bool {
+    detail.contains("alert")
+}
+
+fn broken(detail: &str, config: &CheckConfig) -> Failure {
+    Failure::new(
+        Code::Network,
+        format!("the connection to {} broke off{detail}", place(config)),
+        "check the network and proxies on the way",
+    )
+}
+
+/// Where a check goes, for messages.
+fn place(config: &CheckConfig) -> String {
+    text::quoted(config.settings.url.host())
+}
+
+/// ` http://***@host:port`, or nothing when the proxy is not configured but the environment's.
+fn proxy(config: &CheckConfig) -> String {
+    config
+        .settings
+        .proxy
+        .masked()
+        .map(|masked| format!(" {}", text::quoted(&masked)))
+        .unwrap_or_default()
+}
+
+/// libcurl's own words, in brackets and without secrets.
+fn detail(error: &Error, config: &CheckConfig) -> String {
+    let words = error.extra_description().unwrap_or(error.description());
+    let words = text::without_secrets(words, &config.settings.proxy.secrets());
+    format!(" ({})", text::quoted(&words))
+}

@@ -1,0 +1,157 @@
+//! Step 3: the HTTPS exchange, on libcurl's multi interface so that it can be cancelled at any moment.
+//!
+//! `options` sets libcurl up, `tls` hardens its TLS context, `failure` turns its errors into reasons and advice.
+
+mod failure;
+mod options;
+mod tls;
+
+use super::request::Request;
+use crate::config::check_config::CheckConfig;
+use crate::failure::Failure;
+use curl::MultiError;
+use curl::easy::{Easy2, Handler, WriteError};
+use curl::multi::{Easy2Handle, Multi, WaitFd};
+use std::ffi::c_void;
+use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
+
+/// Bytes in an answer (contract section 5).
+pub const LARGEST_BODY: usize = 256 * 1024;
+/// Bytes in all header lines of an exchange, the proxy's and interim answers included.
+const LARGEST_HEADER: usize = 64 * 1024;
+/// libcurl ends a transfer at its own deadline; this is how much later psc ends it when libcurl does not.
+const DEADLINE_GRACE: Duration = Duration::from_secs(1);
+
+/// The wish to end a check early.
+pub trait Cancel {
+    fn is_cancelled(&self) -> bool;
+    /// Turns readable when the wish comes up.
+    fn descriptor(&self) -> RawFd;
+}
+
+/// Sends the request and returns the body of a 200 answer.
+pub fn post(
+    config: &CheckConfig,
+    request: &Request,
+    cancel: &dyn Cancel,
+) -> Result<Vec<u8>, Failure> {
+    if !tls::libcurl_uses_our_openssl() {
+        return Err(failure::foreign_tls());
+    }
+    let multi = Multi::new();
+    let easy = options::configured(config, request).map_err(|error| failure::of_setup(&error))?;
+    let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
+    let ended = drive(&multi, &transfer, config, cancel);
+    // Removing the handle also ends a look-up that hangs, because QUICK_EXIT is set.
+    let easy = multi.remove2(transfer).map_err(|error| internal(&error))?;
+    answer(easy, ended?, config)
+}
+
+/// The headers of a request, without those that HTTP itself needs.
+pub fn sent_headers() -> Vec<&'static str> {
+    options::HEADERS
+        .into_iter()
+        .filter(|header| !header.ends_with(':'))
+        .collect()
+}
+
+pub fn too_large() -> Failure {
+    Failure::response(format!("the answer is larger than {LARGEST_BODY} bytes"))
+}
+
+/// Runs the transfer to its end.
+fn drive(
+    multi: &Multi,
+    transfer: &Easy2Handle<Exchange>,
+    config: &CheckConfig,
+    cancel: &dyn Cancel,
+) -> Result<Result<(), curl::Error>, Failure> {
+    let limit = Duration::from_secs(config.settings.timeout).saturating_add(DEADLINE_GRACE);
+    let started = Instant::now();
+    loop {
+        if cancel.is_cancelled() {
+            return Err(Failure::cancelled());
+        }
+        let running = multi.perform().map_err(|error| internal(&error))?;
+        let mut ended = None;
+        multi.messages(|message| ended = message.result_for2(transfer).or(ended.take()));
+        if let Some(ended) = ended {
+            return Ok(ended);
+        }
+        let left = limit.saturating_sub(started.elapsed());
+        if running == 0 || left.is_zero() {
+            return Err(failure::timeout(config));
+        }
+        let mut wait = WaitFd::new();
+        wait.set_fd(cancel.descriptor());
+        wait.poll_on_read(true);
+        multi
+            .poll(&mut [wait], left)
+            .map_err(|error| internal(&error))?;
+    }
+}
+
+fn answer(
+    mut easy: Easy2<Exchange>,
+    ended: Result<(), curl::Error>,
+    config: &CheckConfig,
+) -> Result<Vec<u8>, Failure> {
+    if easy.get_ref().overflowed {
+        return Err(too_large());
+    }
+    if let Err(error) = ended {
+        return Err(failure::of_transfer(&mut easy, &error, config));
+    }
+    match easy.response_code() {
+        Ok(200) => Ok(std::mem::take(&mut easy.get_mut().body)),
+        Ok(status) => Err(failure::of_status(status, options::retry_after(&easy))),
+        Err(error) => Err(failure::of_setup(&error)),
+    }
+}
+
+fn internal(error: &MultiError) -> Failure {
+    Failure::system(format!("libcurl cannot run a transfer: {error}"))
+}
+
+/// Collects the answer, bounded before anything is buffered.
+pub struct Exchange {
+    body: Vec<u8>,
+    header_bytes: usize,
+    overflowed: bool,
+}
+
+impl Exchange {
+    fn new() -> Exchange {
+        Exchange {
+            body: Vec::new(),
+            header_bytes: 0,
+            overflowed: false,
+        }
+    }
+}
+
+impl Handler for Exchange {
+    fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
+        if self.body.len().saturating_add(data.len()) > LARGEST_BODY {
+            self.overflowed = true;
+            return Ok(0);
+        }
+        self.body.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn header(&mut self, data: &[u8]) -> bool {
+        self.header_bytes = self.header_bytes.saturating_add(data.len());
+        self.overflowed |= self.header_bytes > LARGEST_HEADER;
+        !self.overflowed
+    }
+
+    fn ssl_ctx(&mut self, context: *mut c_void) -> Result<(), curl::Error> {
+        tls::harden(context);
+        Ok(())
+    }
+
+    /// libcurl would print to stderr what a debug handler does not take.
+    fn debug(&mut self, _: curl::easy::InfoType, _: &[u8]) {}
+}

@@ -1,0 +1,182 @@
+//! How libcurl is set up for a check.
+
+#![allow(unsafe_code)]
+
+use super::Exchange;
+use crate::check::request::Request;
+use crate::config::check_config::CheckConfig;
+use crate::config::proxy::Proxy;
+use crate::config::trust::Trust;
+use curl::Error;
+use curl::easy::{Auth, Easy2, HttpVersion, List, ProxyType, SslVersion};
+use std::ffi::{c_char, c_long};
+use std::ptr;
+use std::time::Duration;
+
+/// Seconds for name look-up, connect and handshake together.
+const CONNECT_TIMEOUT: u64 = 20;
+
+// libcurl's numbers that `curl-sys` does not name (include/curl/curl.h).
+const CURLOPT_QUICK_EXIT: curl_sys::CURLoption = curl_sys::CURLOPTTYPE_LONG + 322;
+const CURLOPT_SOCKS5_AUTH: curl_sys::CURLoption = curl_sys::CURLOPTTYPE_LONG + 267;
+const CURLINFO_RETRY_AFTER: curl_sys::CURLINFO = 0x0060_0000 + 57;
+const CURLINFO_PROXY_ERROR: curl_sys::CURLINFO = curl_sys::CURLINFO_LONG + 59;
+const CURLAUTH_BASIC: c_long = 1;
+const CURLPROTO_HTTPS: c_long = 2;
+
+/// The headers of a request, in order.
+pub const HEADERS: [&str; 3] = [
+    "Content-Type: application/json",
+    "Accept: application/json",
+    "Expect:", // no wait for "100 Continue"
+];
+
+pub fn configured(config: &CheckConfig, request: &Request) -> Result<Easy2<Exchange>, Error> {
+    let mut easy = Easy2::new(Exchange::new());
+    let timeout = Duration::from_secs(config.settings.timeout);
+    easy.url(config.settings.url.as_str())?;
+    easy.timeout(timeout)?;
+    easy.connect_timeout(timeout.min(Duration::from_secs(CONNECT_TIMEOUT)))?;
+    easy.http_version(HttpVersion::V11)?;
+    easy.follow_location(false)?;
+    easy.signal(false)?;
+    // One check a day: no connection is kept.
+    easy.fresh_connect(true)?;
+    easy.forbid_reuse(true)?;
+    set_long(&easy, curl_sys::CURLOPT_PROTOCOLS, CURLPROTO_HTTPS)?;
+    // Ends a hanging look-up at once. Unknown before libcurl 7.87: psc_stop then waits for its bound instead.
+    let _ = set_long(&easy, CURLOPT_QUICK_EXIT, 1);
+    tls(&mut easy, config)?;
+    proxy(&mut easy, &config.settings.proxy)?;
+    easy.post(true)?;
+    easy.post_fields_copy(request.body.as_bytes())?;
+    let mut headers = List::new();
+    for header in HEADERS {
+        headers.append(header)?;
+    }
+    easy.http_headers(headers)?;
+    Ok(easy)
+}
+
+/// TLS 1.2 or newer, peer and host verified, nothing trusted but the chosen store.
+fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), Error> {
+    easy.ssl_verify_peer(true)?;
+    easy.ssl_verify_host(true)?;
+    easy.ssl_min_max_version(SslVersion::Tlsv12, SslVersion::Default)?;
+    set_long(
+        easy,
+        curl_sys::CURLOPT_PROXY_SSLVERSION,
+        c_long::from(curl_sys::CURL_SSLVERSION_TLSv1_2),
+    )?;
+    // The places that libcurl was built with would otherwise stay trusted beside the chosen ones.
+    for option in [
+        curl_sys::CURLOPT_CAINFO,
+        curl_sys::CURLOPT_CAPATH,
+        curl_sys::CURLOPT_PROXY_CAINFO,
+        curl_sys::CURLOPT_PROXY_CAPATH,
+    ] {
+        clear(easy, option)?;
+    }
+    match config.trust.as_ref() {
+        Trust::Bundle { pem, .. } => {
+            easy.ssl_cainfo_blob(pem)?;
+            easy.proxy_ssl_cainfo_blob(pem)?;
+        }
+        Trust::Directory(path) => {
+            easy.capath(path)?;
+            easy.proxy_capath(path)?;
+        }
+    }
+    if let Some(identity) = &config.client_identity {
+        easy.ssl_cert_type("PEM")?;
+        easy.ssl_cert_blob(&identity.pem)?;
+        easy.ssl_key_type("PEM")?;
+        easy.ssl_key_blob(&identity.pem)?;
+    }
+    Ok(())
+}
+
+fn proxy(easy: &mut Easy2<Exchange>, proxy: &Proxy) -> Result<(), Error> {
+    let server = match proxy {
+        Proxy::Environment => return Ok(()),
+        Proxy::Direct => return easy.proxy(""),
+        Proxy::Server(server) => server,
+    };
+    easy.proxy(&server.url())?;
+    easy.proxy_type(match server.scheme {
+        "socks4" => ProxyType::Socks4,
+        "socks4a" => ProxyType::Socks4a,
+        "socks5" => ProxyType::Socks5,
+        "socks5h" => ProxyType::Socks5Hostname,
+        // An https proxy's type comes from the URL; libcurl lets the URL win.
+        _ => ProxyType::Http,
+    })?;
+    // A configured proxy is used for sure: NO_PROXY of the environment does not count.
+    easy.noproxy("")?;
+    set_long(easy, CURLOPT_SOCKS5_AUTH, CURLAUTH_BASIC)?;
+    if server.scheme.starts_with("http") {
+        easy.http_proxy_tunnel(true)?;
+    }
+    if let Some(credentials) = &server.credentials {
+        easy.proxy_auth(Auth::new().basic(true))?;
+        easy.proxy_username(&credentials.user)?;
+        easy.proxy_password(&credentials.password)?;
+    }
+    Ok(())
+}
+
+/// `Retry-After` in seconds, a date form included; `None` when there is none that makes sense.
+pub fn retry_after(easy: &Easy2<Exchange>) -> Option<u64> {
+    let mut seconds: i64 = 0;
+    // SAFETY: the handle lives; CURLINFO_RETRY_AFTER writes one curl_off_t (64 bits, curl/system.h).
+    let code =
+        unsafe { curl_sys::curl_easy_getinfo(easy.raw(), CURLINFO_RETRY_AFTER, &raw mut seconds) };
+    if code != curl_sys::CURLE_OK {
+        return None;
+    }
+    u64::try_from(seconds).ok().filter(|seconds| *seconds > 0)
+}
+
+/// The status of a proxy's answer to CONNECT; 0 when there was none.
+pub fn connect_code(easy: &Easy2<Exchange>) -> c_long {
+    long(easy, curl_sys::CURLINFO_HTTP_CONNECTCODE)
+}
+
+/// OpenSSL's verdict on the server's certificate (`X509_V_…`); 0 when it found no fault.
+pub fn verify_result(easy: &Easy2<Exchange>) -> c_long {
+    long(easy, curl_sys::CURLINFO_SSL_VERIFYRESULT)
+}
+
+/// What a SOCKS proxy said (CURLPX_…); 0 when nothing.
+pub fn proxy_error(easy: &Easy2<Exchange>) -> c_long {
+    long(easy, CURLINFO_PROXY_ERROR)
+}
+
+fn long(easy: &Easy2<Exchange>, info: curl_sys::CURLINFO) -> c_long {
+    let mut value: c_long = 0;
+    // SAFETY: the handle lives; the infos given here are of the kind that writes one long.
+    let code = unsafe { curl_sys::curl_easy_getinfo(easy.raw(), info, &raw mut value) };
+    if code == curl_sys::CURLE_OK { value } else { 0 }
+}
+
+fn set_long(
+    easy: &Easy2<Exchange>,
+    option: curl_sys::CURLoption,
+    value: c_long,
+) -> Result<(), Error> {
+    // SAFETY: the handle lives; the options given here take one long.
+    checked(unsafe { curl_sys::curl_easy_setopt(easy.raw(), option, value) })
+}
+
+fn clear(easy: &Easy2<Exchange>, option: curl_sys::CURLoption) -> Result<(), Error> {
+    // SAFETY: the handle lives; the options given here take a string, NULL for none.
+    checked(unsafe { curl_sys::curl_easy_setopt(easy.raw(), option, ptr::null::<c_char>()) })
+}
+
+fn checked(code: curl_sys::CURLcode) -> Result<(), Error> {
+    if code == curl_sys::CURLE_OK {
+        Ok(())
+    } else {
+        Err(Error::new(code))
+    }
+}

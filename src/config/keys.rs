@@ -1,0 +1,218 @@
+//! The RSA public keys that the configuration pins, and the client's certificate.
+
+use super::file;
+use openssl::asn1::Asn1Time;
+use openssl::pkey::{Id, PKey, Public};
+use openssl::x509::X509;
+use std::fmt::Write;
+use std::path::Path;
+
+const LARGEST_PEM: u64 = 1024 * 1024;
+const SMALLEST_RSA_BITS: u32 = 2048;
+/// More keys than a rotation ever needs; bounds the work an answer can cause.
+const MOST_KEYS: usize = 16;
+
+/// An RSA public key of at least 2048 bits.
+#[derive(Clone)]
+pub struct PublicKey {
+    pub key: PKey<Public>,
+    /// `SHA256:` and the hex digest of the `SubjectPublicKeyInfo` in DER.
+    pub fingerprint: String,
+}
+
+/// One or more public keys of a PEM file; anything else in it is refused.
+pub fn public_keys(path: &Path) -> Result<Vec<PublicKey>, String> {
+    let pem = file::read(path, LARGEST_PEM)?;
+    keys_of(&pem).map_err(|problem| {
+        let name = crate::text::quoted(&path.to_string_lossy());
+        format!("{name}: {problem}")
+    })
+}
+
+fn keys_of(pem: &[u8]) -> Result<Vec<PublicKey>, String> {
+    let text = std::str::from_utf8(pem).map_err(|_| "is not a PEM file".to_owned())?;
+    let mut keys = Vec::new();
+    for block in blocks(text)? {
+        if keys.len() == MOST_KEYS {
+            return Err(format!("holds more than {MOST_KEYS} keys"));
+        }
+        keys.push(public_key(&block)?);
+    }
+    if keys.is_empty() {
+        return Err("contains no PEM public key".to_owned());
+    }
+    Ok(keys)
+}
+
+/// A PEM block (RFC 7468) with its label.
+struct Block {
+    label: String,
+    pem: String,
+}
+
+fn blocks(text: &str) -> Result<Vec<Block>, String> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in text.lines().map(str::trim_end) {
+        let begin = label(line, "-----BEGIN ");
+        open = match (open, begin, label(line, "-----END ")) {
+            (None, Some(label), _) => Some(Block {
+                label: label.to_owned(),
+                pem: format!("{line}\n"),
+            }),
+            (None, None, Some(_)) => return Err("has an END line without its BEGIN".to_owned()),
+            (None, None, None) => None,
+            (Some(_), Some(_), _) => return Err("has a block that does not end".to_owned()),
+            (Some(mut block), None, end) => {
+                block.pem.push_str(line);
+                block.pem.push('\n');
+                match end {
+                    Some(label) if label == block.label => {
+                        blocks.push(block);
+                        None
+                    }
+                    Some(_) => return Err("has BEGIN and END lines that do not match".to_owned()),
+                    None => Some(block),
+                }
+            }
+        };
+    }
+    match open {
+        None => Ok(blocks),
+        Some(_) => Err("has a block that does not end".to_owned()),
+    }
+}
+
+fn label<'a>(line: &'a str, start: &str) -> Option<&'a str> {
+    line.strip_prefix(start)?.strip_suffix("-----")
+}
+
+fn public_key(block: &Block) -> Result<PublicKey, String> {
+    if block.label != "PUBLIC KEY" {
+        let label = crate::text::quoted(&block.label);
+        return Err(if block.label.ends_with("PRIVATE KEY") {
+            "holds a private key; only public keys belong here".to_owned()
+        } else {
+            format!("holds a block `{label}`; only `PUBLIC KEY` is allowed")
+        });
+    }
+    let key = PKey::public_key_from_pem(block.pem.as_bytes())
+        .map_err(|_| "holds a public key that cannot be read".to_owned())?;
+    if key.id() != Id::RSA {
+        return Err("holds a public key that is not RSA".to_owned());
+    }
+    if key.bits() < SMALLEST_RSA_BITS {
+        return Err(format!(
+            "holds an RSA key of {} bits; at least {SMALLEST_RSA_BITS} are needed",
+            key.bits()
+        ));
+    }
+    let der = key
+        .public_key_to_der()
+        .map_err(|_| "holds a public key that cannot be read".to_owned())?;
+    let digest = openssl::sha::sha256(&der);
+    Ok(PublicKey {
+        key,
+        fingerprint: format!("SHA256:{}", hex(&digest)),
+    })
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A client certificate with its key, as the PEM text of their file.
+#[derive(Clone)]
+pub struct ClientIdentity {
+    pub pem: Vec<u8>,
+}
+
+/// Reads and checks the client's certificate and private key.
+pub fn client_identity(path: &Path) -> Result<ClientIdentity, String> {
+    let pem = file::read(path, LARGEST_PEM)?;
+    check_identity(&pem).map_err(|problem| {
+        let name = crate::text::quoted(&path.to_string_lossy());
+        format!("{name}: {problem}")
+    })?;
+    Ok(ClientIdentity { pem })
+}
+
+fn check_identity(pem: &[u8]) -> Result<(), &'static str> {
+    let certificate = X509::from_pem(pem).map_err(|_| "contains no readable PEM certificate")?;
+    // Without a callback OpenSSL would ask for a passphrase on the terminal.
+    let mut encrypted = false;
+    let key = PKey::private_key_from_pem_callback(pem, |_| {
+        encrypted = true;
+        Ok(0)
+    });
+    let key = match key {
+        Ok(key) => key,
+        Err(_) if encrypted => {
+            return Err("the private key is encrypted; psc cannot ask for its passphrase");
+        }
+        Err(_) => return Err("contains no readable PEM private key"),
+    };
+    let matches = certificate
+        .public_key()
+        .is_ok_and(|public| public.public_eq(&key));
+    if !matches {
+        return Err("the private key does not belong to the certificate");
+    }
+    let now = Asn1Time::days_from_now(0).map_err(|_| "cannot be compared with the clock")?;
+    if certificate.not_after() < now {
+        return Err("the certificate has expired");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openssl::rsa::Rsa;
+
+    fn public_pem(bits: u32) -> String {
+        let rsa = Rsa::generate(bits).unwrap();
+        String::from_utf8(PKey::from_rsa(rsa).unwrap().public_key_to_pem().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn several_keys_and_comments_are_read() {
+        let (old, new) = (public_pem(2048), public_pem(2048));
+        let keys =
+            keys_of(format!("# old\n{old}\nnew:\r\n{}", new.replace('\n', "\r\n")).as_bytes())
+                .unwrap();
+        assert_eq!(keys.len(), 2);
+        assert_ne!(keys[0].fingerprint, keys[1].fingerprint);
+        assert_eq!(keys[0].fingerprint.len(), 7 + 64);
+    }
+
+    #[test]
+    fn other_contents_are_refused_with_the_reason() {
+        let good = public_pem(2048);
+        let private = Rsa::generate(2048).unwrap().private_key_to_pem().unwrap();
+        let cases = [
+            (public_pem(1024).into_bytes(), "1024 bits"),
+            (private, "private key"),
+            (b"junk".to_vec(), "no PEM"),
+            (vec![0xff, 0xfe], "not a PEM"),
+            (good.replace("END", "DNE").into_bytes(), "does not end"),
+            (good.repeat(MOST_KEYS + 1).into_bytes(), "more than"),
+            (
+                b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n".to_vec(),
+                "cannot be read",
+            ),
+            (
+                b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec(),
+                "CERTIFICATE",
+            ),
+        ];
+        for (pem, expected) in cases {
+            let problem = keys_of(&pem).err().unwrap_or_default();
+            assert!(problem.contains(expected), "{problem:?} lacks {expected:?}");
+        }
+    }
+}

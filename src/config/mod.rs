@@ -1,0 +1,82 @@
+//! The configuration of contract section 3: merged, validated and loaded as a whole or not at all.
+//!
+//! `settings` holds the values, `materials` what the named files contain, `check_config` what a check needs.
+
+pub mod authority;
+pub mod check_config;
+pub mod file;
+pub mod inspect;
+pub mod keys;
+pub mod materials;
+pub mod proxy;
+pub mod settings;
+pub mod trust;
+
+use crate::code::Code;
+use crate::json;
+use materials::Materials;
+use serde_json::{Map, Value};
+use settings::Settings;
+use std::sync::Arc;
+
+/// Why a configuration was not applied.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    pub code: Code,
+    pub text: String,
+}
+
+/// The keys that were given so far and what they came to.
+#[derive(Clone)]
+pub struct Config {
+    given: Map<String, Value>,
+    pub settings: Arc<Settings>,
+    pub materials: Materials,
+}
+
+impl Config {
+    /// Nothing given yet: defaults, no file read.
+    pub fn empty() -> Config {
+        Config {
+            given: Map::new(),
+            settings: Arc::new(Settings::defaults()),
+            materials: Materials::default(),
+        }
+    }
+
+    /// The configuration with the keys of `json` merged into it; `null` puts a key back to its default.
+    ///
+    /// Files that this call names are read now; others keep the bytes that were read before, so that a later call
+    /// works after privileges were dropped or a chroot was entered.
+    pub fn merged(&self, json: &[u8]) -> Result<Config, Rejection> {
+        let changes = json::object(json).map_err(|text| Rejection {
+            code: Code::Config,
+            text: format!("the configuration is {text}"),
+        })?;
+        let mut given = self.given.clone();
+        for (key, value) in &changes {
+            match value {
+                Value::Null => given.remove(key),
+                value => given.insert(key.clone(), value.clone()),
+            };
+        }
+        // A null for a key that does not exist is as unknown as any other value for it.
+        let unknown = changes.keys().filter(|key| !settings::is_known(key));
+        let settings = Settings::read(&given, unknown).map_err(|problems| Rejection {
+            code: Code::Config,
+            text: problems.join("; "),
+        })?;
+        let materials = self
+            .materials
+            .reloaded(&settings, &given, &|key| changes.contains_key(key))
+            .map_err(|problems| Rejection {
+                code: Code::File,
+                text: problems.join("; "),
+            })?;
+        Ok(Config {
+            given,
+            settings: Arc::new(settings),
+            materials,
+        })
+    }
+}

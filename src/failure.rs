@@ -1,0 +1,80 @@
+//! Why something did not work: a code, a reason, and what an administrator can do about it.
+
+use crate::code::Code;
+
+/// When a failed check may be tried again (contract section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Retry {
+    /// No server answered: name, connect or timeout. Retried after 10 minutes, 1 hour, 6 hours.
+    Unanswered,
+    /// HTTP 429 or 503 with `Retry-After`, in seconds.
+    After(u64),
+    /// Anything else waits for the interval.
+    Interval,
+}
+
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub code: Code,
+    pub reason: String,
+    /// A sentence without its full stop; empty when there is nothing to advise.
+    pub advice: &'static str,
+    /// 0 when there was no HTTP answer.
+    pub http_status: i32,
+    pub retry: Retry,
+}
+
+impl Failure {
+    pub fn new(code: Code, reason: impl Into<String>, advice: &'static str) -> Failure {
+        Failure {
+            code,
+            reason: reason.into(),
+            advice,
+            http_status: 0,
+            retry: Retry::Interval,
+        }
+    }
+
+    pub fn with_status(self, http_status: i32) -> Failure {
+        Failure {
+            http_status,
+            ..self
+        }
+    }
+
+    pub fn retried(self, retry: Retry) -> Failure {
+        Failure { retry, ..self }
+    }
+
+    /// An answer that breaks the agreed form.
+    pub fn response(reason: impl Into<String>) -> Failure {
+        Failure::new(
+            Code::Response,
+            reason,
+            "check that `url` names a security update check server and that nothing on the way changes its answers",
+        )
+        .with_status(200)
+    }
+
+    /// The operating system said no.
+    pub fn system(reason: impl Into<String>) -> Failure {
+        Failure::new(
+            Code::System,
+            reason,
+            "check the limits on memory, threads and open files of this process",
+        )
+    }
+
+    pub fn cancelled() -> Failure {
+        Failure::new(Code::Cancelled, "cancelled", "")
+    }
+
+    /// Reason and advice as one text.
+    pub fn text(&self) -> String {
+        if self.advice.is_empty() {
+            self.reason.clone()
+        } else {
+            format!("{}; {}", self.reason, self.advice)
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The life of a handle: init, configure, check, start, stop, free.
+
+use super::guard::{self, Place, Refusal};
+use super::log::{psc_log_fn, sink};
+use super::result::psc_result;
+use super::strings::{clear, utf8};
+use crate::checker::Checker;
+use crate::code::Code;
+use crate::contain::contained;
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+/// A handle: one configuration, one log callback, at most one thread. Handles are independent of each other.
+pub struct psc_checker {
+    pub(super) checker: Arc<Checker>,
+}
+
+/// Makes a handle. Starts no thread, opens no file that stays open, sends nothing.
+///
+/// `log` receives the log records and may be NULL; `user_data` is passed to it and not looked at. Both must stay valid
+/// until psc_free has returned.
+///
+/// Returns the handle, to be freed with psc_free; NULL only when out of resources. Any thread. The handle may cross a fork
+/// until psc_start.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *mut psc_checker {
+    guard::value(ptr::null_mut(), || {
+        Box::into_raw(Box::new(psc_checker {
+            checker: Arc::new(Checker::new(sink(log, user_data))),
+        }))
+    })
+}
+
+/// Merges the keys of a JSON object into the configuration; null puts a key back to its default. All or nothing. Files
+/// that it names are read before the call returns, so that privileges may be dropped, a chroot entered and a fork made
+/// afterwards; files that other calls named are not read again. A running thread takes the new configuration at once.
+///
+/// `json` is copied: UTF-8, NUL-terminated. docs/configuration.md lists the keys.
+///
+/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error names every wrong key) or
+/// PSC_ERR_FILE (a file will not do); nothing was applied then. Any thread, also inside the log callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_configure(checker: *mut psc_checker, json: *const c_char) -> c_int {
+    // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a string.
+    unsafe {
+        guard::call(checker, Place::Anywhere, |checker| {
+            checker.configure(utf8(json, "json")?.as_bytes())?;
+            Ok(Code::Ok)
+        })
+    }
+}
+
+/// Makes one check in the calling thread, whatever the schedule says, and logs what it came to. Blocks for at most the
+/// configured timeout. SIGPIPE is blocked in the calling thread meanwhile.
+///
+/// `result` may be NULL. It is set to a complete result, to be freed with psc_result_free, also for failures; to NULL when
+/// no check was made.
+///
+/// Returns PSC_OK (no update), PSC_UPDATE_AVAILABLE, PSC_DISABLED, or why the check failed: PSC_ERR_CANCELLED, PSC_ERR_FILE,
+/// PSC_ERR_NETWORK, PSC_ERR_TLS, PSC_ERR_HTTP, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_ERR_NONCE, PSC_ERR_SYSTEM,
+/// PSC_ERR_INTERNAL. No check was made: PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, or a check of this handle is
+/// in flight), PSC_ERR_REENTRANT, PSC_ERR_FORKED. Any thread, not inside the log callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_run_once(
+    checker: *mut psc_checker,
+    result: *mut *mut psc_result,
+) -> c_int {
+    // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a place for a pointer.
+    unsafe {
+        clear(result);
+        guard::call(checker, Place::OutsideCallback, |checker| {
+            let outcome = checker.run_once()?;
+            deliver(outcome, result)
+        })
+    }
+}
+
+/// The verdict on an answer that came some other way, for machines without a connection: same rules, same result.
+///
+/// `response`: the body of the answer, `length` bytes, not kept. `nonce`: of the request that it answers. The request is
+/// taken to be the one that this configuration makes with that nonce (psc_preview_request's `body`), without a licence.
+/// `result` as with psc_run_once. Nothing is sent, logged or remembered.
+///
+/// Returns as psc_run_once does, of the answer's content: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE,
+/// PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, or disabled),
+/// PSC_ERR_FORKED. Any thread, also inside the log callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_verify(
+    checker: *mut psc_checker,
+    response: *const c_char,
+    length: usize,
+    nonce: *const c_char,
+    result: *mut *mut psc_result,
+) -> c_int {
+    // SAFETY: the header asks for NULL or a handle that was not freed, NULL or `length` bytes, NULL or a string, and NULL or
+    // a place for a pointer.
+    unsafe {
+        clear(result);
+        guard::call(checker, Place::Anywhere, |checker| {
+            if response.is_null() || length > isize::MAX.unsigned_abs() {
+                return Err(Refusal::invalid(
+                    "response is NULL or its length impossible",
+                ));
+            }
+            let response = std::slice::from_raw_parts(response.cast::<u8>(), length);
+            let outcome = checker.verify(response, utf8(nonce, "nonce")?)?;
+            deliver(outcome, result)
+        })
+    }
+}
+
+/// # Safety
+/// `result` is NULL or a place for a pointer.
+unsafe fn deliver(
+    outcome: crate::outcome::Outcome,
+    result: *mut *mut psc_result,
+) -> Result<Code, Refusal> {
+    let (code, text) = (outcome.code, outcome.message.clone());
+    if !result.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { *result = psc_result::give(outcome) };
+    }
+    if code.number() < 0 {
+        return Err(Refusal { code, text });
+    }
+    Ok(code)
+}
+
+/// Starts the background thread: the first check after start_delay and start_jitter, then by the schedule. With state_dir
+/// it first looks whether another process makes this host's checks, and when the next is due. While checking is disabled
+/// the thread does nothing.
+///
+/// Call it in the process that is to make the checks, after the last fork.
+///
+/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, already started), PSC_ERR_REENTRANT,
+/// PSC_ERR_FORKED, PSC_ERR_SYSTEM (no thread, no descriptors). Any thread, not inside the log callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_start(checker: *mut psc_checker) -> c_int {
+    // SAFETY: the header asks for NULL or a handle that was not freed.
+    unsafe {
+        guard::call(checker, Place::OutsideCallback, |checker| {
+            checker.start()?;
+            Ok(Code::Ok)
+        })
+    }
+}
+
+/// Ends the thread and a check in flight, and waits for them: some milliseconds, at most a second. No callback comes after
+/// it has returned. Idempotent; the handle can be started again.
+///
+/// Returns PSC_OK, also when nothing ran; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED; PSC_ERR_TIMEOUT when
+/// the host's own callback did not return in time: what `user_data` points to is then still in use. Any thread, not inside
+/// the log callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_stop(checker: *mut psc_checker) -> c_int {
+    // SAFETY: the header asks for NULL or a handle that was not freed.
+    unsafe {
+        guard::call(checker, Place::OutsideCallback, |checker| {
+            checker.stop()?;
+            Ok(Code::Ok)
+        })
+    }
+}
+
+/// The wish to stop, without waiting: the thread and a check in flight end soon. psc_stop or psc_free still has to follow.
+///
+/// Async-signal-safe, `errno` is preserved. NULL is a no-op. Any thread, also inside the log callback and in signal
+/// handlers, as long as the handle is not being freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
+    // SAFETY: the header asks for NULL or a handle that was not freed.
+    if let Some(handle) = unsafe { checker.as_ref() } {
+        handle.checker.stop.request();
+    }
+}
+
+/// psc_stop, then releases the handle: its last call. NULL is a no-op.
+///
+/// Inside the handle's own log callback it cannot wait: it ends the handle, no further callback comes, and thread and
+/// memory go when the callback has returned. In a process forked after psc_start it returns without waiting; memory that
+/// the lost thread may have been changing stays. When the host's callback does not return within a second, psc_free returns
+/// all the same, and the memory goes when the callback does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_free(checker: *mut psc_checker) {
+    if checker.is_null() {
+        return;
+    }
+    // SAFETY: the header asks for a handle of psc's, freed once.
+    let handle = unsafe { Box::from_raw(checker) };
+    let _ = contained(move || {
+        let checker = handle.checker;
+        if checker.is_foreign() {
+            checker.release_descriptors();
+            std::mem::forget(checker);
+        } else if checker.logger.in_callback() {
+            checker.abandon();
+        } else {
+            let _ = checker.stop();
+            checker.logger.close();
+        }
+    });
+}

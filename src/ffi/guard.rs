@@ -1,0 +1,133 @@
+//! What every C function does around its own few lines.
+
+use super::checker::psc_checker;
+use super::last_error;
+use crate::checker::Checker;
+use crate::code::Code;
+use crate::config::Rejection;
+use crate::contain::contained;
+use crate::failure::Failure;
+use std::ffi::c_int;
+use std::sync::Arc;
+
+/// Why a call failed: a code, and the text for `psc_last_error`.
+pub struct Refusal {
+    pub code: Code,
+    pub text: String,
+}
+
+impl Refusal {
+    pub fn invalid(text: &str) -> Refusal {
+        Refusal {
+            code: Code::InvalidArgument,
+            text: text.to_owned(),
+        }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        Refusal {
+            code: failure.code,
+            text: failure.text(),
+        }
+    }
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Refusal {
+        Refusal {
+            code: rejection.code,
+            text: rejection.text,
+        }
+    }
+}
+
+/// Where a call works.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Anywhere,
+    /// Inside this handle's log callback the call would wait for itself.
+    OutsideCallback,
+}
+
+/// Runs `body` on a handle. Its refusal, or the text of its panic, becomes `psc_last_error`.
+///
+/// # Safety
+/// `checker` is NULL or a handle that was not freed.
+pub unsafe fn call(
+    checker: *const psc_checker,
+    place: Place,
+    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Refusal>,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let Some(handle) = (unsafe { checker.as_ref() }) else {
+        return Code::InvalidArgument.number();
+    };
+    // Keeps the memory while this call is in it.
+    let checker = Arc::clone(&handle.checker);
+    let code = contained(|| {
+        let outcome = run(&checker, place, body);
+        let (code, text) = match outcome {
+            Ok(code) => (code, None),
+            Err(refusal) => (refusal.code, Some(refusal.text)),
+        };
+        last_error::set(&checker, text.as_deref());
+        code
+    });
+    match code {
+        Ok(code) => code.number(),
+        Err(text) => {
+            let text = format!("a bug in psc was contained: {text}");
+            // Nothing is left to tell when even that fails.
+            let _ = contained(|| last_error::set(&checker, Some(&text)));
+            Code::Internal.number()
+        }
+    }
+}
+
+fn run(
+    checker: &Arc<Checker>,
+    place: Place,
+    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Refusal>,
+) -> Result<Code, Refusal> {
+    if checker.is_foreign() {
+        return Err(Refusal {
+            code: Code::Forked,
+            text: "the handle was started in another process, before a fork; only psc_free works on it here".to_owned(),
+        });
+    }
+    if place == Place::OutsideCallback && checker.logger.in_callback() {
+        return Err(Refusal {
+            code: Code::Reentrant,
+            text: "this call does not work inside the handle's own log callback".to_owned(),
+        });
+    }
+    body(checker)
+}
+
+/// Runs `body`; `otherwise` when it panics.
+pub fn value<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    contained(body).unwrap_or(otherwise)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::checker::{psc_free, psc_init};
+
+    #[test]
+    #[allow(clippy::panic)]
+    fn a_panic_becomes_a_code_and_a_text() {
+        // SAFETY: the handle is freed once, after its last use.
+        unsafe {
+            let checker = psc_init(None, std::ptr::null_mut());
+            let code = call(checker, Place::Anywhere, |_| panic!("deliberate"));
+            assert_eq!(code, Code::Internal.number());
+            let text = std::ffi::CStr::from_ptr(last_error::psc_last_error(checker));
+            assert!(text.to_string_lossy().contains("deliberate"));
+            psc_free(checker);
+        }
+        assert_eq!(value(7, || panic!("deliberate")), 7);
+    }
+}

@@ -1,0 +1,21 @@
+//! The C boundary: translates, decides nothing. `include/psc.h` is generated from what is public here.
+//!
+//! Every body runs in `guard`, so that no panic crosses; every pointer is checked; out-parameters are set on
+//! every path.
+
+#![allow(unsafe_code)]
+// The names are C's.
+#![allow(non_camel_case_types)]
+// Names of C's functions and macros stand in the header's texts as they are.
+#![allow(clippy::doc_markdown)]
+// The header documents safety for C callers, function by function.
+#![allow(clippy::missing_safety_doc)]
+
+pub mod checker;
+pub mod codes;
+mod guard;
+mod last_error;
+pub mod log;
+pub mod result;
+pub mod strings;
+pub mod views;

@@ -1,0 +1,66 @@
+//! psc: the security update check that web servers can embed.
+//!
+//! The map. Data goes one way:
+//!
+//! - [`config`]: one JSON object, merged, validated, its files read → a `CheckConfig`
+//! - [`check`]: nonce → request → transport → envelope → signature → verdict → report, a file per step
+//! - [`schedule`]: when the next check is due, and the thread that waits for it; it knows when, never how
+//! - [`state`]: what is remembered between checks, in memory and in `state_dir`
+//! - [`checker`]: one handle, which holds all of this together; [`outcome`], [`status`]: what it tells
+//! - [`ffi`]: the C functions of `include/psc.h`; they only translate
+//!
+//! Beside these: [`log`] (the host's callback), [`stop`] (cancelling), [`failure`] and [`code`] (what went wrong),
+//! [`sys`] (what the standard library lacks of the operating system).
+//!
+//! `unsafe` lives in `ffi`, `sys`, `stop`, `curl_linkage`, `check::transport::options` and `check::transport::tls`.
+
+#![deny(unsafe_code)]
+#![warn(clippy::pedantic)]
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    clippy::new_without_default,
+    clippy::module_name_repetitions
+)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::arithmetic_side_effects,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::exit,
+        clippy::print_stdout,
+        clippy::print_stderr,
+        clippy::dbg_macro,
+        clippy::undocumented_unsafe_blocks
+    )
+)]
+
+pub mod check;
+pub mod checker;
+pub mod code;
+pub mod config;
+pub mod contain;
+pub mod curl_linkage;
+pub mod failure;
+pub mod ffi;
+pub mod json;
+pub mod log;
+pub mod outcome;
+pub mod random;
+pub mod schedule;
+pub mod state;
+pub mod status;
+pub mod stop;
+pub mod sync;
+pub mod sys;
+pub mod text;
+pub mod version;
+pub mod waker;

@@ -1,0 +1,219 @@
+//! From records to the host's callback: one at a time, without holding a lock, silent once told so.
+//!
+//! Two ways (contract sections 1 and 4): directly, from whichever thread has something to say, or queued until the
+//! host drains them in a thread of its own.
+
+use crate::failure::Failure;
+use crate::sync::{ThreadMark, lock};
+use crate::text;
+use crate::waker::Waker;
+use std::collections::VecDeque;
+use std::ffi::{CStr, CString};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// Levels of contract section 4.
+pub const ERROR: i32 = 1;
+pub const WARNING: i32 = 2;
+pub const NOTICE: i32 = 3;
+pub const INFO: i32 = 4;
+pub const TRACE: i32 = 7;
+
+/// Records that wait at most; later ones are dropped and counted.
+const LONGEST_QUEUE: usize = 512;
+
+/// The host's callback.
+pub type Sink = Box<dyn Fn(i32, &CStr) + Send + Sync>;
+
+pub struct Logger {
+    sink: Option<Sink>,
+    /// Less important records are not made at all.
+    level: AtomicI32,
+    state: Mutex<State>,
+    /// A delivery has ended.
+    idle: Condvar,
+}
+
+struct State {
+    queue: VecDeque<(i32, CString)>,
+    /// Records that found the queue full.
+    dropped: u64,
+    /// The thread that is inside the callback.
+    delivering: Option<ThreadMark>,
+    /// Set by `psc_log_fd`: records wait for `drain`.
+    queued: Option<Waker>,
+    /// Set by `psc_free`: nothing is ever delivered again.
+    closed: bool,
+}
+
+impl Logger {
+    pub fn new(sink: Option<Sink>, level: i32) -> Logger {
+        Logger {
+            sink,
+            level: AtomicI32::new(level),
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                dropped: 0,
+                delivering: None,
+                queued: None,
+                closed: false,
+            }),
+            idle: Condvar::new(),
+        }
+    }
+
+    pub fn set_level(&self, level: i32) {
+        self.level.store(level, Ordering::Relaxed);
+    }
+
+    pub fn shows(&self, level: i32) -> bool {
+        self.sink.is_some() && level <= self.level.load(Ordering::Relaxed)
+    }
+
+    /// Whether the calling thread is inside this handle's callback.
+    pub fn in_callback(&self) -> bool {
+        lock(&self.state).delivering == Some(ThreadMark::of_this_thread())
+    }
+
+    /// From now on records wait for [`Logger::drain`]; the descriptor is readable while some do.
+    pub fn queue(&self) -> Result<RawFd, Failure> {
+        let mut state = lock(&self.state);
+        if let Some(waker) = &state.queued {
+            return Ok(waker.descriptor());
+        }
+        let waker = Waker::new()?;
+        let descriptor = waker.descriptor();
+        if !state.queue.is_empty() {
+            waker.wake();
+        }
+        state.queued = Some(waker);
+        Ok(descriptor)
+    }
+
+    /// Delivers what waits, in the calling thread.
+    pub fn drain(&self) {
+        if let Some(waker) = &lock(&self.state).queued {
+            waker.clear();
+        }
+        self.deliver();
+    }
+
+    /// Nothing is delivered any more, and what waits is forgotten.
+    pub fn close(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.queue.clear();
+    }
+
+    /// Waits until no other thread is inside the callback. False when `limit` passes first.
+    pub fn wait_until_idle(&self, limit: Duration) -> bool {
+        let me = ThreadMark::of_this_thread();
+        let started = Instant::now();
+        let mut state = lock(&self.state);
+        while state.delivering.is_some_and(|thread| thread != me) {
+            let left = limit.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            state = crate::sync::wait(&self.idle, state, left);
+        }
+        true
+    }
+
+    fn submit(&self, level: i32, message: &str, muted: &AtomicBool) {
+        // A NUL cannot be left in printable text.
+        let Ok(record) = CString::new(text::record(message)) else {
+            return;
+        };
+        let mut state = lock(&self.state);
+        if state.closed || muted.load(Ordering::SeqCst) {
+            return;
+        }
+        if state.queue.len() >= LONGEST_QUEUE {
+            state.dropped = state.dropped.saturating_add(1);
+            return;
+        }
+        state.queue.push_back((level, record));
+        if let Some(waker) = &state.queued {
+            return waker.wake();
+        }
+        drop(state);
+        self.deliver();
+    }
+
+    /// Calls the callback for each waiting record, unless another thread (or this one, further up) is doing so.
+    fn deliver(&self) {
+        let mut state = lock(&self.state);
+        if state.delivering.is_some() {
+            return;
+        }
+        while let Some((level, record)) = state.next() {
+            state.delivering = Some(ThreadMark::of_this_thread());
+            drop(state);
+            if let Some(sink) = &self.sink {
+                sink(level, &record);
+            }
+            state = lock(&self.state);
+            state.delivering = None;
+            self.idle.notify_all();
+        }
+    }
+}
+
+impl State {
+    fn next(&mut self) -> Option<(i32, CString)> {
+        if self.closed {
+            return None;
+        }
+        if let Some(record) = self.queue.pop_front() {
+            return Some(record);
+        }
+        if self.dropped == 0 {
+            return None;
+        }
+        let text = format!(
+            "{} log records were lost: the host did not take them in time",
+            self.dropped
+        );
+        self.dropped = 0;
+        CString::new(text).ok().map(|record| (WARNING, record))
+    }
+}
+
+/// The right of one activity (a call, a thread) to log; it can be withdrawn.
+#[derive(Clone)]
+pub struct Voice {
+    logger: Arc<Logger>,
+    muted: Arc<AtomicBool>,
+}
+
+impl Voice {
+    pub fn new(logger: &Arc<Logger>) -> Voice {
+        Voice {
+            logger: Arc::clone(logger),
+            muted: Arc::default(),
+        }
+    }
+
+    /// Logs one record; text is made printable and cut.
+    pub fn say(&self, level: i32, message: &str) {
+        if self.shows(level) {
+            self.logger.submit(level, message, &self.muted);
+        }
+    }
+
+    pub fn shows(&self, level: i32) -> bool {
+        self.logger.shows(level)
+    }
+
+    pub fn is_muted(&self) -> bool {
+        self.muted.load(Ordering::SeqCst)
+    }
+
+    /// Nothing that this activity says later is delivered.
+    pub fn mute(&self) {
+        self.muted.store(true, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,5 @@
+//! What psc remembers between checks: in memory, and in `state_dir` when there is one (contract section 3).
+
+pub mod dir;
+pub mod memory;
+pub mod record;

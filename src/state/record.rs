@@ -1,0 +1,219 @@
+//! One host's memory: the schedule, the last check, the last authentic answer.
+
+use crate::schedule::plan::Ending;
+use crate::sys::clock::Now;
+use serde::{Deserialize, Serialize};
+
+const FORMAT: u32 = 1;
+/// A due time further away than the schedule ever plans (7 days) is not the schedule's; a day of room.
+const FURTHEST_DUE: i64 = 8 * 24 * 3600;
+/// How far a clock may be set back across a boot before what was written seems to come from the future.
+const CLOCK_SLACK: i64 = 24 * 3600;
+
+/// A point in time on both clocks. Within one boot the first counts, across boots the calendar must do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Seconds since boot.
+    pub boot: i64,
+    /// Seconds since the epoch.
+    pub wall: i64,
+}
+
+impl Moment {
+    pub fn of(now: Now) -> Moment {
+        Moment {
+            boot: now.boot_seconds(),
+            wall: now.wall,
+        }
+    }
+
+    pub fn after(self, seconds: u64) -> Moment {
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        Moment {
+            boot: self.boot.saturating_add(seconds),
+            wall: self.wall.saturating_add(seconds),
+        }
+    }
+
+    /// Seconds from `now` until then; negative when it is past.
+    pub fn until(self, now: Now) -> i64 {
+        self.boot.saturating_sub(now.boot_seconds())
+    }
+
+    /// Seconds since then; 0 when it is to come.
+    pub fn age(self, now: Now) -> u64 {
+        u64::try_from(self.until(now).saturating_neg()).unwrap_or(0)
+    }
+
+    fn rebased(self, now: Now) -> Moment {
+        let until = self.wall.saturating_sub(now.wall);
+        Moment {
+            boot: now.boot_seconds().saturating_add(until),
+            wall: self.wall,
+        }
+    }
+}
+
+/// How a check ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Last {
+    pub at: Moment,
+    /// `None`: it was started and its end is not known, because the process died or the check was cancelled.
+    pub code: Option<i32>,
+    pub message: Option<String>,
+    pub ending: Ending,
+}
+
+/// The last authentic answer with all that verifying it again needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Authenticated {
+    pub at: Moment,
+    pub running_version: String,
+    pub nonce: String,
+    pub request_sha256: String,
+    /// D and S as sent (contract section 5).
+    pub data: String,
+    pub signature: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    format: u32,
+    boot_id: String,
+    /// When psc first ran with this record.
+    pub since: Moment,
+    pub due: Option<Moment>,
+    /// Failures in a row that no server answered.
+    pub unanswered: u32,
+    pub last: Option<Last>,
+    pub authentic: Option<Authenticated>,
+    /// The first answer that was forged or replayed since the last authentic one.
+    pub untrusted_since: Option<Moment>,
+    /// The last time a known update was logged.
+    pub reminded: Option<Moment>,
+    /// Whether the long silence was warned of.
+    pub silence_warned: bool,
+}
+
+impl Record {
+    pub fn new(now: Now, boot_id: &str) -> Record {
+        Record {
+            format: FORMAT,
+            boot_id: boot_id.to_owned(),
+            since: Moment::of(now),
+            due: None,
+            unanswered: 0,
+            last: None,
+            authentic: None,
+            untrusted_since: None,
+            reminded: None,
+            silence_warned: false,
+        }
+    }
+
+    /// Reads what was written, and believes nothing in it that cannot be.
+    pub fn parse(bytes: &[u8], now: Now, boot_id: &str) -> Result<Record, String> {
+        let record: Record =
+            serde_json::from_slice(bytes).map_err(|_| "is not a record of psc's".to_owned())?;
+        if record.format != FORMAT {
+            return Err("was written by another version of psc".to_owned());
+        }
+        let record = if record.boot_id == boot_id && !boot_id.is_empty() {
+            record
+        } else {
+            record.rebased(now, boot_id)
+        };
+        if record.is_from_the_future(now) {
+            return Err("is dated in the future".to_owned());
+        }
+        Ok(record)
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    fn rebased(mut self, now: Now, boot_id: &str) -> Record {
+        boot_id.clone_into(&mut self.boot_id);
+        self.since = self.since.rebased(now);
+        self.due = self.due.map(|moment| moment.rebased(now));
+        self.untrusted_since = self.untrusted_since.map(|moment| moment.rebased(now));
+        self.reminded = self.reminded.map(|moment| moment.rebased(now));
+        if let Some(last) = &mut self.last {
+            last.at = last.at.rebased(now);
+        }
+        if let Some(authentic) = &mut self.authentic {
+            authentic.at = authentic.at.rebased(now);
+        }
+        self
+    }
+
+    fn is_from_the_future(&self, now: Now) -> bool {
+        let past = [
+            Some(self.since),
+            self.untrusted_since,
+            self.reminded,
+            self.last.as_ref().map(|last| last.at),
+            self.authentic.as_ref().map(|authentic| authentic.at),
+        ];
+        let ahead = |moment: Moment| moment.until(now);
+        past.into_iter()
+            .flatten()
+            .any(|moment| ahead(moment) > CLOCK_SLACK)
+            || self.due.is_some_and(|due| ahead(due) > FURTHEST_DUE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn now(boot: u64, wall: i64) -> Now {
+        Now {
+            boot: Duration::from_secs(boot),
+            wall,
+        }
+    }
+
+    fn written() -> Vec<u8> {
+        let mut record = Record::new(now(100, 1_000_000), "a");
+        record.due = Some(Moment::of(now(100, 1_000_000)).after(50_000));
+        record.to_bytes()
+    }
+
+    #[test]
+    fn within_a_boot_the_calendar_does_not_count() {
+        for wall in [0, 1_000_000, 4_000_000_000] {
+            let record = Record::parse(&written(), now(200, wall), "a").unwrap();
+            assert_eq!(record.due.unwrap().until(now(200, wall)), 49_900);
+        }
+    }
+
+    #[test]
+    fn across_boots_the_calendar_counts() {
+        let later = now(5, 1_010_000);
+        let record = Record::parse(&written(), later, "b").unwrap();
+        assert_eq!(record.due.unwrap().until(later), 40_000);
+        assert_eq!(record.since.age(later), 10_000);
+    }
+
+    #[test]
+    fn what_cannot_be_is_not_believed() {
+        let back = now(5, 1_000_000 - 2 * CLOCK_SLACK);
+        assert!(
+            Record::parse(&written(), back, "b")
+                .unwrap_err()
+                .contains("future")
+        );
+        let mut far = Record::new(now(100, 0), "a");
+        far.due = Some(Moment {
+            boot: 4_000_000_000,
+            wall: 4_000_000_000,
+        });
+        assert!(Record::parse(&far.to_bytes(), now(100, 0), "a").is_err());
+        for junk in [&b""[..], b"{}", b"[]", b"\xff"] {
+            assert!(Record::parse(junk, now(1, 1), "a").is_err());
+        }
+    }
+}

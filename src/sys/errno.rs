@@ -1,0 +1,31 @@
+//! `errno`, which a function called from a signal handler must leave as it was (POSIX, signal concepts).
+
+use std::ffi::c_int;
+
+#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+use libc::__errno as location;
+#[cfg(any(target_os = "linux", target_os = "emscripten"))]
+use libc::__errno_location as location;
+#[cfg(any(
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_vendor = "apple"
+))]
+use libc::__error as location;
+
+/// Puts `errno` back when it goes.
+pub struct Preserved(c_int);
+
+impl Preserved {
+    pub fn now() -> Preserved {
+        // SAFETY: the location is this thread's own and always valid.
+        Preserved(unsafe { *location() })
+    }
+}
+
+impl Drop for Preserved {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { *location() = self.0 };
+    }
+}

@@ -1,0 +1,10 @@
+//! What the standard library does not offer of the operating system; one file per concern.
+
+#![allow(unsafe_code)]
+
+pub mod clock;
+pub mod descriptor;
+pub mod errno;
+pub mod flock;
+pub mod signals;
+pub mod sleep;

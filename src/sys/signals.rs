@@ -1,0 +1,83 @@
+//! Signals: psc's thread takes none of the host's, and a broken connection does not kill the host.
+
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// Blocks signals in the calling thread until it goes.
+pub struct Blocked {
+    before: libc::sigset_t,
+    /// SIGPIPE was neither blocked nor pending before: one that came since is ours.
+    swallow_sigpipe: bool,
+}
+
+impl Blocked {
+    /// Every signal; a thread created meanwhile inherits that.
+    pub fn all() -> Blocked {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: fills the set that it is given.
+        let set = unsafe {
+            libc::sigfillset(set.as_mut_ptr());
+            set.assume_init()
+        };
+        Blocked {
+            before: block(&set),
+            swallow_sigpipe: false,
+        }
+    }
+
+    /// SIGPIPE alone: OpenSSL writes to sockets without `MSG_NOSIGNAL`.
+    pub fn sigpipe() -> Blocked {
+        let pending_before = is_pending(libc::SIGPIPE);
+        Blocked {
+            before: block(&only(libc::SIGPIPE)),
+            swallow_sigpipe: !pending_before,
+        }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        if self.swallow_sigpipe && is_pending(libc::SIGPIPE) {
+            swallow(libc::SIGPIPE);
+        }
+        // SAFETY: sets this thread's mask to what it was.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut())
+        };
+    }
+}
+
+fn block(set: &libc::sigset_t) -> libc::sigset_t {
+    let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: changes this thread's mask and fills `before`; neither pointer is kept.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, set, before.as_mut_ptr());
+        before.assume_init()
+    }
+}
+
+fn only(signal: libc::c_int) -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: empties the set that it is given, then adds a signal that exists.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        set.assume_init()
+    }
+}
+
+fn is_pending(signal: libc::c_int) -> bool {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: fills the set that it is given, which is then looked into.
+    unsafe {
+        libc::sigpending(set.as_mut_ptr()) == 0 && libc::sigismember(set.as_ptr(), signal) == 1
+    }
+}
+
+/// Takes a pending signal away. It is blocked and pending, so `sigwait` returns at once.
+fn swallow(signal: libc::c_int) {
+    let set = only(signal);
+    let mut taken = 0;
+    // SAFETY: both pointers are valid for the call.
+    unsafe { libc::sigwait(&raw const set, &raw mut taken) };
+}

@@ -1,0 +1,121 @@
+//! Text that leaves psc: printable, on one line, bounded.
+
+/// The longest log record in bytes: nginx cuts its own lines at 2048, prefix included.
+pub const LONGEST_RECORD: usize = 1900;
+
+const CUT: &str = " [cut]";
+
+/// Replaces whatever is not printable (controls, bidirectional marks, line separators) by an escape.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\'' | '\\' => out.push(character),
+            other => out.extend(other.escape_debug()),
+        }
+    }
+    out
+}
+
+/// At most `limit` bytes of `text`, cut between characters and marked as cut.
+pub fn cut(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    for character in text.chars() {
+        let needed = out
+            .len()
+            .saturating_add(character.len_utf8())
+            .saturating_add(CUT.len());
+        if needed > limit {
+            break;
+        }
+        out.push(character);
+    }
+    out.push_str(CUT);
+    out
+}
+
+/// A log record out of any text.
+pub fn record(text: &str) -> String {
+    cut(&printable(text), LONGEST_RECORD)
+}
+
+/// Foreign text for use inside a sentence: printable and short.
+pub fn quoted(text: &str) -> String {
+    cut(&printable(text), 200)
+}
+
+/// Hides what stands between `://` and the last `@` of the same word, and every given secret.
+pub fn without_secrets(text: &str, secrets: &[&str]) -> String {
+    let mut out = text
+        .split(' ')
+        .map(without_userinfo)
+        .collect::<Vec<_>>()
+        .join(" ");
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        out = out.replace(secret, "***");
+    }
+    out
+}
+
+fn without_userinfo(word: &str) -> String {
+    match (word.split_once("://"), word.rfind('@')) {
+        (Some((scheme, rest)), Some(_)) => match rest.rsplit_once('@') {
+            Some((_, host)) => format!("{scheme}://***@{host}"),
+            None => word.to_owned(),
+        },
+        _ => word.to_owned(),
+    }
+}
+
+/// A span for people: "23 h 59 min", "10 min", "45 s".
+pub fn span(seconds: u64) -> String {
+    let (hours, minutes) = (seconds / 3600, (seconds % 3600) / 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min"),
+        (_, 0) => format!("{hours} h"),
+        (_, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_unprintable_is_left() {
+        let text = printable("a\n\u{1b}[31m\u{202e}\u{9b}\u{0}b \u{2028}%n%s \"q\" é");
+        assert_eq!(
+            text,
+            "a\\n\\u{1b}[31m\\u{202e}\\u{9b}\\0b \\u{2028}%n%s \"q\" é"
+        );
+    }
+
+    #[test]
+    fn cut_keeps_whole_characters_and_the_limit() {
+        let long = "é".repeat(1000);
+        for limit in [10, 11, 200] {
+            let short = cut(&long, limit);
+            assert!(short.len() <= limit && short.ends_with(CUT));
+        }
+        assert_eq!(cut("short", 10), "short");
+    }
+
+    #[test]
+    fn secrets_are_hidden() {
+        let text = without_secrets("at http://bob:s3cret@proxy:1 pw s3cret", &["s3cret"]);
+        assert_eq!(text, "at http://***@proxy:1 pw ***");
+        assert_eq!(without_secrets("http://a/b", &[""]), "http://a/b");
+    }
+
+    #[test]
+    fn spans_read_well() {
+        assert_eq!(span(45), "45 s");
+        assert_eq!(span(600), "10 min");
+        assert_eq!(span(86_400), "24 h");
+        assert_eq!(span(86_399), "23 h 59 min");
+    }
+}

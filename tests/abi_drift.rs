@@ -1,0 +1,47 @@
+//! `include/psc.h` is what cbindgen makes of the source. `make header` writes it.
+
+use std::path::Path;
+
+fn generated() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut config =
+        cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml");
+    let number = psc::version::NUMBER;
+    config.header = Some(include_str!("header-preamble.h").trim_end().to_owned());
+    config.after_includes = Some(format!(
+        "/* The version of this header; psc_version() is that of the library that runs. */\n\
+         #define PSC_VERSION \"{}\"\n\
+         /* 0xMMmmpp */\n\
+         #define PSC_VERSION_NUMBER 0x{number:06x}u",
+        psc::version::VERSION
+    ));
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    for file in [
+        "codes",
+        "log",
+        "checker",
+        "views",
+        "last_error",
+        "result",
+        "strings",
+    ] {
+        builder = builder.with_src(root.join(format!("src/ffi/{file}.rs")));
+    }
+    let mut header = Vec::new();
+    builder.generate().expect("the header").write(&mut header);
+    String::from_utf8(header).expect("UTF-8")
+}
+
+#[test]
+fn the_header_is_what_the_source_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/psc.h");
+    let header = generated();
+    if std::env::var_os("PSC_WRITE_HEADER").is_some() {
+        std::fs::write(&path, &header).expect("include/psc.h");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == header,
+        "include/psc.h differs from the source: run `make header`"
+    );
+}

@@ -1,0 +1,23 @@
+/*
+ * psc: the security update check that web servers can embed.
+ *
+ * The shortest host: psc_init with a log callback, psc_configure with passenger_version and server_identifier,
+ * psc_start after the last fork, psc_free before the end. See README.md, docs/configuration.md and
+ * docs/host-events.md.
+ *
+ * Ownership. What a function gives through a psc_result ** or char ** is the caller's: psc_result_free and
+ * psc_string_free. A returned const char * is borrowed; each function says for how long. Out-parameters are set on
+ * every path, to NULL when there is nothing. Everything that is passed in is copied before the call returns.
+ *
+ * Threads. Every function may be called from any thread; psc_free is the last call on a handle. psc_init and
+ * psc_configure start no thread and open no socket. The one thread that psc_start makes has every signal blocked, a
+ * small stack and the name "psc". psc installs no signal handler, writes no environment variable, prints nothing and
+ * registers nothing with atexit.
+ *
+ * Forks. A handle may cross a fork until psc_start. A started handle is inert in a child: every call gives
+ * PSC_ERR_FORKED, psc_free releases it; the parent goes on.
+ *
+ * Codes. >= 0 is an answer, < 0 a failure. Numbers never change meaning; new ones may be added.
+ *
+ * This file is generated from src/ffi: change it there.
+ */
