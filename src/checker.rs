@@ -152,7 +152,6 @@ impl Checker {
             Readiness::Disabled => return Ok(self.disabled()),
         };
         let _sigpipe = signals::Blocked::sigpipe();
-        self.stop.prepare()?;
         let mark = self.stop.mark();
         let voice = Voice::new(&self.logger);
         let Some(ticket) = self.begin_check(&voice) else {
@@ -162,8 +161,16 @@ impl Checker {
                 "",
             ));
         };
-        let interrupt = self.stop.interrupt(Activity::Call, mark);
-        let outcome = self.check(&config, &interrupt, &voice);
+        let outcome = match self.stop.prepare() {
+            Ok(()) => {
+                let interrupt = self.stop.interrupt(Activity::Call, mark);
+                self.check(&config, &interrupt, &voice)
+            }
+            Err(failure) => {
+                let attempt = Attempt::failed(failure);
+                self.conclude(&attempt, &config, &voice, self.next_check(&config))
+            }
+        };
         self.end_check(ticket);
         Ok(outcome)
     }

@@ -7,20 +7,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///
 /// `AssertUnwindSafe`: psc's shared data is replaced as a whole and its locks are not poisoned (see `sync`).
 pub fn contained<T>(body: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        let text = text_of(payload.as_ref());
-        // Dropping the payload could panic again.
-        std::mem::forget(payload);
-        text
-    })
+    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| crate::text::quoted(&text_of(payload)))
 }
 
-fn text_of(payload: &(dyn Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    crate::text::quoted(text.unwrap_or("panic without text"))
+fn text_of(payload: Box<dyn Any + Send>) -> String {
+    let payload = match payload.downcast::<&'static str>() {
+        Ok(text) => return (*text).to_owned(),
+        Err(payload) => payload,
+    };
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(other) => {
+            // Dropping a payload of an unknown kind could panic again.
+            std::mem::forget(other);
+            "panic without text".to_owned()
+        }
+    }
 }
 
 #[cfg(test)]

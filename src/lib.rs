@@ -12,7 +12,7 @@
 //! Beside these: [`log`] (the host's callback), [`stop`] (cancelling), [`failure`] and [`code`] (what went wrong),
 //! [`sys`] (what the standard library lacks of the operating system).
 //!
-//! `unsafe` lives in `ffi`, `sys`, `stop`, `curl_linkage`, `check::transport::options` and `check::transport::tls`.
+//! `unsafe` lives in `ffi`, `sys`, `stop`, `curl_linkage`, `check::transport::{options, tls, staple}`.
 
 #![deny(unsafe_code)]
 #![warn(clippy::pedantic)]

@@ -97,7 +97,7 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// `keys`: the configuration keys that decide which file it is.
+    /// `keys`: the configuration keys that decide which file it is, the one that names it first.
     fn load<T>(
         &self,
         current: Option<&Arc<T>>,
@@ -108,7 +108,9 @@ impl Loader<'_> {
         if let (false, Some(current)) = (changed, current) {
             return Ok(Some(Arc::clone(current)));
         }
-        let named = keys.iter().any(|key| self.given.contains_key(*key));
+        let named = keys
+            .first()
+            .is_some_and(|key| self.given.contains_key(*key));
         if !named && !self.settings.is_complete() {
             return Ok(None);
         }

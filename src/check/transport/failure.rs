@@ -62,11 +62,7 @@ pub fn timeout(config: &CheckConfig) -> Failure {
 pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
     let detail = detail(error, config);
     let connect_code = options::connect_code(easy);
-    let status = easy
-        .response_code()
-        .ok()
-        .and_then(|status| i32::try_from(status).ok())
-        .unwrap_or(0);
+    let status = status(easy);
     match error.code() {
         curl_sys::CURLE_COULDNT_RESOLVE_HOST => unanswered(
             format!("the name {} cannot be resolved", place(config)),
@@ -118,6 +114,14 @@ pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConf
         _ => broken(&detail, config),
     }
     .with_status(status)
+}
+
+/// The status of the server's answer; 0 when there was none.
+pub fn status(easy: &mut Easy2<Exchange>) -> i32 {
+    easy.response_code()
+        .ok()
+        .and_then(|status| i32::try_from(status).ok())
+        .unwrap_or(0)
 }
 
 /// An HTTP status other than 200.
@@ -182,8 +186,9 @@ fn could_not_connect(detail: &str, config: &CheckConfig) -> Failure {
 fn of_proxy_status(status: i64, config: &CheckConfig) -> Failure {
     let name = proxy(config);
     let (reason, advice) = match status {
-        407 => (
-            format!("the proxy{name} wants authentication (status 407)"),
+        // Some proxies say 401 to wrong credentials, 407 to missing ones.
+        401 | 407 => (
+            format!("the proxy{name} wants authentication (status {status})"),
             "check user and password in the proxy setting",
         ),
         403 => (
@@ -254,6 +259,15 @@ fn of_certificate(verify_result: i64, detail: &str) -> Failure {
 fn of_handshake(verify_result: i64, detail: &str, config: &CheckConfig) -> Failure {
     if verify_result != 0 {
         return of_certificate(verify_result, detail);
+    }
+    if detail.contains("status response") {
+        return Failure::new(
+            Code::Tls,
+            format!(
+                "the server's certificate has been revoked, or lacks the proof that it is not{detail}"
+            ),
+            "the check server's operator must act, or someone intercepts the connection",
+        );
     }
     let about_us = config.client_identity.is_some() || detail.contains("certificate required");
     if is_alert(detail) && detail.contains("certificate") && about_us {

@@ -1,9 +1,11 @@
 //! Step 3: the HTTPS exchange, on libcurl's multi interface so that it can be cancelled at any moment.
 //!
-//! `options` sets libcurl up, `tls` hardens its TLS context, `failure` turns its errors into reasons and advice.
+//! `options` sets libcurl up, `tls` hardens its TLS context, `staple` looks
+//! at revocation, `failure` turns its errors into reasons and advice.
 
 mod failure;
 mod options;
+mod staple;
 mod tls;
 
 use super::request::Request;
@@ -98,7 +100,7 @@ fn answer(
     config: &CheckConfig,
 ) -> Result<Vec<u8>, Failure> {
     if easy.get_ref().overflowed {
-        return Err(too_large());
+        return Err(too_large().with_status(failure::status(&mut easy)));
     }
     if let Err(error) = ended {
         return Err(failure::of_transfer(&mut easy, &error, config));

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use super::staple;
 use openssl_sys as ffi;
 use std::ffi::{c_int, c_void};
 
@@ -26,6 +27,7 @@ pub fn harden(context: *mut c_void) {
             ffi::SSL_VERIFY_PEER,
             Some(require_alternative_name),
         );
+        staple::ask(context);
     }
 }
 
