@@ -269,8 +269,7 @@ fn of_handshake(verify_result: i64, detail: &str, config: &CheckConfig) -> Failu
             "the check server's operator must act, or someone intercepts the connection",
         );
     }
-    let about_us = config.client_identity.is_some() || detail.contains("certificate required");
-    if is_alert(detail) && detail.contains("certificate") && about_us {
+    if is_alert(detail) && is_about_our_certificate(detail, config) {
         let file = match &config.settings.client_certificate_path {
             Some(path) => text::quoted(&path.to_string_lossy()),
             None => "none is configured".to_owned(),
@@ -286,6 +285,15 @@ fn of_handshake(verify_result: i64, detail: &str, config: &CheckConfig) -> Failu
         format!("the TLS handshake with {} failed{detail}", place(config)),
         "TLS 1.2 or newer is needed; check whether a proxy or firewall interferes with the connection",
     )
+}
+
+/// Alerts are the server's: one about a certificate means the client's (RFC 8446, section 6.2).
+fn is_about_our_certificate(detail: &str, config: &CheckConfig) -> bool {
+    let presented = config.client_identity.is_some()
+        && ["certificate", "unknown ca", "access denied"]
+            .iter()
+            .any(|words| detail.contains(words));
+    presented || detail.contains("certificate required")
 }
 
 fn is_alert(detail: &str) -> bool {
