@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod close_on_exec;
 pub mod descriptor;
 pub mod errno;
 pub mod flock;

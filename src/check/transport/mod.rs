@@ -11,11 +11,13 @@ mod tls;
 use super::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
+use crate::sys::close_on_exec::Snapshot;
 use curl::MultiError;
 use curl::easy::{Easy2, Handler, WriteError};
 use curl::multi::{Easy2Handle, Multi, WaitFd};
-use std::ffi::c_void;
-use std::os::fd::RawFd;
+use socket2::Socket;
+use std::ffi::{c_int, c_void};
+use std::os::fd::{IntoRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 /// Bytes in an answer (contract section 5).
@@ -41,7 +43,9 @@ pub fn post(
     if !tls::libcurl_uses_our_openssl() {
         return Err(failure::foreign_tls());
     }
+    let descriptors = Snapshot::take();
     let multi = Multi::new();
+    descriptors.mark_new_pairs();
     let easy = options::configured(config, request).map_err(|error| failure::of_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
     let ended = drive(&multi, &transfer, config, cancel);
@@ -75,7 +79,12 @@ fn drive(
         if cancel.is_cancelled() {
             return Err(Failure::cancelled());
         }
+        // Until there is a connection libcurl may start a look-up, with a socket pair to tell of its end.
+        let look_up = (!transfer.get_ref().connecting).then(Snapshot::take);
         let running = multi.perform().map_err(|error| internal(&error))?;
+        if let Some(descriptors) = look_up {
+            descriptors.mark_new_pairs();
+        }
         let mut ended = None;
         multi.messages(|message| ended = message.result_for2(transfer).or(ended.take()));
         if let Some(ended) = ended {
@@ -121,6 +130,8 @@ pub struct Exchange {
     body: Vec<u8>,
     header_bytes: usize,
     overflowed: bool,
+    /// A socket was asked for.
+    connecting: bool,
 }
 
 impl Exchange {
@@ -129,6 +140,7 @@ impl Exchange {
             body: Vec::new(),
             header_bytes: 0,
             overflowed: false,
+            connecting: false,
         }
     }
 }
@@ -152,6 +164,19 @@ impl Handler for Exchange {
     fn ssl_ctx(&mut self, context: *mut c_void) -> Result<(), curl::Error> {
         tls::harden(context);
         Ok(())
+    }
+
+    /// Close-on-exec, so that no program of the host's inherits it.
+    fn open_socket(
+        &mut self,
+        family: c_int,
+        kind: c_int,
+        protocol: c_int,
+    ) -> Option<curl_sys::curl_socket_t> {
+        self.connecting = true;
+        Socket::new(family.into(), kind.into(), Some(protocol.into()))
+            .ok()
+            .map(IntoRawFd::into_raw_fd)
     }
 
     /// libcurl would print to stderr what a debug handler does not take.
