@@ -14,6 +14,9 @@
  * small stack and the name "psc". psc installs no signal handler, writes no environment variable, prints nothing and
  * registers nothing with atexit.
  *
+ * The end. Call psc_free, or psc_stop, before the process exits or psc is unloaded: OpenSSL cleans up at exit, which a
+ * handshake in another thread does not survive.
+ *
  * Forks. A handle may cross a fork until psc_start. A started handle is inert in a child: every call gives
  * PSC_ERR_FORKED, psc_free releases it; the parent goes on.
  *
@@ -92,7 +95,7 @@
 #define PSC_ERR_TLS -9
 
 /*
- An HTTP status other than 200, or no HTTP.
+ An HTTP status other than 200.
  */
 #define PSC_ERR_HTTP -10
 
@@ -267,8 +270,9 @@ int psc_start(struct psc_checker *checker);
  it has returned. Idempotent; the handle can be started again.
 
  Returns PSC_OK, also when nothing ran; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED; PSC_ERR_TIMEOUT when
- the host's own callback did not return in time: what `user_data` points to is then still in use. Any thread, not inside
- the log callback.
+ the host's own callback, or a libcurl older than 7.87 that hangs in a name look-up, did not return in time. No new
+ callback comes then either, but the thread lives on until that returns: do not unload psc, and what `user_data` points to
+ may still be in use. Call it again to wait again. Any thread, not inside the log callback.
  */
 int psc_stop(struct psc_checker *checker);
 

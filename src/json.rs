@@ -1,15 +1,24 @@
 //! Strict JSON (contract section 5): one object, no trailing bytes, no duplicate keys at any depth.
 //!
-//! Depth is bounded by `serde_json`'s own limit of 128.
+//! Depth is bounded by `serde_json`'s own limit of 128, the number of values here.
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use std::cell::Cell;
 use std::fmt;
+
+/// Values in one text. Each costs memory that its few bytes of text do not show.
+const MOST_VALUES: u32 = 10_000;
 
 /// Parses `bytes` as one JSON object. The error says what is wrong and where, never what it read.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
-    match serde_json::from_slice::<Strict>(bytes) {
-        Ok(Strict(Value::Object(map))) => Ok(map),
+    let left = Cell::new(MOST_VALUES);
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict(&left)
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value));
+    match value {
+        Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err("not a JSON object".to_owned()),
         Err(error) => Err(format!(
             "not strict JSON: {}",
@@ -18,65 +27,70 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     }
 }
 
-struct Strict(Value);
+/// Reads one value; the number of values that may still come is shared by all.
+#[derive(Clone, Copy)]
+struct Strict<'a>(&'a Cell<u32>);
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
-        deserializer.deserialize_any(StrictVisitor)
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.0.get().checked_sub(1) {
+            Some(left) => self.0.set(left),
+            None => return Err(de::Error::custom("too many values")),
+        }
+        deserializer.deserialize_any(self)
     }
 }
 
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Strict;
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Strict, E> {
-        Ok(Strict(Value::Bool(value)))
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Strict, E> {
-        Ok(Strict(value.into()))
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Strict, E> {
-        Ok(Strict(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Strict, E> {
-        Ok(Strict(value.into()))
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Strict, E> {
-        Ok(Strict(Value::String(value.to_owned())))
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
     }
 
-    fn visit_unit<E>(self) -> Result<Strict, E> {
-        Ok(Strict(Value::Null))
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Strict, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Strict(value)) = sequence.next_element()? {
+        while let Some(value) = sequence.next_element_seed(self)? {
             values.push(value);
         }
-        Ok(Strict(Value::Array(values)))
+        Ok(Value::Array(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Strict, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if map.contains_key(&key) {
                 return Err(de::Error::custom("a key stands twice"));
             }
-            let Strict(value) = entries.next_value()?;
-            map.insert(key, value);
+            map.insert(key, entries.next_value_seed(self)?);
         }
-        Ok(Strict(Value::Object(map)))
+        Ok(Value::Object(map))
     }
 }
 
@@ -92,6 +106,7 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
+        let many = format!("{{\"a\":[{}0]}}", "0,".repeat(10_000));
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(1000), "]".repeat(1000));
         for bad in [
             "",
@@ -112,6 +127,7 @@ mod tests {
             r#"{"a":"\ud800"}"#,
             "{\"a\":\"\u{1}\"}",
             &deep,
+            &many,
         ] {
             assert!(object(bad.as_bytes()).is_err(), "accepted: {bad}");
         }

@@ -36,6 +36,13 @@ pub struct Logger {
     idle: Condvar,
 }
 
+/// Who calls the callback.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Direct,
+    Drain,
+}
+
 struct State {
     queue: VecDeque<(i32, CString)>,
     /// Records that found the queue full.
@@ -97,7 +104,7 @@ impl Logger {
         if let Some(waker) = &lock(&self.state).queued {
             waker.clear();
         }
-        self.deliver();
+        self.deliver(Mode::Drain);
     }
 
     /// Nothing is delivered any more, and what waits is forgotten.
@@ -105,6 +112,17 @@ impl Logger {
         let mut state = lock(&self.state);
         state.closed = true;
         state.queue.clear();
+    }
+
+    /// Withdraws the right to log, records that wait included. Queued records stay for the host to drain.
+    pub fn silence<'a>(&self, voices: impl Iterator<Item = &'a Voice>) {
+        let mut state = lock(&self.state);
+        for voice in voices {
+            voice.muted.store(true, Ordering::SeqCst);
+        }
+        if state.queued.is_none() {
+            state.queue.clear();
+        }
     }
 
     /// Waits until no other thread is inside the callback. False when `limit` passes first.
@@ -140,31 +158,36 @@ impl Logger {
             return waker.wake();
         }
         drop(state);
-        self.deliver();
+        self.deliver(Mode::Direct);
     }
 
     /// Calls the callback for each waiting record, unless another thread (or this one, further up) is doing so.
-    fn deliver(&self) {
+    fn deliver(&self, mode: Mode) {
         let mut state = lock(&self.state);
-        if state.delivering.is_some() {
+        if state.delivering.is_some() || !state.is_for(mode) {
             return;
         }
-        while let Some((level, record)) = state.next() {
-            state.delivering = Some(ThreadMark::of_this_thread());
+        state.delivering = Some(ThreadMark::of_this_thread());
+        while let Some((level, record)) = state.next(mode) {
             drop(state);
             if let Some(sink) = &self.sink {
                 sink(level, &record);
             }
             state = lock(&self.state);
-            state.delivering = None;
-            self.idle.notify_all();
         }
+        state.delivering = None;
+        self.idle.notify_all();
     }
 }
 
 impl State {
-    fn next(&mut self) -> Option<(i32, CString)> {
-        if self.closed {
+    /// From `psc_log_fd` on nothing is delivered but by draining.
+    fn is_for(&self, mode: Mode) -> bool {
+        mode == Mode::Drain || self.queued.is_none()
+    }
+
+    fn next(&mut self, mode: Mode) -> Option<(i32, CString)> {
+        if self.closed || !self.is_for(mode) {
             return None;
         }
         if let Some(record) = self.queue.pop_front() {
@@ -210,10 +233,5 @@ impl Voice {
 
     pub fn is_muted(&self) -> bool {
         self.muted.load(Ordering::SeqCst)
-    }
-
-    /// Nothing that this activity says later is delivered.
-    pub fn mute(&self) {
-        self.muted.store(true, Ordering::SeqCst);
     }
 }

@@ -7,8 +7,14 @@ use rand::rngs::OsRng;
 /// `N` random bytes. Fails rather than give weak ones.
 pub fn bytes<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
-    match OsRng.try_fill_bytes(&mut bytes) {
-        Ok(()) => Ok(bytes),
+    fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Random bytes in place: no copy of a key is left behind.
+pub fn fill(bytes: &mut [u8]) -> Result<(), Failure> {
+    match OsRng.try_fill_bytes(bytes) {
+        Ok(()) => Ok(()),
         Err(error) => Err(Failure::system(format!(
             "no random numbers from the operating system: {error}"
         ))),

@@ -3,7 +3,7 @@
 use crate::check::verdict::Verdict;
 use crate::checker::Checker;
 use crate::code::Code;
-use crate::config::check_config::{CheckConfig, Readiness};
+use crate::config::check_config::CheckConfig;
 use crate::log::Voice;
 use crate::schedule::agenda;
 use crate::state::record::{Moment, Record};
@@ -22,9 +22,10 @@ pub fn of(checker: &Checker) -> Value {
         "program_name": config.settings.program_name,
         "crash": checker.crash(),
     });
-    let known = match config.readiness() {
-        Readiness::Ready(config) => of_host(checker, &config),
-        Readiness::Disabled | Readiness::Incomplete => never_checked(),
+    // Known is what was verified: without the pinned keys nothing is, which is not the same as "never checked".
+    let known = match config.check_config() {
+        Some(config) => of_host(checker, &config),
+        None => nothing_known(),
     };
     if let (Some(status), Value::Object(known)) = (status.as_object_mut(), known) {
         status.extend(known);
@@ -64,8 +65,9 @@ fn of_host(checker: &Checker, config: &CheckConfig) -> Value {
     })
 }
 
-fn never_checked() -> Value {
+fn nothing_known() -> Value {
     let fields = [
+        "verdict",
         "since",
         "age",
         "authentic_at",
@@ -78,11 +80,10 @@ fn never_checked() -> Value {
         "last_check",
         "next_check",
     ];
-    let mut map: Map<String, Value> = fields
+    let map: Map<String, Value> = fields
         .into_iter()
         .map(|field| (field.to_owned(), Value::Null))
         .collect();
-    map.insert("verdict".to_owned(), "never_checked".into());
     Value::Object(map)
 }
 

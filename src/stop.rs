@@ -31,6 +31,23 @@ pub struct Stop {
     all: Mutex<Vec<Arc<Wakers>>>,
 }
 
+/// How many wishes there were when an activity began.
+#[derive(Clone, Copy)]
+pub struct Marks {
+    stops: u64,
+    cancels: u64,
+}
+
+impl Marks {
+    /// The stops of these, the cancels of `newer`: a thread lives on when its check is cancelled.
+    pub fn with_cancels_of(self, newer: Marks) -> Marks {
+        Marks {
+            cancels: newer.cancels,
+            ..self
+        }
+    }
+}
+
 /// Which of the two wakers an activity waits on.
 #[derive(Clone, Copy)]
 pub enum Activity {
@@ -86,13 +103,20 @@ impl Stop {
         }
     }
 
-    /// The mark of an activity that begins now.
-    pub fn mark(&self) -> u64 {
-        self.stops.load(Ordering::SeqCst)
+    /// The marks of an activity that begins now. Noted before it looks at the configuration: what changes later is seen.
+    pub fn marks(&self) -> Marks {
+        Marks {
+            stops: self.stops.load(Ordering::SeqCst),
+            cancels: self.cancels.load(Ordering::SeqCst),
+        }
     }
 
-    pub fn requested_since(&self, mark: u64) -> bool {
-        self.stops.load(Ordering::SeqCst) != mark
+    pub fn requested_since(&self, marks: Marks) -> bool {
+        self.stops.load(Ordering::SeqCst) != marks.stops
+    }
+
+    fn cancelled_since(&self, marks: Marks) -> bool {
+        self.requested_since(marks) || self.cancels.load(Ordering::SeqCst) != marks.cancels
     }
 
     pub fn clear(&self, activity: Activity) {
@@ -131,15 +155,11 @@ impl Stop {
     }
 
     /// How a check that `activity` makes learns that it should end.
-    pub fn interrupt(&self, activity: Activity, mark: u64) -> Interrupt<'_> {
-        let cancels = self.cancels.load(Ordering::SeqCst);
-        // Noted before clearing: a wish that comes in between is seen by its count.
-        self.clear(activity);
+    pub fn interrupt(&self, activity: Activity, marks: Marks) -> Interrupt<'_> {
         Interrupt {
             stop: self,
             activity,
-            mark,
-            cancels,
+            marks,
         }
     }
 }
@@ -156,16 +176,14 @@ impl Wakers {
 pub struct Interrupt<'a> {
     stop: &'a Stop,
     activity: Activity,
-    mark: u64,
-    cancels: u64,
+    marks: Marks,
 }
 
 impl Cancel for Interrupt<'_> {
     fn is_cancelled(&self) -> bool {
         // Other reasons to wake would otherwise keep the descriptor readable, and the transfer busy.
         self.stop.clear(self.activity);
-        self.stop.requested_since(self.mark)
-            || self.stop.cancels.load(Ordering::SeqCst) != self.cancels
+        self.stop.cancelled_since(self.marks)
     }
 
     fn descriptor(&self) -> RawFd {

@@ -14,6 +14,9 @@
  * small stack and the name "psc". psc installs no signal handler, writes no environment variable, prints nothing and
  * registers nothing with atexit.
  *
+ * The end. Call psc_free, or psc_stop, before the process exits or psc is unloaded: OpenSSL cleans up at exit, which a
+ * handshake in another thread does not survive.
+ *
  * Forks. A handle may cross a fork until psc_start. A started handle is inert in a child: every call gives
  * PSC_ERR_FORKED, psc_free releases it; the parent goes on.
  *

@@ -19,7 +19,8 @@ const TAG_BYTES: usize = 16;
 
 /// The `license` object: a one-time AES-256-GCM key under RSA-OAEP with SHA-256, iv, data and tag, in base64.
 pub fn sealed(licence: &Licence, nonce: &Nonce) -> Result<Value, Failure> {
-    let key = Zeroizing::new(random::bytes::<32>()?);
+    let mut key = Zeroizing::new([0; 32]);
+    random::fill(key.as_mut_slice())?;
     let iv = random::bytes::<12>()?;
     let failed = |_: ErrorStack| Failure::system("the licence could not be encrypted");
     let mut tag = [0; TAG_BYTES];

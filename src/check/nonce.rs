@@ -25,6 +25,15 @@ impl Nonce {
         Nonce(text.to_owned())
     }
 
+    /// Whether it was made at that time, seconds since the epoch, give or take a day.
+    pub fn is_of(&self, wall: i64) -> bool {
+        const DIGITS_OF_MICROSECONDS: usize = 16;
+        const DAY: u64 = 24 * 3600;
+        let digits = self.0.get(..DIGITS_OF_MICROSECONDS);
+        let made = digits.and_then(|digits| digits.parse::<i64>().ok());
+        made.is_some_and(|made| (made / 1_000_000).abs_diff(wall) <= DAY)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -40,6 +49,8 @@ mod tests {
         let (digits, random) = one.as_str().split_at(16);
         assert!(digits.bytes().all(|byte| byte.is_ascii_digit()));
         assert_eq!(STANDARD.decode(random).unwrap().len(), 16);
+        let now = digits.parse::<i64>().unwrap() / 1_000_000;
+        assert!(one.is_of(now) && !one.is_of(now + 100_000) && !one.is_of(0));
         assert_ne!(random, two.as_str().split_at(16).1);
     }
 }

@@ -22,9 +22,12 @@ pub struct Line {
     pub text: String,
 }
 
-/// The records of one check, the main line first. `next_check` is in seconds from now.
-pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: u64) -> Vec<Line> {
-    let next = format!("next check in {}", text::span(next_check));
+/// The records of one check, the main line first. `next_check` is in seconds from now, `None` when there is no schedule.
+pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -> Vec<Line> {
+    let next = match next_check {
+        Some(seconds) => format!("next check in {}", text::span(seconds)),
+        None => "no next check is planned".to_owned(),
+    };
     match &attempt.outcome {
         Ok(answer) => {
             let main = verdict_line(&answer.verdict, config, &next);
@@ -36,9 +39,10 @@ pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: u64) -> Vec<Li
     }
 }
 
-/// The record of a verdict that is known from before.
-pub fn reminder(verdict: &Verdict, config: &CheckConfig, since: &str) -> Vec<Line> {
-    let main = verdict_line(verdict, config, &format!("known since {since}"));
+/// The records of a verdict that is known for `age` seconds.
+pub fn reminder(verdict: &Verdict, config: &CheckConfig, age: u64) -> Vec<Line> {
+    let when = format!("known since {} ago", text::span(age));
+    let main = verdict_line(verdict, config, &when);
     std::iter::once(main)
         .chain(notice_lines(verdict.notice()))
         .collect()

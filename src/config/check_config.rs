@@ -28,27 +28,24 @@ pub enum Readiness {
 
 impl Config {
     pub fn readiness(&self) -> Readiness {
-        let settings = &self.settings;
-        let (Some(version), Some(identifier)) =
-            (&settings.passenger_version, &settings.server_identifier)
-        else {
-            return Readiness::Incomplete;
-        };
-        if settings.disabled {
-            return Readiness::Disabled;
+        match self.check_config() {
+            _ if self.settings.is_complete() && self.settings.disabled => Readiness::Disabled,
+            Some(config) => Readiness::Ready(Box::new(config)),
+            None => Readiness::Incomplete,
         }
-        let (Some(trust), Some(server_keys)) = (&self.materials.trust, &self.materials.server_keys)
-        else {
-            return Readiness::Incomplete;
-        };
-        Readiness::Ready(Box::new(CheckConfig {
-            passenger_version: version.clone(),
-            server_identifier: identifier.clone(),
+    }
+
+    /// All that a check needs, whether or not checks are disabled.
+    pub fn check_config(&self) -> Option<CheckConfig> {
+        let settings = &self.settings;
+        Some(CheckConfig {
+            passenger_version: settings.passenger_version.clone()?,
+            server_identifier: settings.server_identifier.clone()?,
             settings: Arc::clone(settings),
-            trust: Arc::clone(trust),
+            trust: self.materials.trust.clone()?,
             client_identity: self.materials.client_identity.clone(),
-            server_keys: Arc::clone(server_keys),
+            server_keys: self.materials.server_keys.clone()?,
             licence: self.materials.licence.clone(),
-        }))
+        })
     }
 }

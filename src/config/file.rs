@@ -4,9 +4,12 @@ use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// All of the file, at most `limit` bytes. The error names the path and the reason.
-pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+///
+/// The bytes may be secret: they are wiped when they go, and no copy is left by a growing buffer.
+pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, String> {
     let name = crate::text::quoted(&path.to_string_lossy());
     let failed = |error: std::io::Error| format!("cannot read {name}: {error}");
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
@@ -23,7 +26,11 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     if metadata.len() > limit {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    // With room to spare `read_to_end` neither grows the buffer nor probes for the end through another one.
+    let room = usize::try_from(metadata.len())
+        .unwrap_or(0)
+        .saturating_add(64);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(failed)?;
@@ -45,7 +52,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f");
         std::fs::write(&path, "12345").unwrap();
-        assert_eq!(read(&path, 5).unwrap(), b"12345");
+        assert_eq!(read(&path, 5).unwrap().as_slice(), b"12345");
         assert!(read(&path, 4).unwrap_err().contains("larger"));
         std::fs::write(&path, "").unwrap();
         assert!(read(&path, 4).unwrap_err().contains("empty"));

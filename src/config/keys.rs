@@ -6,6 +6,7 @@ use openssl::pkey::{Id, PKey, Public};
 use openssl::x509::X509;
 use std::fmt::Write;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 const LARGEST_PEM: u64 = 1024 * 1024;
 const SMALLEST_RSA_BITS: u32 = 2048;
@@ -128,7 +129,7 @@ pub fn hex(bytes: &[u8]) -> String {
 /// A client certificate with its key, as the PEM text of their file.
 #[derive(Clone)]
 pub struct ClientIdentity {
-    pub pem: Vec<u8>,
+    pub pem: Zeroizing<Vec<u8>>,
 }
 
 /// Reads and checks the client's certificate and private key.

@@ -5,6 +5,7 @@ use super::keys::{self, ClientIdentity, PublicKey};
 use super::settings::{self, Settings};
 use super::trust::Trust;
 use serde_json::{Map, Value};
+use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -43,10 +44,9 @@ impl Materials {
         };
         let mut problems = Vec::new();
         let mut next = Materials::default();
-        let resources = settings::RESOURCES_DIR;
         match loader.load(
             self.server_keys.as_ref(),
-            &[settings::SERVER_PUBLIC_KEY_PATH, resources],
+            &[settings::SERVER_PUBLIC_KEY_PATH],
             || keys::public_keys(&settings.server_public_key_path),
         ) {
             Ok(keys) => next.server_keys = keys,
@@ -55,7 +55,7 @@ impl Materials {
         if let Some(path) = &settings.client_certificate_path {
             match loader.load(
                 self.client_identity.as_ref(),
-                &[settings::CLIENT_CERTIFICATE_PATH, resources],
+                &[settings::CLIENT_CERTIFICATE_PATH],
                 || keys::client_identity(path),
             ) {
                 Ok(identity) => next.client_identity = identity,
@@ -82,6 +82,10 @@ impl Materials {
                 Err(problem) => problems.push(problem),
             }
         }
+        if let (None, Some(path)) = (&settings.license_path, &settings.license_public_key_path) {
+            let read = changed(settings::LICENSE_PUBLIC_KEY_PATH).then(|| wrapping_key(path));
+            problems.extend(read.and_then(Result::err));
+        }
         if problems.is_empty() {
             Ok(next)
         } else {
@@ -97,20 +101,19 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// `keys`: the configuration keys that decide which file it is, the one that names it first.
+    /// `keys`: the configuration keys that name the file, the first for sure. Without them it lies in `resources_dir`.
     fn load<T>(
         &self,
         current: Option<&Arc<T>>,
         keys: &[&str],
         read: impl FnOnce() -> Result<T, String>,
     ) -> Result<Option<Arc<T>>, String> {
-        let changed = keys.iter().any(|key| (self.changed)(key));
+        let named = keys.iter().any(|key| self.given.contains_key(*key));
+        let changed = keys.iter().any(|key| (self.changed)(key))
+            || (!named && (self.changed)(settings::RESOURCES_DIR));
         if let (false, Some(current)) = (changed, current) {
             return Ok(Some(Arc::clone(current)));
         }
-        let named = keys
-            .first()
-            .is_some_and(|key| self.given.contains_key(*key));
         if !named && !self.settings.is_complete() {
             return Ok(None);
         }
@@ -122,14 +125,18 @@ impl Loader<'_> {
     }
 }
 
-fn licence(path: &std::path::Path, key_path: &std::path::Path) -> Result<Licence, String> {
-    let text = file::read(path, LARGEST_LICENCE)
-        .map(Zeroizing::new)
-        .map_err(|problem| format!("license_path: {problem}"))?;
-    let mut keys = keys::public_keys(key_path)
-        .map_err(|problem| format!("license_public_key_path: {problem}"))?;
+fn licence(path: &Path, key_path: &Path) -> Result<Licence, String> {
+    let text =
+        file::read(path, LARGEST_LICENCE).map_err(|problem| format!("license_path: {problem}"))?;
+    let wrapping_key = wrapping_key(key_path)?;
+    Ok(Licence { text, wrapping_key })
+}
+
+fn wrapping_key(path: &Path) -> Result<PublicKey, String> {
+    let mut keys =
+        keys::public_keys(path).map_err(|problem| format!("license_public_key_path: {problem}"))?;
     match (keys.pop(), keys.is_empty()) {
-        (Some(wrapping_key), true) => Ok(Licence { text, wrapping_key }),
+        (Some(key), true) => Ok(key),
         _ => Err("license_public_key_path: must hold exactly one key".to_owned()),
     }
 }

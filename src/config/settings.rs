@@ -159,7 +159,7 @@ impl Reader<'_> {
             interval: self.integer(INTERVAL, 86_400, 43_200..=604_800),
             start_delay: self.integer(START_DELAY, 2, 0..=3_600),
             start_jitter: self.integer(START_JITTER, 300, 0..=86_400),
-            state_dir: self.path(STATE_DIR),
+            state_dir: self.absolute_path(STATE_DIR),
             license_path: self.path(LICENSE_PATH),
             license_public_key_path: self.path(LICENSE_PUBLIC_KEY_PATH),
             require_request_binding: self.flag(REQUIRE_REQUEST_BINDING),
@@ -203,6 +203,16 @@ impl Reader<'_> {
 
     fn path(&mut self, key: &str) -> Option<PathBuf> {
         self.non_empty(key, LONGEST_STRING).map(PathBuf::from)
+    }
+
+    /// A relative path is one of now: the host may change its directory later.
+    fn absolute_path(&mut self, key: &str) -> Option<PathBuf> {
+        let path = self.path(key)?;
+        let absolute = std::path::absolute(&path).ok();
+        if absolute.is_none() {
+            self.problem(key, "cannot be made absolute");
+        }
+        absolute
     }
 
     fn client_certificate_path(&mut self, resources_dir: &Path) -> Option<PathBuf> {

@@ -43,7 +43,7 @@ impl Trust {
         match X509::stack_from_pem(&pem) {
             Ok(certificates) if !certificates.is_empty() => Ok(Trust::Bundle {
                 path: path.to_owned(),
-                pem,
+                pem: pem.to_vec(),
             }),
             _ => Err(format!(
                 "{} contains no readable PEM certificate",
@@ -62,7 +62,7 @@ impl Trust {
             let pem = file::read(path, LARGEST_BUNDLE).ok()?;
             has_certificate(&pem).then(|| Trust::Bundle {
                 path: path.to_owned(),
-                pem,
+                pem: pem.to_vec(),
             })
         });
         bundle

@@ -150,8 +150,9 @@ pub unsafe extern "C" fn psc_start(checker: *mut psc_checker) -> c_int {
 /// it has returned. Idempotent; the handle can be started again.
 ///
 /// Returns PSC_OK, also when nothing ran; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED; PSC_ERR_TIMEOUT when
-/// the host's own callback did not return in time: what `user_data` points to is then still in use. Any thread, not inside
-/// the log callback.
+/// the host's own callback, or a libcurl older than 7.87 that hangs in a name look-up, did not return in time. No new
+/// callback comes then either, but the thread lives on until that returns: do not unload psc, and what `user_data` points to
+/// may still be in use. Call it again to wait again. Any thread, not inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_stop(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.

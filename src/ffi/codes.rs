@@ -28,7 +28,7 @@ pub const PSC_ERR_FILE: c_int = -7;
 pub const PSC_ERR_NETWORK: c_int = -8;
 /// Handshake or certificate verification.
 pub const PSC_ERR_TLS: c_int = -9;
-/// An HTTP status other than 200, or no HTTP.
+/// An HTTP status other than 200.
 pub const PSC_ERR_HTTP: c_int = -10;
 /// Too large, not the agreed JSON, not base64, fields missing or of the wrong kind.
 pub const PSC_ERR_RESPONSE: c_int = -11;

@@ -30,7 +30,9 @@ pub fn next(record: &Record, start: Duration, known_update: bool, now: Now) -> S
             since_boot(reminded.after(REMINDER))
         })
     });
-    let silence = (!record.silence_warned).then(|| since_boot(heard(record).after(LONG_SILENCE)));
+    // Nobody has failed to answer who was not asked.
+    let silent = record.has_failed() && !record.silence_warned && !known_update;
+    let silence = silent.then(|| since_boot(heard(record).after(LONG_SILENCE)));
     let steps = [
         (Some(due), Step::Check),
         (reminder, Step::Remind),
@@ -55,22 +57,15 @@ pub fn heard(record: &Record) -> Moment {
         .map_or(record.since, |known| known.at)
 }
 
-/// How long a process waits that found another to be the owner, the `tries`-th time in a row.
-pub fn candidate_wait(
-    record: &Record,
-    tries: usize,
-    now: Now,
-    random: &dyn Fn(u64) -> u64,
-) -> Duration {
-    let until = record.due.map_or(0, |due| due.until(now));
-    let wait = match (CANDIDATE.get(tries), u64::try_from(until)) {
-        (Some(wait), _) => *wait,
-        (None, Ok(until)) if until > 0 => until
-            .saturating_add(CANDIDATE_GRACE)
-            .saturating_add(random(CANDIDATE_GRACE)),
-        (None, _) => CANDIDATE_GRACE.saturating_add(random(CANDIDATE_GRACE)),
-    };
-    Duration::from_secs(wait)
+/// How long a process waits that found another to be the owner, the `tries`-th time in a row: a little at first, then until
+/// the owner should have done its next `step`, so that its death is noticed.
+pub fn candidate_wait(step: Step, tries: usize, random: &dyn Fn(u64) -> u64) -> Duration {
+    let grace = Duration::from_secs(CANDIDATE_GRACE.saturating_add(random(CANDIDATE_GRACE)));
+    match (CANDIDATE.get(tries), step) {
+        (Some(seconds), _) => Duration::from_secs(*seconds),
+        (None, Step::Wait(wait)) => wait.saturating_add(grace),
+        (None, _) => grace,
+    }
 }
 
 fn since_boot(moment: Moment) -> Duration {
@@ -80,6 +75,9 @@ fn since_boot(moment: Moment) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Retry;
+    use crate::schedule::plan::Ending;
+    use crate::state::record::Last;
 
     const DAY: u64 = 86_400;
 
@@ -150,6 +148,20 @@ mod tests {
         record.due = Some(moment(20 * DAY));
         assert_eq!(
             next(&record, Duration::ZERO, false, at(7 * DAY)),
+            wait(13 * DAY)
+        );
+        record.last = Some(Last {
+            at: moment(DAY),
+            code: Some(-8),
+            message: None,
+            ending: Ending::Failed(Retry::Unanswered),
+        });
+        assert_eq!(
+            next(&record, Duration::ZERO, false, at(7 * DAY - 1)),
+            wait(1)
+        );
+        assert_eq!(
+            next(&record, Duration::ZERO, false, at(7 * DAY)),
             Step::WarnOfSilence
         );
         record.silence_warned = true;
@@ -160,16 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn candidates_look_soon_and_then_after_the_due_time() {
-        let mut record = Record::new(at(0), "");
-        let seconds =
-            |record: &Record, tries| candidate_wait(record, tries, at(0), &|n| n).as_secs();
+    fn candidates_look_soon_and_then_after_the_owners_next_step() {
+        let seconds = |step, tries| candidate_wait(step, tries, &|n| n).as_secs();
+        let later = wait(DAY);
         assert_eq!(
-            [0, 1, 2, 3, 4].map(|tries| seconds(&record, tries)),
-            [1, 5, 30, 60, 60]
+            [0, 1, 2, 3, 4].map(|tries| seconds(later, tries)),
+            [1, 5, 30, 60, DAY + 60]
         );
-        record.due = Some(moment(DAY));
-        assert_eq!(seconds(&record, 0), 1);
-        assert_eq!(seconds(&record, 4), DAY + 60);
+        assert_eq!(seconds(Step::Check, 0), 1);
+        assert_eq!(seconds(Step::Check, 9), 60);
     }
 }

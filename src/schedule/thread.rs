@@ -10,7 +10,7 @@ use crate::random;
 use crate::state::dir::Ownership;
 use crate::state::memory::Owner;
 use crate::state::record::{Moment, Record};
-use crate::stop::Activity;
+use crate::stop::{Activity, Marks};
 use crate::sys::sleep::Sleeper;
 use crate::text;
 use std::os::fd::AsRawFd;
@@ -21,9 +21,12 @@ use std::time::Duration;
 /// Enough for OpenSSL's handshake and JSON of the greatest depth.
 pub const STACK_BYTES: usize = 256 * 1024;
 
-/// Runs until a stop is requested after `mark`.
-pub fn main(checker: &Checker, voice: &Voice, mark: u64) {
-    let ended = contained(|| Shift::new(checker, voice, mark).run());
+/// How soon the record is looked at again when the check was not this process's to make.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// Runs until a stop is requested after `marks`.
+pub fn main(checker: &Checker, voice: &Voice, marks: Marks) {
+    let ended = contained(|| Shift::new(checker, voice, marks).run());
     checker.owner_descriptor.store(-1, Ordering::SeqCst);
     if let Err(text) = ended {
         checker.note_crash(&text);
@@ -37,10 +40,11 @@ pub fn main(checker: &Checker, voice: &Voice, mark: u64) {
 struct Shift<'a> {
     checker: &'a Checker,
     voice: &'a Voice,
-    mark: u64,
+    /// Of the start of the thread; its cancels are those of the turn.
+    marks: Marks,
     sleeper: Sleeper,
-    /// When the first check may be made, since boot; `None` while checks are disabled.
-    start: Option<Duration>,
+    /// `None` while checks are disabled.
+    start: Option<Start>,
     /// The lock of the directory that it belongs to; `Some` when this process makes the host's checks.
     owned: Option<(Option<PathBuf>, Option<Ownership>)>,
     /// How often in a row another process was found to be the owner.
@@ -49,12 +53,37 @@ struct Shift<'a> {
     reminded_at_start: bool,
 }
 
+/// When checks were enabled, since boot, and which part of the jitter was drawn then.
+#[derive(Clone, Copy)]
+struct Start {
+    at: Duration,
+    per_mille: u64,
+}
+
+impl Start {
+    fn now(checker: &Checker) -> Start {
+        Start {
+            at: checker.clock.now().boot,
+            per_mille: random::up_to(1000),
+        }
+    }
+
+    /// When the first check may be made, since boot.
+    fn first_check(self, config: &CheckConfig) -> Duration {
+        let settings = &config.settings;
+        let jitter = settings.start_jitter.saturating_mul(self.per_mille);
+        self.at
+            .saturating_add(Duration::from_secs(settings.start_delay))
+            .saturating_add(Duration::from_millis(jitter))
+    }
+}
+
 impl Shift<'_> {
-    fn new<'a>(checker: &'a Checker, voice: &'a Voice, mark: u64) -> Shift<'a> {
+    fn new<'a>(checker: &'a Checker, voice: &'a Voice, marks: Marks) -> Shift<'a> {
         Shift {
             checker,
             voice,
-            mark,
+            marks,
             sleeper: Sleeper::new(),
             start: None,
             owned: None,
@@ -66,65 +95,61 @@ impl Shift<'_> {
     fn run(&mut self) {
         let mut was_disabled = false;
         loop {
-            // Cleared before looking: what changes after the look wakes the sleep that follows.
+            // Cleared and noted before looking: what changes after the look ends the sleep or the check that follows.
             self.checker.stop.clear(Activity::Thread);
-            if self.checker.stop.requested_since(self.mark) {
+            self.marks = self.marks.with_cancels_of(self.checker.stop.marks());
+            if self.checker.stop.requested_since(self.marks) {
                 return;
             }
-            match self.checker.readiness() {
-                Readiness::Ready(config) => {
-                    was_disabled = false;
-                    self.turn(&config);
-                }
-                Readiness::Disabled | Readiness::Incomplete => {
-                    if !was_disabled {
-                        let line = report::disabled(&self.checker.config().settings);
-                        self.voice.say(line.level, &line.text);
-                    }
-                    was_disabled = true;
-                    self.start = None;
-                    self.disown();
-                    self.sleep(None);
-                }
+            let readiness = self.checker.readiness();
+            if let Readiness::Ready(config) = readiness {
+                was_disabled = false;
+                self.turn(&config);
+                continue;
             }
+            if matches!(readiness, Readiness::Disabled) && !was_disabled {
+                let line = report::disabled(&self.checker.config().settings);
+                self.voice.say(line.level, &line.text);
+                was_disabled = true;
+            }
+            self.start = None;
+            self.disown();
+            self.sleep(None);
         }
     }
 
     /// Does what is due, or waits for it.
     fn turn(&mut self, config: &CheckConfig) {
-        let start = *self
-            .start
-            .get_or_insert_with(|| first_check(self.checker, config));
-        if !self.own(config) {
-            let record = self.checker.recall(config, self.voice);
-            let now = self.checker.clock.now();
-            let wait = agenda::candidate_wait(&record, self.refusals, now, &random::up_to);
-            self.refusals = self.refusals.saturating_add(1);
-            self.sleep(Some(wait));
-            return;
-        }
-        let record = self.checker.recall(config, self.voice);
+        let checker = self.checker;
+        let start = *self.start.get_or_insert_with(|| Start::now(checker));
+        let first_check = start.first_check(config);
+        let owns = self.own(config);
+        let record = checker.recall(config, self.voice);
         let update = Checker::known_verdict(&record, config)
             .filter(|(verdict, _)| verdict.update().is_some());
-        if let (false, Some((verdict, since))) = (self.reminded_at_start, &update) {
-            self.reminded_at_start = true;
-            return self.remind(
-                config,
-                &report::reminder(verdict, config, &age(self.checker, *since)),
-            );
+        let step = agenda::next(&record, first_check, update.is_some(), checker.clock.now());
+        if !owns {
+            let wait = agenda::candidate_wait(step, self.refusals, &random::up_to);
+            self.refusals = self.refusals.saturating_add(1);
+            return self.sleep(Some(wait));
         }
-        self.reminded_at_start = true;
-        let now = self.checker.clock.now();
-        match agenda::next(&record, start, update.is_some(), now) {
-            Step::Check => self.check(config),
-            Step::Remind => {
-                if let Some((verdict, since)) = &update {
-                    let lines = report::reminder(verdict, config, &age(self.checker, *since));
-                    self.remind(config, &lines);
-                }
+        if record.interval != config.settings.interval && record.last.is_some() {
+            return checker.replan(config, self.voice);
+        }
+        let at_start = !std::mem::replace(&mut self.reminded_at_start, true);
+        match &update {
+            Some((verdict, since)) if at_start || step == Step::Remind => {
+                let since = since.age(checker.clock.now());
+                return self.remind(config, &report::reminder(verdict, config, since));
             }
+            _ => {}
+        }
+        match step {
+            Step::Check => self.check(config),
             Step::WarnOfSilence => self.warn_of_silence(config, &record),
             Step::Wait(limit) => self.sleep(Some(limit)),
+            // Done above: there is no such step without a known update.
+            Step::Remind => {}
         }
     }
 
@@ -133,9 +158,13 @@ impl Shift<'_> {
             // psc_run_once is making one; its end wakes this thread.
             return self.sleep(None);
         };
-        let interrupt = self.checker.stop.interrupt(Activity::Thread, self.mark);
-        self.checker.check(config, &interrupt, self.voice);
-        self.checker.end_check(ticket);
+        let interrupt = self.checker.stop.interrupt(Activity::Thread, self.marks);
+        let made = self.checker.check_if_due(config, &interrupt, self.voice);
+        drop(ticket);
+        if !made {
+            // Another process makes it just now, or holds the record: look again in a moment.
+            self.sleep(Some(SECOND_LOOK));
+        }
     }
 
     fn remind(&self, config: &CheckConfig, lines: &[report::Line]) {
@@ -164,7 +193,10 @@ impl Shift<'_> {
     /// Whether this process makes the host's checks.
     fn own(&mut self, config: &CheckConfig) -> bool {
         let path = &config.settings.state_dir;
-        if self.owned.as_ref().is_some_and(|(owned, _)| owned == path) {
+        let owns = self.owned.as_ref().is_some_and(|(owned, lock)| {
+            owned == path && lock.as_ref().is_none_or(Ownership::is_current)
+        });
+        if owns {
             return true;
         }
         self.disown();
@@ -196,20 +228,4 @@ impl Shift<'_> {
         let waker = self.checker.stop.descriptor(Activity::Thread);
         self.sleeper.sleep(waker, limit);
     }
-}
-
-/// When the first check after a start may be made, since boot.
-fn first_check(checker: &Checker, config: &CheckConfig) -> Duration {
-    let settings = &config.settings;
-    let jitter = random::up_to(settings.start_jitter.saturating_mul(1000));
-    checker
-        .clock
-        .now()
-        .boot
-        .saturating_add(Duration::from_secs(settings.start_delay))
-        .saturating_add(Duration::from_millis(jitter))
-}
-
-fn age(checker: &Checker, since: Moment) -> String {
-    format!("{} ago", text::span(since.age(checker.clock.now())))
 }

@@ -1,10 +1,11 @@
 //! The files of `state_dir`: `state.json` (the record), `state.lock` (held while it is changed) and `owner.lock`
 //! (held by the process that makes the host's checks). Owner-only, never followed through a symbolic link.
 
-use crate::sys::flock;
+use crate::random;
+use crate::sys::{flock, user};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +17,12 @@ const OWNER_LOCK: &str = "owner.lock";
 const LARGEST_RECORD: u64 = 512 * 1024;
 /// A change takes less than a millisecond; a process that holds the lock longer is stopped or swapped out.
 const CHANGE_LOCK_WAIT: Duration = Duration::from_millis(500);
-const CHANGE_LOCK_STEP: Duration = Duration::from_millis(2);
+/// Milliseconds between two tries at most; random, so that waiting processes do not move in step.
+const LONGEST_STEP: u64 = 5;
+/// The next record, written in full before it takes the record's name.
+const TEMPORARY: &str = "state.json.new";
+/// The write bits of group and others.
+const OTHERS_MAY_WRITE: u32 = 0o022;
 
 pub struct StateDir {
     path: PathBuf,
@@ -25,33 +31,56 @@ pub struct StateDir {
 /// The right to make the host's checks, as long as it lives.
 pub struct Ownership {
     lock: File,
+    path: PathBuf,
 }
 
 impl Ownership {
     pub fn file(&self) -> &File {
         &self.lock
     }
+
+    /// False when the lock's file was removed or replaced: another process can own the new one.
+    pub fn is_current(&self) -> bool {
+        is_same_file(&self.lock, &self.path)
+    }
+}
+
+impl Drop for Ownership {
+    fn drop(&mut self) {
+        // Closing would not do: a child that was forked meanwhile has the file open, too.
+        flock::unlock(&self.lock);
+    }
 }
 
 impl StateDir {
-    /// Makes the directory when it is not there yet, for this user alone.
-    pub fn open(path: &Path) -> io::Result<StateDir> {
-        match DirBuilder::new().mode(0o700).create(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(StateDir {
-                path: path.to_owned(),
-            }),
+    pub fn new(path: &Path) -> StateDir {
+        StateDir {
+            path: path.to_owned(),
         }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// `None` while another process, or another handle of this one, is the owner.
     pub fn try_own(&self) -> io::Result<Option<Ownership>> {
+        self.make()?;
         let lock = self.lock_file(OWNER_LOCK)?;
-        Ok(flock::try_exclusive(&lock)?.then_some(Ownership { lock }))
+        let path = self.path.join(OWNER_LOCK);
+        if !flock::try_exclusive(&lock)? {
+            return Ok(None);
+        }
+        let ownership = Ownership { lock, path };
+        Ok(ownership.is_current().then_some(ownership))
     }
 
     /// The record's bytes; `None` when there is none yet.
     pub fn read(&self) -> io::Result<Option<Vec<u8>>> {
+        match self.check() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        }
         let mut options = OpenOptions::new();
         // O_NONBLOCK: a FIFO in its place must not make psc wait.
         options
@@ -65,14 +94,18 @@ impl StateDir {
         if !metadata.is_file() || metadata.len() > LARGEST_RECORD {
             return Err(io::Error::other("not a regular file of a sensible size"));
         }
+        if metadata.mode() & OTHERS_MAY_WRITE != 0 {
+            return Err(io::Error::other("other users may write to it"));
+        }
         let mut bytes = Vec::new();
         file.take(LARGEST_RECORD).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
-    /// Replaces the record as a whole. Not synced to disk: a record lost to a power failure is a record not believed.
+    /// Replaces the record as a whole, only within [`StateDir::exclusively`]. Not synced to disk: a record lost to a power
+    /// failure is a record not believed.
     pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.path.join(format!("{RECORD}.{}", std::process::id()));
+        let temporary = self.path.join(TEMPORARY);
         let written = write_to(&temporary, bytes)
             .and_then(|()| std::fs::rename(&temporary, self.path.join(RECORD)));
         if written.is_err() {
@@ -81,19 +114,45 @@ impl StateDir {
         written
     }
 
-    /// Runs `change` while no other process changes the record.
+    /// Runs `change` while no other process changes the record. `WouldBlock`: another one does, for too long.
     pub fn exclusively<T>(&self, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.make()?;
         let lock = self.lock_file(CHANGE_LOCK)?;
         let started = Instant::now();
         while !flock::try_exclusive(&lock)? {
             if started.elapsed() > CHANGE_LOCK_WAIT {
-                return Err(io::Error::other(
-                    "another process does not let go of state.lock",
-                ));
+                return Err(io::ErrorKind::WouldBlock.into());
             }
-            thread::sleep(CHANGE_LOCK_STEP);
+            thread::sleep(Duration::from_millis(random::up_to(LONGEST_STEP)));
         }
-        change()
+        let changed = change();
+        flock::unlock(&lock);
+        changed
+    }
+
+    /// Makes the directory when it is not there yet, for this user alone.
+    fn make(&self) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => self.check(),
+        }
+    }
+
+    /// What other users could have put there is not believed.
+    fn check(&self) -> io::Result<()> {
+        let metadata = std::fs::metadata(&self.path)?;
+        if !metadata.is_dir() {
+            return Err(io::Error::other("not a directory"));
+        }
+        if metadata.mode() & OTHERS_MAY_WRITE != 0 {
+            return Err(io::Error::other("other users may write to it"));
+        }
+        let me = user::effective();
+        // Root reads what the server's user keeps, for instance to ask for the status.
+        if me != 0 && metadata.uid() != me && metadata.uid() != 0 {
+            return Err(io::Error::other("it belongs to another user"));
+        }
+        Ok(())
     }
 
     fn lock_file(&self, name: &str) -> io::Result<File> {
@@ -113,8 +172,15 @@ impl StateDir {
     }
 }
 
+fn is_same_file(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(one), Ok(other)) => one.dev() == other.dev() && one.ino() == other.ino(),
+        _ => false,
+    }
+}
+
 fn write_to(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Left behind by a process that died with this number.
+    // Left behind by a process that died meanwhile.
     let _ = std::fs::remove_file(path);
     let mut file = OpenOptions::new()
         .write(true)
@@ -131,7 +197,7 @@ mod tests {
 
     fn state_dir() -> (tempfile::TempDir, StateDir) {
         let parent = tempfile::tempdir().unwrap();
-        let state = StateDir::open(&parent.path().join("state")).unwrap();
+        let state = StateDir::new(&parent.path().join("state"));
         (parent, state)
     }
 
@@ -139,14 +205,16 @@ mod tests {
     fn a_record_is_replaced_owner_only() {
         let (_parent, state) = state_dir();
         assert!(state.read().unwrap().is_none());
+        assert!(!state.path.exists(), "reading makes nothing");
         for text in [&b"one"[..], b"two"] {
-            state.write(text).unwrap();
+            state.exclusively(|| state.write(text)).unwrap();
             assert_eq!(state.read().unwrap().unwrap(), text);
         }
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&state.path.join(RECORD)), 0o600);
+        assert_eq!(mode(&state.path.join(CHANGE_LOCK)), 0o600);
         assert_eq!(mode(&state.path), 0o700);
-        assert_eq!(std::fs::read_dir(&state.path).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(&state.path).unwrap().count(), 2);
     }
 
     #[test]
@@ -160,8 +228,30 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_of_the_descriptor_does_not_keep_the_ownership() {
+        let (_parent, state) = state_dir();
+        let owner = state.try_own().unwrap().unwrap();
+        let copy = owner.file().try_clone().unwrap();
+        drop(owner);
+        assert!(state.try_own().unwrap().is_some());
+        drop(copy);
+    }
+
+    #[test]
+    fn an_owner_notices_that_its_lock_is_gone() {
+        let (_parent, state) = state_dir();
+        let owner = state.try_own().unwrap().unwrap();
+        assert!(owner.is_current());
+        std::fs::remove_file(state.path.join(OWNER_LOCK)).unwrap();
+        assert!(!owner.is_current());
+        assert!(state.try_own().unwrap().is_some());
+        assert!(!owner.is_current());
+    }
+
+    #[test]
     fn links_fifos_and_large_files_are_not_read() {
         let (parent, state) = state_dir();
+        state.make().unwrap();
         let other = parent.path().join("other");
         std::fs::write(&other, "{}").unwrap();
         symlink(&other, state.path.join(RECORD)).unwrap();
@@ -175,5 +265,20 @@ mod tests {
         assert!(state.read().is_err());
         symlink(&other, state.path.join(OWNER_LOCK)).unwrap();
         assert!(state.try_own().is_err());
+    }
+
+    #[test]
+    fn what_others_may_write_is_not_believed() {
+        let (_parent, state) = state_dir();
+        state.exclusively(|| state.write(b"x")).unwrap();
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(&state.path.join(RECORD), 0o666);
+        assert!(state.read().is_err());
+        set(&state.path.join(RECORD), 0o600);
+        assert!(state.read().is_ok());
+        set(&state.path, 0o777);
+        assert!(state.read().is_err() && state.try_own().is_err());
     }
 }

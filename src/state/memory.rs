@@ -6,12 +6,13 @@ use super::record::Record;
 use crate::sys::clock::{Clock, Now};
 use crate::text;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub struct Memory {
     record: Record,
-    path: Option<PathBuf>,
     dir: Option<StateDir>,
+    /// The record could not be written: what is in memory is newer than the file.
+    unsaved: bool,
     warned: bool,
     warning: Option<String>,
 }
@@ -27,84 +28,113 @@ impl Memory {
     pub fn new(now: Now, boot_id: &str) -> Memory {
         Memory {
             record: Record::new(now, boot_id),
-            path: None,
             dir: None,
+            unsaved: false,
             warned: false,
             warning: None,
         }
     }
 
-    /// Takes up a directory; nothing happens when it is the one in use.
+    /// Takes up a directory; it is not touched before something is read or written.
     pub fn use_dir(&mut self, path: Option<&Path>) {
-        if self.path.as_deref() == path {
-            return;
+        if self.dir.as_ref().map(StateDir::path) != path {
+            self.dir = path.map(StateDir::new);
+            self.restart();
         }
-        self.path = path.map(Path::to_owned);
-        self.warned = false;
-        self.open();
     }
 
-    /// A new beginning, as at a start of the host: a directory that was given up is tried again.
+    /// A new beginning, as at a start of the host: what is wrong is worth a warning again.
     pub fn restart(&mut self) {
         self.warned = false;
-        if self.dir.is_none() {
-            self.open();
-        }
-    }
-
-    fn open(&mut self) {
-        self.dir = match self.path.as_deref().map(StateDir::open) {
-            None => None,
-            Some(Ok(dir)) => Some(dir),
-            Some(Err(error)) => {
-                self.give_up(&error);
-                None
-            }
-        };
     }
 
     /// The host's record as it is now.
     pub fn load(&mut self, clock: &dyn Clock) -> &Record {
-        let Some(dir) = &self.dir else {
-            return &self.record;
-        };
-        match read(dir, clock) {
-            Ok(Some(record)) => self.record = record,
-            Ok(None) => {}
-            Err(problem) => self.warn(&problem),
+        if let Some(dir) = &self.dir {
+            match read(dir, clock) {
+                Ok(found) => self.take_up(found),
+                Err(problem) => self.warn(&problem),
+            }
         }
         &self.record
     }
 
     /// Changes the host's record, undisturbed by other processes. What cannot be written is kept in memory.
     pub fn update(&mut self, clock: &dyn Clock, change: impl FnOnce(&mut Record)) {
-        let Some(dir) = self.dir.take() else {
-            change(&mut self.record);
-            return;
-        };
-        let mut change = Some(change);
-        let result = dir.exclusively(|| {
-            match read(&dir, clock) {
-                Ok(Some(record)) => self.record = record,
-                Ok(None) => {}
-                // The bad file is replaced by what is in memory.
-                Err(problem) => self.warn(&problem),
-            }
-            if let Some(change) = change.take() {
-                change(&mut self.record);
-            }
-            dir.write(&self.record.to_bytes())
+        self.apply(clock, change, |_| true);
+    }
+
+    /// As [`Memory::update`], but does nothing while another process holds the record for too long.
+    pub fn try_update(&mut self, clock: &dyn Clock, change: impl FnOnce(&mut Record)) {
+        self.apply(clock, change, |error| {
+            error.kind() != io::ErrorKind::WouldBlock
         });
-        if let Some(change) = change {
-            change(&mut self.record);
-        }
+    }
+
+    /// `in_memory`: whether a change that could not be made in the file is made in memory.
+    fn apply(
+        &mut self,
+        clock: &dyn Clock,
+        change: impl FnOnce(&mut Record),
+        in_memory: impl FnOnce(&io::Error) -> bool,
+    ) {
+        let mut change = Some(change);
+        let result = self.exclusively(clock, |record| {
+            if let Some(change) = change.take() {
+                change(record);
+            }
+        });
+        self.unsaved = match (&result, change) {
+            (Ok(()), _) => false,
+            (Err(error), Some(change)) if in_memory(error) => {
+                change(&mut self.record);
+                true
+            }
+            (Err(_), left) => self.unsaved || left.is_none(),
+        };
         match result {
-            Ok(()) => self.dir = Some(dir),
-            Err(error) => self.give_up(&error),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                self.warn(&format!("cannot be written: {error}"));
+            }
+            _ => {}
         }
     }
 
-    /// Tries to become the process that makes this host's checks.
+    fn exclusively(
+        &mut self,
+        clock: &dyn Clock,
+        change: impl FnOnce(&mut Record),
+    ) -> io::Result<()> {
+        let Some(dir) = self.dir.take() else {
+            change(&mut self.record);
+            return Ok(());
+        };
+        let result = dir.exclusively(|| {
+            match read(&dir, clock) {
+                Ok(found) => self.take_up(found),
+                // The bad file is replaced by what is in memory.
+                Err(problem) => self.warn_of(&dir, &problem),
+            }
+            change(&mut self.record);
+            dir.write(&self.record.to_bytes())
+        });
+        self.dir = Some(dir);
+        result
+    }
+
+    /// Other processes write, too: the newer record counts.
+    fn take_up(&mut self, found: Option<Record>) {
+        let newest = |record: &Record| record.last.as_ref().map(|last| last.at.boot);
+        match found {
+            Some(found) if !self.unsaved || newest(&found) > newest(&self.record) => {
+                self.record = found;
+            }
+            _ => {}
+        }
+    }
+
+    /// Tries to become the process that makes this host's checks. Where the directory cannot be used each process makes its
+    /// own; when only the means are short just now, another process is assumed to make them.
     pub fn try_own(&mut self) -> Owner {
         let Some(dir) = &self.dir else {
             return Owner::Us(None);
@@ -112,8 +142,9 @@ impl Memory {
         match dir.try_own() {
             Ok(Some(ownership)) => Owner::Us(Some(ownership)),
             Ok(None) => Owner::Another,
+            Err(error) if is_passing(&error) => Owner::Another,
             Err(error) => {
-                self.give_up(&error);
+                self.warn(&format!("cannot be used: {error}"));
                 Owner::Us(None)
             }
         }
@@ -124,22 +155,31 @@ impl Memory {
         self.warning.take()
     }
 
-    fn give_up(&mut self, error: &io::Error) {
-        self.dir = None;
-        self.warn(&format!("cannot be used: {error}"));
+    fn warn(&mut self, problem: &str) {
+        if let Some(dir) = self.dir.take() {
+            self.warn_of(&dir, problem);
+            self.dir = Some(dir);
+        }
     }
 
-    fn warn(&mut self, problem: &str) {
+    fn warn_of(&mut self, dir: &StateDir, problem: &str) {
         if self.warned {
             return;
         }
         self.warned = true;
-        let path = self.path.as_deref().unwrap_or(Path::new(""));
         self.warning = Some(format!(
             "Security update check: the state in {} {problem}; the schedule is kept in memory meanwhile",
-            text::quoted(&path.to_string_lossy())
+            text::quoted(&dir.path().to_string_lossy())
         ));
     }
+}
+
+/// Descriptors, memory or a signal: another try may work.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR | libc::EAGAIN)
+    )
 }
 
 fn read(dir: &StateDir, clock: &dyn Clock) -> Result<Option<Record>, String> {

@@ -20,9 +20,11 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// The second that begins next, so that a wait counted from it is never too short.
     pub fn of(now: Now) -> Moment {
+        let begun = i64::from(now.boot.subsec_nanos() > 0);
         Moment {
-            boot: now.boot_seconds(),
+            boot: now.boot_seconds().saturating_add(begun),
             wall: now.wall,
         }
     }
@@ -83,6 +85,8 @@ pub struct Record {
     /// When psc first ran with this record.
     pub since: Moment,
     pub due: Option<Moment>,
+    /// The interval that `due` was planned with.
+    pub interval: u64,
     /// Failures in a row that no server answered.
     pub unanswered: u32,
     pub last: Option<Last>,
@@ -102,6 +106,7 @@ impl Record {
             boot_id: boot_id.to_owned(),
             since: Moment::of(now),
             due: None,
+            interval: 0,
             unanswered: 0,
             last: None,
             authentic: None,
@@ -127,6 +132,19 @@ impl Record {
             return Err("is dated in the future".to_owned());
         }
         Ok(record)
+    }
+
+    /// Whether the check that is due now may be made: not when another process has just made it.
+    pub fn is_due(&self, now: Now) -> bool {
+        self.due.is_none_or(|due| due.until(now) <= 0)
+    }
+
+    /// Whether a check has failed after the last authentic answer.
+    pub fn has_failed(&self) -> bool {
+        let heard = self.authentic.as_ref().map(|known| known.at.boot);
+        self.last.as_ref().is_some_and(|last| {
+            last.code.is_some_and(|code| code < 0) && Some(last.at.boot) > heard
+        })
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -17,3 +17,9 @@ pub fn try_exclusive(file: &File) -> io::Result<bool> {
         _ => Err(error),
     }
 }
+
+/// Frees the lock for every process that shares the open file, a child forked meanwhile included.
+pub fn unlock(file: &File) {
+    // SAFETY: as above.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_UN) };
+}

@@ -9,3 +9,4 @@ pub mod errno;
 pub mod flock;
 pub mod signals;
 pub mod sleep;
+pub mod user;

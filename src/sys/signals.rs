@@ -74,7 +74,20 @@ fn is_pending(signal: libc::c_int) -> bool {
     }
 }
 
-/// Takes a pending signal away. It is blocked and pending, so `sigwait` returns at once.
+/// Takes a pending signal away, without waiting: another thread may have been faster.
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+fn swallow(signal: libc::c_int) {
+    let set = only(signal);
+    let at_once = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointers are valid for the call; NULL means that nothing is asked about the signal.
+    unsafe { libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const at_once) };
+}
+
+/// Takes a pending signal away, where there is no `sigtimedwait`.
+#[cfg(any(target_vendor = "apple", target_os = "openbsd"))]
 fn swallow(signal: libc::c_int) {
     let set = only(signal);
     let mut taken = 0;

@@ -15,8 +15,6 @@ const CURLE_PROXY: curl_sys::CURLcode = 97;
 const CURLE_WEIRD_SERVER_REPLY: curl_sys::CURLcode = 8;
 const CURLE_TOO_LARGE: curl_sys::CURLcode = 100;
 
-const CLOCK_AND_TRUST: &str = "check the clock of this machine, its certificate authorities (ca-certificates, certificate_path), and whether a proxy intercepts the connection";
-
 /// libcurl refused an option.
 pub fn of_setup(error: &Error) -> Failure {
     match error.code() {
@@ -82,12 +80,12 @@ pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConf
         _ if status == 0 && connect_code >= 300 => of_proxy_status(connect_code, config),
         curl_sys::CURLE_PEER_FAILED_VERIFICATION
         | curl_sys::CURLE_SSL_ISSUER_ERROR
-        | curl_sys::CURLE_SSL_INVALIDCERTSTATUS => of_certificate(options::verify_result(easy), &detail),
+        | curl_sys::CURLE_SSL_INVALIDCERTSTATUS => of_certificate(easy, &detail),
         curl_sys::CURLE_SSL_CONNECT_ERROR
         | curl_sys::CURLE_SSL_CIPHER
         | curl_sys::CURLE_USE_SSL_FAILED
         | curl_sys::CURLE_SSL_ENGINE_NOTFOUND
-        | curl_sys::CURLE_SSL_SHUTDOWN_FAILED => of_handshake(options::verify_result(easy), &detail, config),
+        | curl_sys::CURLE_SSL_SHUTDOWN_FAILED => of_handshake(easy, &detail, config),
         curl_sys::CURLE_SSL_CERTPROBLEM => Failure::new(
             Code::File,
             format!("the client certificate cannot be used{detail}"),
@@ -101,16 +99,18 @@ pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConf
             ),
             "check certificate_path, or the system's ca-certificates",
         ),
+        // What libcurl before 8.5 calls a header line that is too long.
+        curl_sys::CURLE_OUT_OF_MEMORY if status != 0 => super::too_large(),
         curl_sys::CURLE_OUT_OF_MEMORY => Failure::system("libcurl ran out of memory"),
         curl_sys::CURLE_FAILED_INIT => Failure::system(format!("libcurl cannot start{detail}")),
         curl_sys::CURLE_UNSUPPORTED_PROTOCOL | CURLE_WEIRD_SERVER_REPLY => Failure::new(
-            Code::Http,
+            Code::Network,
             format!("{} does not speak HTTP as agreed{detail}", place(config)),
             "check that `url` names a security update check server",
         ),
         CURLE_TOO_LARGE => super::too_large(),
         // TLS 1.3 servers refuse a client certificate after the handshake, as an alert in the first answer.
-        curl_sys::CURLE_RECV_ERROR if is_alert(&detail) => of_handshake(0, &detail, config),
+        curl_sys::CURLE_RECV_ERROR if is_alert(&detail) => of_handshake(easy, &detail, config),
         _ => broken(&detail, config),
     }
     .with_status(status)
@@ -125,7 +125,7 @@ pub fn status(easy: &mut Easy2<Exchange>) -> i32 {
 }
 
 /// An HTTP status other than 200.
-pub fn of_status(status: u32, retry_after: Option<u64>) -> Failure {
+pub fn of_status(status: i32, retry_after: Option<u64>) -> Failure {
     let (what, advice) = match status {
         300..=399 => (
             "a redirect, which is never followed",
@@ -162,7 +162,7 @@ pub fn of_status(status: u32, retry_after: Option<u64>) -> Failure {
         _ => Retry::Interval,
     };
     Failure::new(Code::Http, format!("HTTP status {status}: {what}"), advice)
-        .with_status(i32::try_from(status).unwrap_or(0))
+        .with_status(status)
         .retried(retry)
 }
 
@@ -221,44 +221,67 @@ fn of_socks(easy: &Easy2<Exchange>, detail: &str, config: &CheckConfig) -> Failu
     )
 }
 
-fn of_certificate(verify_result: i64, detail: &str) -> Failure {
+/// Results up to this mean that OpenSSL has found no fault, or has seen no certificate.
+const NOT_JUDGED: i64 = 1;
+
+fn of_certificate(easy: &Easy2<Exchange>, detail: &str) -> Failure {
+    let of_proxy = options::proxy_verify_result(easy);
+    let (whose, verify_result) = if of_proxy > NOT_JUDGED {
+        ("the proxy's", of_proxy)
+    } else {
+        ("the server's", options::verify_result(easy))
+    };
     // X509_V_ERR_… of OpenSSL's x509_vfy.h.
-    let (reason, advice) = match verify_result {
+    let (what, advice) = match verify_result {
         9 => (
-            "the server's certificate is not valid yet",
+            "certificate is not valid yet",
             "check the clock of this machine",
         ),
         10 => (
-            "the server's certificate has expired",
-            "check the clock of this machine; if it is right, the check server's operator must act",
+            "certificate has expired",
+            "check the clock of this machine; if it is right, the operator of that server must act",
         ),
         2 | 18 | 19 | 20 | 21 => (
-            "the server's certificate is not signed by a trusted authority",
+            "certificate is not signed by a trusted authority",
             "check the system's ca-certificates or certificate_path, and whether a proxy intercepts the connection",
         ),
         66..=68 => (
-            "the server's certificate chain uses keys or digests that are too weak",
-            "the check server's operator must act, or a proxy intercepts the connection",
+            "certificate chain uses keys or digests that are too weak",
+            "the operator of that server must act, or a proxy intercepts the connection",
         ),
         23 => (
-            "the server's certificate has been revoked",
-            "the check server's operator must act, or someone intercepts the connection",
+            "certificate has been revoked",
+            "the operator of that server must act, or someone intercepts the connection",
         ),
-        62 | 0 => (
-            "the server's certificate is not for this host name",
-            "check `url`, and whether something else answers at its address",
+        // libcurl's own comparison leaves no result.
+        62 | 0 | 1 => (
+            "certificate is not for the host name that was asked for",
+            "check `url` and the proxy setting, and whether something else answers at that address",
         ),
         _ => (
-            "the server's certificate cannot be verified",
-            CLOCK_AND_TRUST,
+            "certificate cannot be verified",
+            "check the clock of this machine, its certificate authorities (ca-certificates, certificate_path), and whether a proxy intercepts the connection",
         ),
     };
-    Failure::new(Code::Tls, format!("{reason}{detail}"), advice)
+    Failure::new(Code::Tls, format!("{whose} {what}{detail}"), advice)
 }
 
-fn of_handshake(verify_result: i64, detail: &str, config: &CheckConfig) -> Failure {
-    if verify_result != 0 {
-        return of_certificate(verify_result, detail);
+fn of_handshake(easy: &Easy2<Exchange>, detail: &str, config: &CheckConfig) -> Failure {
+    let judged = options::verify_result(easy).max(options::proxy_verify_result(easy));
+    if judged > NOT_JUDGED {
+        return of_certificate(easy, detail);
+    }
+    if ["reset", "SSL_ERROR_SYSCALL", "Recv failure", "Send failure"]
+        .iter()
+        .any(|words| detail.contains(words))
+    {
+        return unanswered(
+            format!(
+                "the connection to {} broke off in the TLS handshake{detail}",
+                place(config)
+            ),
+            "check the network, a firewall on the way, and whether a proxy must be set",
+        );
     }
     if detail.contains("status response") {
         return Failure::new(

@@ -5,6 +5,7 @@
 
 mod failure;
 mod options;
+mod retry_after;
 mod staple;
 mod tls;
 
@@ -46,6 +47,7 @@ pub fn post(
     let descriptors = Snapshot::take();
     let multi = Multi::new();
     descriptors.mark_new_pairs();
+    options::quit_quickly(&multi);
     let easy = options::configured(config, request).map_err(|error| failure::of_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
     let ended = drive(&multi, &transfer, config, cancel);
@@ -108,16 +110,14 @@ fn answer(
     ended: Result<(), curl::Error>,
     config: &CheckConfig,
 ) -> Result<Vec<u8>, Failure> {
-    if easy.get_ref().overflowed {
-        return Err(too_large().with_status(failure::status(&mut easy)));
-    }
-    if let Err(error) = ended {
-        return Err(failure::of_transfer(&mut easy, &error, config));
-    }
-    match easy.response_code() {
-        Ok(200) => Ok(std::mem::take(&mut easy.get_mut().body)),
-        Ok(status) => Err(failure::of_status(status, options::retry_after(&easy))),
-        Err(error) => Err(failure::of_setup(&error)),
+    let status = failure::status(&mut easy);
+    let exchange = easy.get_mut();
+    let is_error_page = exchange.overflow == Some(Overflow::Body) && status != 200;
+    match (ended, exchange.overflow) {
+        (_, Some(_)) if !is_error_page => Err(too_large().with_status(status)),
+        (Err(error), None) => Err(failure::of_transfer(&mut easy, &error, config)),
+        (Ok(()), None) if status == 200 => Ok(std::mem::take(&mut exchange.body)),
+        _ => Err(failure::of_status(status, exchange.retry_after)),
     }
 }
 
@@ -129,9 +129,17 @@ fn internal(error: &MultiError) -> Failure {
 pub struct Exchange {
     body: Vec<u8>,
     header_bytes: usize,
-    overflowed: bool,
+    overflow: Option<Overflow>,
+    /// `Retry-After` of the answer in seconds (RFC 9110, section 10.2.3).
+    retry_after: Option<u64>,
     /// A socket was asked for.
     connecting: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Overflow {
+    Header,
+    Body,
 }
 
 impl Exchange {
@@ -139,7 +147,8 @@ impl Exchange {
         Exchange {
             body: Vec::new(),
             header_bytes: 0,
-            overflowed: false,
+            overflow: None,
+            retry_after: None,
             connecting: false,
         }
     }
@@ -148,17 +157,26 @@ impl Exchange {
 impl Handler for Exchange {
     fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
         if self.body.len().saturating_add(data.len()) > LARGEST_BODY {
-            self.overflowed = true;
+            self.overflow = Some(Overflow::Body);
             return Ok(0);
         }
         self.body.extend_from_slice(data);
         Ok(data.len())
     }
 
-    fn header(&mut self, data: &[u8]) -> bool {
-        self.header_bytes = self.header_bytes.saturating_add(data.len());
-        self.overflowed |= self.header_bytes > LARGEST_HEADER;
-        !self.overflowed
+    fn header(&mut self, line: &[u8]) -> bool {
+        self.header_bytes = self.header_bytes.saturating_add(line.len());
+        if self.header_bytes > LARGEST_HEADER {
+            self.overflow = Some(Overflow::Header);
+            return false;
+        }
+        if line.starts_with(b"HTTP/") {
+            // A proxy's or interim answer came before this one.
+            self.retry_after = None;
+        } else if let Some(value) = retry_after::value(line) {
+            self.retry_after = retry_after::seconds(value);
+        }
+        true
     }
 
     fn ssl_ctx(&mut self, context: *mut c_void) -> Result<(), curl::Error> {

@@ -9,7 +9,8 @@ use crate::config::proxy::Proxy;
 use crate::config::trust::Trust;
 use curl::Error;
 use curl::easy::{Auth, Easy2, HttpVersion, List, ProxyType, SslVersion};
-use std::ffi::{c_char, c_long};
+use curl::multi::Multi;
+use std::ffi::{CString, c_char, c_long};
 use std::ptr;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ const CONNECT_TIMEOUT: u64 = 20;
 // libcurl's numbers that `curl-sys` does not name (include/curl/curl.h).
 const CURLOPT_QUICK_EXIT: curl_sys::CURLoption = curl_sys::CURLOPTTYPE_LONG + 322;
 const CURLOPT_SOCKS5_AUTH: curl_sys::CURLoption = curl_sys::CURLOPTTYPE_LONG + 267;
-const CURLINFO_RETRY_AFTER: curl_sys::CURLINFO = 0x0060_0000 + 57;
+const CURLMOPT_QUICK_EXIT: curl_sys::CURLMoption = curl_sys::CURLOPTTYPE_LONG + 21;
+const CURLINFO_PROXY_SSL_VERIFYRESULT: curl_sys::CURLINFO = curl_sys::CURLINFO_LONG + 47;
 const CURLINFO_PROXY_ERROR: curl_sys::CURLINFO = curl_sys::CURLINFO_LONG + 59;
 const CURLAUTH_BASIC: c_long = 1;
 const CURLPROTO_HTTPS: c_long = 2;
@@ -78,9 +80,11 @@ fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), Error> {
         clear(easy, option)?;
     }
     match config.trust.as_ref() {
-        Trust::Bundle { pem, .. } => {
-            easy.ssl_cainfo_blob(pem)?;
-            easy.proxy_ssl_cainfo_blob(pem)?;
+        Trust::Bundle { path, pem } => {
+            // libcurl before 7.77 (Red Hat 9) takes a file only.
+            easy.ssl_cainfo_blob(pem).or_else(|_| easy.cainfo(path))?;
+            easy.proxy_ssl_cainfo_blob(pem)
+                .or_else(|_| easy.proxy_cainfo(&path.to_string_lossy()))?;
         }
         Trust::Directory(path) => {
             easy.capath(path)?;
@@ -125,16 +129,19 @@ fn proxy(easy: &mut Easy2<Exchange>, proxy: &Proxy) -> Result<(), Error> {
     Ok(())
 }
 
-/// `Retry-After` in seconds, a date form included; `None` when there is none that makes sense.
-pub fn retry_after(easy: &Easy2<Exchange>) -> Option<u64> {
-    let mut seconds: i64 = 0;
-    // SAFETY: the handle lives; CURLINFO_RETRY_AFTER writes one curl_off_t (64 bits, curl/system.h).
-    let code =
-        unsafe { curl_sys::curl_easy_getinfo(easy.raw(), CURLINFO_RETRY_AFTER, &raw mut seconds) };
-    if code != curl_sys::CURLE_OK {
-        return None;
-    }
-    u64::try_from(seconds).ok().filter(|seconds| *seconds > 0)
+/// A date of any form that HTTP allows, as seconds since the epoch.
+pub fn date(text: &str) -> Option<u64> {
+    let text = CString::new(text).ok()?;
+    // SAFETY: reads the string, keeps nothing; the second argument is unused (curl_getdate(3)).
+    let seconds = unsafe { curl_sys::curl_getdate(text.as_ptr(), ptr::null()) };
+    u64::try_from(seconds).ok()
+}
+
+/// Ends a hanging look-up at once where libcurl has a pool of resolver threads; unknown to older ones, which look at the
+/// transfer's own option.
+pub fn quit_quickly(multi: &Multi) {
+    // SAFETY: the handle lives; the option takes one long.
+    unsafe { curl_sys::curl_multi_setopt(multi.raw(), CURLMOPT_QUICK_EXIT, c_long::from(1)) };
 }
 
 /// The status of a proxy's answer to CONNECT; 0 when there was none.
@@ -142,7 +149,12 @@ pub fn connect_code(easy: &Easy2<Exchange>) -> c_long {
     long(easy, curl_sys::CURLINFO_HTTP_CONNECTCODE)
 }
 
-/// OpenSSL's verdict on the server's certificate (`X509_V_…`); 0 when it found no fault.
+/// OpenSSL's verdict on an https proxy's certificate, as in [`verify_result`].
+pub fn proxy_verify_result(easy: &Easy2<Exchange>) -> c_long {
+    long(easy, CURLINFO_PROXY_SSL_VERIFYRESULT)
+}
+
+/// OpenSSL's verdict on the server's certificate (`X509_V_…`); 0 when it found no fault, 1 when it saw none.
 pub fn verify_result(easy: &Easy2<Exchange>) -> c_long {
     long(easy, curl_sys::CURLINFO_SSL_VERIFYRESULT)
 }

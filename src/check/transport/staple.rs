@@ -60,8 +60,8 @@ extern "C" fn on_staple(ssl: *mut ffi::SSL, _: *mut c_void) -> c_int {
 fn is_acceptable(ssl: &SslRef) -> bool {
     match status(ssl) {
         Some(status) if status == OcspCertStatus::REVOKED => false,
-        Some(_) => true,
-        None => !ssl
+        Some(status) if status == OcspCertStatus::GOOD => true,
+        _ => !ssl
             .verified_chain()
             .and_then(|chain| chain.get(0))
             .is_some_and(must_be_stapled),

@@ -3,6 +3,9 @@
 #![allow(unsafe_code)]
 
 use super::staple;
+use crate::contain::contained;
+use foreign_types::ForeignTypeRef;
+use openssl::x509::X509Ref;
 use openssl_sys as ffi;
 use std::ffi::{c_int, c_void};
 
@@ -21,7 +24,9 @@ pub fn harden(context: *mut c_void) {
     // SAFETY: a live SSL_CTX of the same OpenSSL: `post` has checked that. The callback is a plain function: nothing is
     // registered that would outlive psc's code.
     unsafe {
-        ffi::SSL_CTX_set_security_level(context, SECURITY_LEVEL);
+        // The system's policy may ask for more.
+        let level = ffi::SSL_CTX_get_security_level(context).max(SECURITY_LEVEL);
+        ffi::SSL_CTX_set_security_level(context, level);
         ffi::SSL_CTX_set_verify(
             context,
             ffi::SSL_VERIFY_PEER,
@@ -31,15 +36,13 @@ pub fn harden(context: *mut c_void) {
     }
 }
 
-/// Whether libcurl hands out contexts of the OpenSSL that psc is linked with.
+/// Whether libcurl hands out contexts of the OpenSSL that psc is linked with: the same version to the last letter.
 pub fn libcurl_uses_our_openssl() -> bool {
-    let ours = openssl::version::number() >> 28;
+    let ours = openssl::version::version();
     curl::Version::get()
         .ssl_version()
         .and_then(|name| name.strip_prefix("OpenSSL/"))
-        .and_then(|version| version.split('.').next())
-        .and_then(|major| major.parse::<i64>().ok())
-        == Some(ours)
+        .is_some_and(|theirs| ours.split(' ').nth(1) == Some(theirs))
 }
 
 extern "C" fn require_alternative_name(
@@ -47,15 +50,25 @@ extern "C" fn require_alternative_name(
     store: *mut ffi::X509_STORE_CTX,
 ) -> c_int {
     // SAFETY: OpenSSL passes a live store; the certificate is borrowed from it.
-    unsafe {
+    let certificate = unsafe {
         if preverified != 1 || ffi::X509_STORE_CTX_get_error_depth(store) != 0 {
             return preverified;
         }
-        let certificate = ffi::X509_STORE_CTX_get_current_cert(store);
-        if ffi::X509_get_ext_by_NID(certificate, ffi::NID_subject_alt_name, -1) < 0 {
-            ffi::X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
-            return 0;
-        }
+        X509Ref::from_ptr(ffi::X509_STORE_CTX_get_current_cert(store))
+    };
+    if contained(|| has_alternative_name(certificate)).is_ok_and(|found| found) {
+        return 1;
     }
-    1
+    // SAFETY: as above.
+    unsafe { ffi::X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH) };
+    0
+}
+
+/// A name of the kinds that a host is compared with.
+fn has_alternative_name(certificate: &X509Ref) -> bool {
+    certificate.subject_alt_names().is_some_and(|names| {
+        names
+            .iter()
+            .any(|name| name.dnsname().is_some() || name.ipaddress().is_some())
+    })
 }

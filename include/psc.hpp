@@ -1,0 +1,257 @@
+// psc.hpp: psc for C++11 and newer. Header only: include it and link with -lpsc.
+//
+//     psc::Checker checker([](int level, const std::string &line) { log(level, line); });
+//     psc::Status status = checker.configure(json);
+//     if (!status.ok()) {
+//         die(status.message());
+//     }
+//     status = checker.start();
+//
+// What the functions mean, and which may be called when, is written in psc.h and its contract; this
+// wrapper adds ownership, not behaviour.
+//
+// Errors. Every call that can fail returns a psc::Status: the code of psc.h and, for failures, the
+// reason in words. Nothing here throws for a failed check or a bad configuration. What does throw is
+// running out of memory: std::bad_alloc.
+//
+// Exceptions never travel through psc. When the log function throws, the exception ends in this
+// wrapper, that record is lost, and Checker::contained_exceptions() counts it.
+//
+// Ownership. Checker, Result and Text are move-only. The log function lives on the heap, so moving a
+// Checker does not move it, and it is destroyed after psc_free has returned. What the log function
+// captured must live as long as the Checker does. The log function may destroy its Checker, except
+// during a call of one of that Checker's own members.
+//
+// A moved-from Checker is empty: every call answers PSC_ERR_INVALID_ARGUMENT or does nothing.
+
+#ifndef PSC_HPP
+#define PSC_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "psc.h"
+
+namespace psc {
+
+// Receives one line, without a newline. Levels: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug.
+typedef std::function<void(int level, const std::string &line)> Log;
+
+// What a call answered.
+class Status {
+public:
+    Status() : code_(PSC_OK) {}
+    Status(int code, std::string message) : code_(code), message_(std::move(message)) {}
+
+    int code() const { return code_; }
+    bool ok() const { return code_ >= 0; }
+    // The reason of a failure; empty otherwise.
+    const std::string &message() const { return message_; }
+
+private:
+    int code_;
+    std::string message_;
+};
+
+// A text that psc gave: JSON, always NUL-terminated. Frees it.
+class Text {
+public:
+    Text() : text_(nullptr) {}
+    ~Text() { psc_string_free(text_); }
+    Text(const Text &) = delete;
+    Text &operator=(const Text &) = delete;
+    Text(Text &&other) noexcept : text_(other.release()) {}
+    Text &operator=(Text &&other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+
+    bool empty() const { return text_ == nullptr; }
+    const char *c_str() const { return text_ != nullptr ? text_ : ""; }
+    std::string str() const { return c_str(); }
+
+    // For C functions that give a text: frees the old one and returns where the new one belongs.
+    char **out() {
+        reset(nullptr);
+        return &text_;
+    }
+
+private:
+    char *release() noexcept {
+        char *text = text_;
+        text_ = nullptr;
+        return text;
+    }
+    void reset(char *text) noexcept {
+        psc_string_free(text_);
+        text_ = text;
+    }
+
+    char *text_;
+};
+
+// The verdict of one check. Empty when no check was made.
+class Result {
+public:
+    Result() : result_(nullptr) {}
+    ~Result() { psc_result_free(result_); }
+    Result(const Result &) = delete;
+    Result &operator=(const Result &) = delete;
+    Result(Result &&other) noexcept : result_(other.release()) {}
+    Result &operator=(Result &&other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+
+    bool empty() const { return result_ == nullptr; }
+    int code() const { return psc_result_code(result_); }
+    bool update_available() const { return !empty() && code() == PSC_UPDATE_AVAILABLE; }
+    std::string message() const { return text(psc_result_message(result_)); }
+    // The recommended version; empty unless an update is available.
+    std::string version() const { return text(psc_result_version(result_)); }
+    // The server's own text in full; empty when it sent none.
+    std::string notice() const { return text(psc_result_notice(result_)); }
+    long long next_check() const { return psc_result_next_check(result_); }
+    int http_status() const { return psc_result_http_status(result_); }
+
+    // The whole verdict as one JSON object; docs/result.schema.json describes it.
+    Status json(Text &json) const {
+        const int code = psc_result_json(result_, json.out());
+        return Status(code, code < 0 ? psc_strerror(code) : "");
+    }
+
+    const psc_result *get() const { return result_; }
+
+    // For C functions that give a result: frees the old one and returns where the new one belongs.
+    psc_result **out() {
+        reset(nullptr);
+        return &result_;
+    }
+
+private:
+    static std::string text(const char *borrowed) { return borrowed != nullptr ? borrowed : ""; }
+
+    psc_result *release() noexcept {
+        psc_result *result = result_;
+        result_ = nullptr;
+        return result;
+    }
+    void reset(psc_result *result) noexcept {
+        psc_result_free(result_);
+        result_ = result;
+    }
+
+    psc_result *result_;
+};
+
+class Checker {
+public:
+    // Without a log function nothing is logged.
+    explicit Checker(Log log = Log()) : sink_(std::make_shared<Sink>()), checker_(nullptr) {
+        sink_->log = std::move(log);
+        checker_ = sink_->log ? psc_init(&Checker::deliver, sink_.get()) : psc_init(nullptr, nullptr);
+        if (checker_ == nullptr) {
+            throw std::bad_alloc();
+        }
+    }
+
+    // Stops the thread and cancels a check in flight, within a second. The log function is not
+    // called any more when this has returned.
+    ~Checker() { psc_free(checker_); }
+
+    Checker(const Checker &) = delete;
+    Checker &operator=(const Checker &) = delete;
+    Checker(Checker &&other) noexcept : sink_(std::move(other.sink_)), checker_(other.checker_) {
+        other.checker_ = nullptr;
+    }
+    Checker &operator=(Checker &&other) noexcept {
+        // By way of a third one, so that assigning to itself changes nothing.
+        Checker moved(std::move(other));
+        swap(moved);
+        return *this;
+    }
+    void swap(Checker &other) noexcept {
+        std::swap(sink_, other.sink_);
+        std::swap(checker_, other.checker_);
+    }
+
+    bool empty() const { return checker_ == nullptr; }
+
+    Status configure(const char *json) { return status(psc_configure(checker_, json)); }
+    Status configure(const std::string &json) {
+        return has_nul(json) ? nul_inside() : configure(json.c_str());
+    }
+
+    Status run_once() { return status(psc_run_once(checker_, nullptr)); }
+    Status run_once(Result &result) { return status(psc_run_once(checker_, result.out())); }
+
+    // The verdict on an answer that came some other way than by this library's own request.
+    Status verify(const char *response, std::size_t length, const char *nonce, Result &result) {
+        return status(psc_verify(checker_, response, length, nonce, result.out()));
+    }
+    Status verify(const std::string &response, const std::string &nonce, Result &result) {
+        result = Result();
+        return has_nul(nonce) ? nul_inside() : verify(response.data(), response.size(), nonce.c_str(), result);
+    }
+
+    Status start() { return status(psc_start(checker_)); }
+    Status stop() { return status(psc_stop(checker_)); }
+    // Async-signal-safe.
+    void request_stop() noexcept { psc_request_stop(checker_); }
+
+    // For event loops: a descriptor that turns readable when log_drain has something to deliver.
+    // Below zero: the code of the failure. psc owns the descriptor.
+    int log_fd() { return psc_log_fd(checker_); }
+    Status log_drain() { return status(psc_log_drain(checker_)); }
+
+    Status preview_request(Text &json) { return status(psc_preview_request(checker_, json.out())); }
+    Status inspect_config(Text &json) { return status(psc_inspect_config(checker_, json.out())); }
+    // psc_status: running or not, the last result and its age, when the next check is due.
+    Status describe(Text &json) { return status(psc_status(checker_, json.out())); }
+
+    // How many records were lost because the log function threw.
+    unsigned long contained_exceptions() const { return sink_ ? sink_->exceptions.load() : 0; }
+
+    // The C handle, still owned by this object; nullptr when it is empty.
+    psc_checker *get() const { return checker_; }
+
+private:
+    struct Sink : std::enable_shared_from_this<Sink> {
+        Sink() : exceptions(0) {}
+        Log log;
+        std::atomic<unsigned long> exceptions;
+    };
+
+    // Called by psc, perhaps in its own thread. Keeps the log function alive while it runs, because
+    // the log function may destroy the Checker it belongs to.
+    static void deliver(void *user_data, int level, const char *message) noexcept {
+        const std::shared_ptr<Sink> sink = static_cast<Sink *>(user_data)->shared_from_this();
+        try {
+            sink->log(level, message);
+        } catch (...) {
+            ++sink->exceptions;
+        }
+    }
+
+    Status status(int code) const {
+        return Status(code, code < 0 ? psc_last_error(checker_) : "");
+    }
+
+    // C would see such a string cut short.
+    static bool has_nul(const std::string &text) { return text.find('\0') != std::string::npos; }
+    static Status nul_inside() { return Status(PSC_ERR_INVALID_ARGUMENT, "a NUL byte inside the text"); }
+
+    std::shared_ptr<Sink> sink_;  // named before checker_: it must outlive the handle
+    psc_checker *checker_;
+};
+
+inline void swap(Checker &left, Checker &right) noexcept { left.swap(right); }
+
+}  // namespace psc
+
+#endif  // PSC_HPP

@@ -1,0 +1,51 @@
+//! The `Retry-After` header (RFC 9110, section 10.2.3): seconds or a date. libcurl's own reading of it is cut to six hours
+//! in newer versions.
+
+use super::options;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The value, when `line` is this header.
+pub fn value(line: &[u8]) -> Option<&str> {
+    let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+    name.eq_ignore_ascii_case("retry-after")
+        .then(|| value.trim())
+}
+
+/// Seconds from now; `None` when it makes no sense.
+pub fn seconds(value: &str) -> Option<u64> {
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are a long time.
+        return Some(value.parse().unwrap_or(u64::MAX));
+    }
+    // A date has letters; a sign or a point alone is garbage.
+    if !value.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return None;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+    options::date(value)?.checked_sub(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_and_dates_are_read() {
+        assert_eq!(value(b"retry-AFTER: 120\r\n"), Some("120"));
+        assert_eq!(value(b"Retry: 120\r\n"), None);
+        assert_eq!(seconds("86400"), Some(86_400));
+        assert_eq!(seconds("99999999999999999999999"), Some(u64::MAX));
+        let far = seconds("Fri, 31 Dec 2100 23:59:59 GMT").unwrap();
+        assert!(far > 70 * 365 * 86_400);
+        for garbage in [
+            "",
+            "-5",
+            "1.5",
+            "soon",
+            "Fri, 31 Dec 1999 23:59:59 GMT",
+            "\u{0}",
+        ] {
+            assert_eq!(seconds(garbage), None, "{garbage}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The background thread's beginning and end.
+
+use super::{Checker, incomplete};
+use crate::code::Code;
+use crate::config::check_config::Readiness;
+use crate::failure::Failure;
+use crate::log::Voice;
+use crate::schedule::thread;
+use crate::sync::{lock, wait};
+use crate::sys::signals;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long `psc_stop` waits for what is running; the contract allows a second.
+const STOP_LIMIT: Duration = Duration::from_millis(900);
+
+/// What is going on.
+#[derive(Default)]
+pub struct Running {
+    thread: Option<Background>,
+    /// The voice of a check in flight.
+    pub(super) check: Option<Voice>,
+}
+
+struct Background {
+    handle: JoinHandle<()>,
+    voice: Voice,
+    ended: Arc<AtomicBool>,
+}
+
+impl Running {
+    fn has_thread(&self) -> bool {
+        self.thread
+            .as_ref()
+            .is_some_and(|thread| !thread.ended.load(Ordering::SeqCst))
+    }
+
+    fn is_busy(&self) -> bool {
+        self.check.is_some() || self.has_thread()
+    }
+}
+
+impl Checker {
+    pub fn start(self: &Arc<Checker>) -> Result<(), Failure> {
+        if matches!(self.readiness(), Readiness::Incomplete) {
+            return Err(incomplete());
+        }
+        let _present = self.presence.enter();
+        let mut running = lock(&self.running);
+        if running.has_thread() {
+            return Err(Failure::new(
+                Code::State,
+                "already started, or the thread of an earlier start has not ended yet",
+                "",
+            ));
+        }
+        if let Some(ended) = running.thread.take() {
+            let _ = ended.handle.join();
+        }
+        self.stop.prepare()?;
+        lock(&self.memory).restart();
+        *lock(&self.crash) = None;
+        running.thread = Some(self.spawn()?);
+        Ok(())
+    }
+
+    fn spawn(self: &Arc<Checker>) -> Result<Background, Failure> {
+        let voice = Voice::new(&self.logger);
+        let ended = Arc::new(AtomicBool::new(false));
+        let marks = self.stop.marks();
+        let body = {
+            let (checker, voice, ended) = (Arc::clone(self), voice.clone(), Arc::clone(&ended));
+            move || {
+                let present = checker.presence.take_over();
+                thread::main(&checker, &voice, marks);
+                {
+                    let _running = lock(&checker.running);
+                    ended.store(true, Ordering::SeqCst);
+                }
+                drop(present);
+                checker.changed.notify_all();
+            }
+        };
+        // The thread inherits the mask: the host's signals are the host's.
+        let _signals = signals::Blocked::all();
+        self.presence.hand_over();
+        let handle = std::thread::Builder::new()
+            .name("psc".to_owned())
+            .stack_size(thread::STACK_BYTES)
+            .spawn(body)
+            .map_err(|error| {
+                drop(self.presence.take_over());
+                Failure::system(format!("no thread: {error}"))
+            })?;
+        Ok(Background {
+            handle,
+            voice,
+            ended,
+        })
+    }
+
+    /// Ends what is running and waits for it, at most a second.
+    pub fn stop(&self) -> Result<(), Failure> {
+        let _present = self.presence.enter();
+        self.stop.request();
+        let started = Instant::now();
+        let mut running = lock(&self.running);
+        while running.is_busy() && started.elapsed() < STOP_LIMIT {
+            let left = STOP_LIMIT.saturating_sub(started.elapsed());
+            running = wait(&self.changed, running, left);
+        }
+        let in_time = !running.is_busy();
+        let mut ended = None;
+        if in_time {
+            ended = running.thread.take();
+        } else {
+            // What hangs may go on hanging, but it has nothing to say any more. A later stop waits for it again.
+            let thread = running.thread.as_ref().map(|thread| &thread.voice);
+            self.logger
+                .silence(thread.into_iter().chain(&running.check));
+        }
+        drop(running);
+        if let Some(ended) = ended {
+            let _ = ended.handle.join();
+        }
+        let idle = self
+            .logger
+            .wait_until_idle(STOP_LIMIT.saturating_sub(started.elapsed()));
+        match (idle, in_time) {
+            (true, true) => Ok(()),
+            (false, _) => Err(gave_up("the host's log callback did not return in time")),
+            (true, false) => Err(gave_up(
+                "this libcurl could not be cancelled in time; what it hangs in ends by itself, and is mute",
+            )),
+        }
+    }
+
+    /// The end of the handle inside its own callback: no waiting, nothing more is logged.
+    pub fn abandon(&self) {
+        self.stop.request();
+        self.logger.close();
+    }
+
+    pub fn is_running(&self) -> bool {
+        lock(&self.running).has_thread()
+    }
+}
+
+fn gave_up(reason: &str) -> Failure {
+    Failure::new(Code::Timeout, reason, "")
+}

@@ -1,0 +1,176 @@
+//! Makes checks: one at a time, remembered, reported.
+
+use super::remembering::Before;
+use super::{Checker, incomplete};
+use crate::check::nonce::Nonce;
+use crate::check::request::Request;
+use crate::check::{self, Attempt, report};
+use crate::code::Code;
+use crate::config::check_config::{CheckConfig, Readiness};
+use crate::contain::contained;
+use crate::failure::Failure;
+use crate::log::Voice;
+use crate::outcome::Outcome;
+use crate::presence::Present;
+use crate::stop::{Activity, Interrupt};
+use crate::sync::lock;
+use crate::sys::signals;
+
+/// A check in flight; it ends when this goes.
+pub struct InFlight<'a> {
+    checker: &'a Checker,
+    _present: Present<'a>,
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        lock(&self.checker.running).check = None;
+        self.checker.changed.notify_all();
+        // The thread plans anew with what this check came to.
+        self.checker.stop.wake();
+    }
+}
+
+impl Checker {
+    /// One check in the calling thread, whatever the schedule says. `Err`: none was made.
+    pub fn run_once(&self) -> Result<Outcome, Failure> {
+        // Noted before the configuration is looked at, so that one that disables ends this check.
+        let marks = self.stop.marks();
+        let config = match self.readiness() {
+            Readiness::Ready(config) => config,
+            Readiness::Incomplete => return Err(incomplete()),
+            Readiness::Disabled => return Ok(self.disabled()),
+        };
+        let _sigpipe = signals::Blocked::sigpipe();
+        let voice = Voice::new(&self.logger);
+        let Some(_in_flight) = self.begin_check(&voice) else {
+            return Err(Failure::new(
+                Code::State,
+                "a check of this handle is in flight already",
+                "",
+            ));
+        };
+        if let Err(failure) = self.stop.prepare() {
+            return Ok(self.conclude(&Attempt::failed(failure), &config, &voice, None));
+        }
+        let mut before = None;
+        self.update_memory(&config, &voice, |record| {
+            before = Some(self.announce(record, &config));
+        });
+        let interrupt = self.stop.interrupt(Activity::Call, marks);
+        Ok(self.check(&config, &interrupt, &voice, before))
+    }
+
+    /// The check that the schedule says is due. False: another process has made it, or is about to. The caller has begun.
+    pub fn check_if_due(&self, config: &CheckConfig, interrupt: &Interrupt, voice: &Voice) -> bool {
+        let Some(before) = self.claim(config, voice) else {
+            return false;
+        };
+        self.check(config, interrupt, voice, Some(before));
+        true
+    }
+
+    fn check(
+        &self,
+        config: &CheckConfig,
+        interrupt: &Interrupt,
+        voice: &Voice,
+        before: Option<Before>,
+    ) -> Outcome {
+        let attempt = contained(|| check::run(config, interrupt, voice)).unwrap_or_else(|text| {
+            Attempt::failed(Failure::new(
+                Code::Internal,
+                format!("a bug in psc was contained: {text}"),
+                "please report it to the makers of psc",
+            ))
+        });
+        self.conclude(&attempt, config, voice, before)
+    }
+
+    /// Remembers and logs a check, and makes its result.
+    fn conclude(
+        &self,
+        attempt: &Attempt,
+        config: &CheckConfig,
+        voice: &Voice,
+        before: Option<Before>,
+    ) -> Outcome {
+        let next_check = self.update_memory(config, voice, |record| {
+            match (attempt.code(), before) {
+                (Code::Cancelled, Some(before)) => before.restore(record),
+                (Code::Cancelled, None) => {}
+                // What was left behind by psc_stop has nothing to say any more.
+                _ if voice.is_muted() => {}
+                _ => self.remember(record, config, attempt),
+            }
+        });
+        let lines = report::lines(attempt, config, Some(next_check));
+        for line in &lines {
+            voice.say(line.level, &line.text);
+        }
+        self.outcome(attempt, &lines, config, next_check)
+    }
+
+    fn outcome(
+        &self,
+        attempt: &Attempt,
+        lines: &[report::Line],
+        config: &CheckConfig,
+        next_check: u64,
+    ) -> Outcome {
+        let message = lines.first().map(|line| crate::text::record(&line.text));
+        Outcome::of(
+            attempt,
+            message.unwrap_or_default(),
+            &config.passenger_version,
+            next_check,
+            self.clock.now().wall,
+        )
+    }
+
+    fn disabled(&self) -> Outcome {
+        let line = report::disabled(&self.config().settings);
+        Voice::new(&self.logger).say(line.level, &line.text);
+        Outcome::without_check(Code::Disabled, line.text, 0)
+    }
+
+    /// Only one check of a handle is in flight at a time.
+    pub fn begin_check(&self, voice: &Voice) -> Option<InFlight<'_>> {
+        let present = self.presence.enter();
+        let mut running = lock(&self.running);
+        if running.check.is_some() {
+            return None;
+        }
+        running.check = Some(voice.clone());
+        Some(InFlight {
+            checker: self,
+            _present: present,
+        })
+    }
+
+    /// The verdict on an answer to the request of this configuration and nonce, however it came.
+    pub fn verify(&self, response: &[u8], nonce: &str) -> Result<Outcome, Failure> {
+        let Readiness::Ready(config) = self.readiness() else {
+            return Err(incomplete());
+        };
+        // A licence is encrypted anew for each request, so it cannot be part of one that is repeated.
+        let config = CheckConfig {
+            licence: None,
+            ..*config
+        };
+        let request = Request::new(&config, Nonce::of_request(nonce))?;
+        let expected = super::remembering::expected(&config, &request.nonce, &request.sha256);
+        let outcome = check::verify(response, &config, &expected);
+        let attempt = Attempt {
+            // There was no HTTP answer.
+            outcome: outcome.map_err(|failure| failure.with_status(0)),
+            nonce: Some(request.nonce.clone()),
+            request_sha256: Some(request.sha256.clone()),
+            http_status: 0,
+        };
+        // What OpenSSL left in this thread's error queue is not the host's business.
+        drop(openssl::error::ErrorStack::get());
+        let lines = report::lines(&attempt, &config, None);
+        Ok(self.outcome(&attempt, &lines, &config, 0))
+    }
+}

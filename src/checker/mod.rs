@@ -1,0 +1,126 @@
+//! One handle: its configuration, its log, what it remembers and what is running. The C functions translate to this.
+//!
+//! `checks` makes checks, `remembering` keeps what they came to, `background` runs the thread.
+
+mod background;
+mod checks;
+mod remembering;
+
+use crate::check::preview;
+use crate::code::Code;
+use crate::config::check_config::Readiness;
+use crate::config::{Config, Rejection};
+use crate::failure::Failure;
+use crate::log::{Logger, Sink};
+use crate::presence::Presence;
+use crate::state::memory::Memory;
+use crate::stop::Stop;
+use crate::sync::lock;
+use crate::sys::clock::{Clock, SystemClock};
+use crate::sys::descriptor::close;
+use background::Running;
+use serde_json::Value;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+pub struct Checker {
+    pub logger: Arc<Logger>,
+    pub clock: Box<dyn Clock>,
+    pub stop: Stop,
+    config: Mutex<Config>,
+    memory: Mutex<Memory>,
+    running: Mutex<Running>,
+    /// `running` has changed.
+    changed: Condvar,
+    presence: Presence,
+    /// The text of a panic that ended the thread.
+    crash: Mutex<Option<String>>,
+    /// Of the lock that makes this process the owner of the host's schedule; -1 when it is not.
+    pub owner_descriptor: AtomicI32,
+}
+
+impl Checker {
+    pub fn new(sink: Option<Sink>) -> Checker {
+        let config = Config::empty();
+        let clock = Box::new(SystemClock::new());
+        let memory = Memory::new(clock.now(), clock.boot_id());
+        Checker {
+            logger: Arc::new(Logger::new(sink, config.settings.log_level)),
+            clock,
+            stop: Stop::new(),
+            config: Mutex::new(config),
+            memory: Mutex::new(memory),
+            running: Mutex::default(),
+            changed: Condvar::new(),
+            presence: Presence::default(),
+            crash: Mutex::default(),
+            owner_descriptor: AtomicI32::new(-1),
+        }
+    }
+
+    /// Whether something ran in another process when this one was forked from it. No lock may be touched then.
+    pub fn is_foreign(&self) -> bool {
+        self.presence.is_foreign()
+    }
+
+    /// In such a process: closes what is inherited and touches nothing else. `self` must never be dropped afterwards.
+    pub fn release_descriptors(&self) {
+        self.stop.close_inherited();
+        close(self.owner_descriptor.swap(-1, Ordering::SeqCst));
+    }
+
+    pub fn configure(&self, json: &[u8]) -> Result<(), Rejection> {
+        let mut config = lock(&self.config);
+        *config = config.merged(json)?;
+        self.logger.set_level(config.settings.log_level);
+        let ready = matches!(config.readiness(), Readiness::Ready(_));
+        drop(config);
+        if ready {
+            self.stop.wake();
+        } else {
+            self.stop.cancel_checks();
+        }
+        Ok(())
+    }
+
+    pub fn readiness(&self) -> Readiness {
+        lock(&self.config).readiness()
+    }
+
+    /// A copy of the configuration as it is now.
+    pub fn config(&self) -> Config {
+        lock(&self.config).clone()
+    }
+
+    pub fn preview(&self) -> Result<Value, Failure> {
+        match self.readiness() {
+            Readiness::Ready(config) => preview::preview(&config),
+            Readiness::Disabled => Err(Failure::new(
+                Code::State,
+                "checking is disabled: nothing would be sent",
+                "",
+            )),
+            Readiness::Incomplete => Err(incomplete()),
+        }
+    }
+
+    /// The thread has ended by a bug.
+    pub fn note_crash(&self, text: &str) {
+        *lock(&self.crash) = Some(text.to_owned());
+    }
+
+    /// For `psc_status`: the code and text of a bug that ended the thread.
+    pub fn crash(&self) -> Option<Value> {
+        lock(&self.crash).as_ref().map(|text| {
+            serde_json::json!({ "code": Code::Internal.number(), "name": Code::Internal.name(), "text": text })
+        })
+    }
+}
+
+fn incomplete() -> Failure {
+    Failure::new(
+        Code::State,
+        "the configuration is not complete: passenger_version and server_identifier are required",
+        "",
+    )
+}

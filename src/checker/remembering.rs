@@ -1,0 +1,196 @@
+//! What checks leave behind in the host's record.
+
+use super::Checker;
+use crate::check::envelope::Envelope;
+use crate::check::nonce::Nonce;
+use crate::check::verdict::{Expected, Verdict};
+use crate::check::{self, Attempt};
+use crate::code::Code;
+use crate::config::check_config::CheckConfig;
+use crate::failure::Retry;
+use crate::log::{Voice, WARNING};
+use crate::random;
+use crate::schedule::plan::{self, Ending};
+use crate::state::memory::Memory;
+use crate::state::record::{Authenticated, Last, Moment, Record};
+use crate::sync::lock;
+use std::sync::MutexGuard;
+
+/// What the announcement of a check has replaced.
+pub struct Before {
+    due: Option<Moment>,
+    last: Option<Last>,
+    unanswered: u32,
+}
+
+impl Before {
+    /// Takes a cancelled check back. It may have been sent, so it is not repeated sooner than an unanswered one.
+    pub fn restore(self, record: &mut Record) {
+        let later = |due: &Moment| Some(due.boot) > record.due.map(|due| due.boot);
+        record.due = self.due.filter(later).or(record.due);
+        record.last = self.last;
+        record.unanswered = self.unanswered;
+    }
+}
+
+impl Checker {
+    /// Before the transfer: a process that dies in it must not try again at once.
+    pub(super) fn announce(&self, record: &mut Record, config: &CheckConfig) -> Before {
+        let before = Before {
+            due: record.due,
+            last: record.last.take(),
+            unanswered: record.unanswered,
+        };
+        record.unanswered = record.unanswered.saturating_add(1);
+        record.last = Some(Last {
+            at: Moment::of(self.clock.now()),
+            code: None,
+            message: None,
+            ending: Ending::Failed(Retry::Unanswered),
+        });
+        plan_from_last(record, config.settings.interval);
+        before
+    }
+
+    /// Announces the check that is due, unless another process has done so.
+    pub(super) fn claim(&self, config: &CheckConfig, voice: &Voice) -> Option<Before> {
+        let mut before = None;
+        let warning = {
+            let mut memory = self.memory(config);
+            memory.try_update(self.clock.as_ref(), |record| {
+                if record.is_due(self.clock.now()) {
+                    before = Some(self.announce(record, config));
+                }
+            });
+            memory.take_warning()
+        };
+        say_warning(voice, warning);
+        before
+    }
+
+    pub(super) fn remember(&self, record: &mut Record, config: &CheckConfig, attempt: &Attempt) {
+        let at = Moment::of(self.clock.now());
+        let (ending, message) = match &attempt.outcome {
+            Ok(answer) => {
+                let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+                record.authentic = Some(Authenticated {
+                    at,
+                    running_version: config.passenger_version.clone(),
+                    nonce: text(attempt.nonce.as_ref().map(Nonce::as_str)),
+                    request_sha256: text(attempt.request_sha256.as_deref()),
+                    data: answer.data.clone(),
+                    signature: answer.signature.clone(),
+                });
+                record.untrusted_since = None;
+                record.silence_warned = false;
+                record.reminded = answer.verdict.update().map(|_| at);
+                let backoff_minutes = answer.verdict.backoff_minutes();
+                (Ending::Authentic { backoff_minutes }, None)
+            }
+            Err(failure) => {
+                if matches!(failure.code, Code::Signature | Code::Nonce) {
+                    record.untrusted_since = record.untrusted_since.or(Some(at));
+                }
+                let message = crate::text::record(&failure.text());
+                (Ending::Failed(failure.retry), Some(message))
+            }
+        };
+        if ending != Ending::Failed(Retry::Unanswered) {
+            record.unanswered = 0;
+        }
+        record.last = Some(Last {
+            at,
+            code: Some(attempt.code().number()),
+            message,
+            ending,
+        });
+        plan_from_last(record, config.settings.interval);
+    }
+
+    /// Plans the next check anew, with the interval of now.
+    pub fn replan(&self, config: &CheckConfig, voice: &Voice) {
+        self.update_memory(config, voice, |record| {
+            plan_from_last(record, config.settings.interval);
+        });
+    }
+
+    /// Changes what is remembered; returns the seconds until the next check.
+    pub fn update_memory(
+        &self,
+        config: &CheckConfig,
+        voice: &Voice,
+        change: impl FnOnce(&mut Record),
+    ) -> u64 {
+        let mut next = 0;
+        let warning = {
+            let mut memory = self.memory(config);
+            memory.update(self.clock.as_ref(), |record| {
+                change(record);
+                let until = record.due.map_or(0, |due| due.until(self.clock.now()));
+                next = u64::try_from(until).unwrap_or(0);
+            });
+            memory.take_warning()
+        };
+        say_warning(voice, warning);
+        next
+    }
+
+    /// What is remembered, as it is now.
+    pub fn recall(&self, config: &CheckConfig, voice: &Voice) -> Record {
+        let (record, warning) = {
+            let mut memory = self.memory(config);
+            let record = memory.load(self.clock.as_ref()).clone();
+            (record, memory.take_warning())
+        };
+        say_warning(voice, warning);
+        record
+    }
+
+    pub fn memory(&self, config: &CheckConfig) -> MutexGuard<'_, Memory> {
+        let mut memory = lock(&self.memory);
+        memory.use_dir(config.settings.state_dir.as_deref());
+        memory
+    }
+
+    /// What the last authentic answer said, verified again, if it is about the version that runs.
+    pub fn known_verdict(record: &Record, config: &CheckConfig) -> Option<(Verdict, Moment)> {
+        let known = record.authentic.as_ref()?;
+        let nonce = Nonce::of_request(&known.nonce);
+        if known.running_version != config.passenger_version || !nonce.is_of(known.at.wall) {
+            return None;
+        }
+        let envelope = Envelope::from_texts(known.data.clone(), known.signature.clone()).ok()?;
+        let expected = expected(config, &nonce, &known.request_sha256);
+        let answer = check::verify_envelope(envelope, config, &expected);
+        // What OpenSSL left in this thread's error queue is not the host's business.
+        drop(openssl::error::ErrorStack::get());
+        Some((answer.ok()?.verdict, known.at))
+    }
+}
+
+pub(super) fn expected<'a>(
+    config: &CheckConfig,
+    nonce: &'a Nonce,
+    request_sha256: &'a str,
+) -> Expected<'a> {
+    Expected {
+        nonce,
+        request_sha256,
+        require_request_binding: config.settings.require_request_binding,
+    }
+}
+
+fn say_warning(voice: &Voice, warning: Option<String>) {
+    if let Some(warning) = warning {
+        voice.say(WARNING, &warning);
+    }
+}
+
+/// Plans the next check from how the last one ended.
+fn plan_from_last(record: &mut Record, interval: u64) {
+    record.interval = interval;
+    if let Some(last) = &record.last {
+        let delay = plan::delay(last.ending, interval, record.unanswered, &random::up_to);
+        record.due = Some(last.at.after(delay));
+    }
+}
