@@ -331,12 +331,12 @@ mod tests {
 
     #[test]
     fn bounds_are_inclusive() {
-        assert_eq!(read(&json!({"interval": 43200})).unwrap().interval, 43_200);
+        assert_eq!(read(&json!({"interval": 43_200})).unwrap().interval, 43_200);
         assert_eq!(
-            read(&json!({"interval": 604800})).unwrap().interval,
+            read(&json!({"interval": 604_800})).unwrap().interval,
             604_800
         );
-        assert!(read(&json!({"interval": 604801})).is_err());
+        assert!(read(&json!({"interval": 604_801})).is_err());
         assert!(read(&json!({"interval": -1})).is_err());
     }
 }

@@ -1,0 +1,250 @@
+//! The advisory list and what it says about a version.
+
+use crate::Error;
+use crate::version;
+use serde_json::Value;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Advisories {
+    pub latest: String,
+    backoff: Option<i64>,
+    entries: Vec<Advisory>,
+}
+
+#[derive(Clone, Debug)]
+struct Advisory {
+    affected: String,
+    fixed_in: String,
+    identifiers: Vec<String>,
+    text: String,
+    severity: Option<String>,
+    url: Option<String>,
+}
+
+/// What a client is told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verdict {
+    /// The recommended version; `None`: no update.
+    pub version: Option<String>,
+    pub log: Option<String>,
+    pub severity: Option<String>,
+    pub url: Option<String>,
+    pub affected: Option<String>,
+    pub backoff: Option<i64>,
+}
+
+impl Advisories {
+    pub fn parse(json: &str) -> Result<Advisories, Error> {
+        let list: Value =
+            serde_json::from_str(json).map_err(|cause| Error::at("not JSON", cause))?;
+        let backoff = match list.get("backoff") {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(
+                value
+                    .as_i64()
+                    .ok_or_else(|| Error::new("`backoff` must be an integer (minutes)"))?,
+            ),
+        };
+        let entries = list
+            .get("advisories")
+            .and_then(Value::as_array)
+            .ok_or_else(|| Error::new("`advisories` must be an array"))?;
+        Ok(Advisories {
+            latest: required(&list, "latest")?,
+            backoff,
+            entries: entries
+                .iter()
+                .enumerate()
+                .map(|(index, entry)| {
+                    Advisory::parse(entry)
+                        .map_err(|cause| Error::at(format!("advisories[{index}]"), cause))
+                })
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub fn verdict(&self, running: &str) -> Verdict {
+        let hits: Vec<&Advisory> = self
+            .entries
+            .iter()
+            .filter(|entry| version::matches(&entry.affected, running))
+            .collect();
+        if hits.is_empty() {
+            self.no_update()
+        } else {
+            self.update_for(&hits)
+        }
+    }
+
+    pub fn no_update(&self) -> Verdict {
+        Verdict {
+            backoff: self.backoff,
+            ..Verdict::default()
+        }
+    }
+
+    /// An update whatever runs: every advisory of the list applies.
+    pub fn update(&self) -> Verdict {
+        let made_up = Advisory {
+            affected: format!("<{}", self.latest),
+            fixed_in: self.latest.clone(),
+            identifiers: vec!["CVE-0000-0000".into()],
+            text: "Made up by the reference server on request.".into(),
+            severity: None,
+            url: None,
+        };
+        let all: Vec<&Advisory> = self.entries.iter().collect();
+        if all.is_empty() {
+            self.update_for(&[&made_up])
+        } else {
+            self.update_for(&all)
+        }
+    }
+
+    fn update_for(&self, hits: &[&Advisory]) -> Verdict {
+        let lines: Vec<String> = hits.iter().map(|hit| hit.line()).collect();
+        let ranges: Vec<&str> = hits.iter().map(|hit| hit.affected.as_str()).collect();
+        let worst = hits.iter().max_by_key(|hit| hit.rank());
+        Verdict {
+            version: Some(self.latest.clone()),
+            log: Some(lines.join("\n")),
+            severity: worst.and_then(|hit| hit.severity.clone()),
+            url: worst.and_then(|hit| hit.url.clone()),
+            affected: Some(ranges.join(" || ")),
+            backoff: self.backoff,
+        }
+    }
+}
+
+impl Advisory {
+    fn parse(entry: &Value) -> Result<Advisory, Error> {
+        let fixed_in = required(entry, "fixed_in")?;
+        let affected = optional(entry, "affected")?.unwrap_or_else(|| format!("<{fixed_in}"));
+        if !version::is_range(&affected) {
+            return Err(Error::new(format!(
+                "`affected` must be conditions such as \"<6.0.18\" or \">=6.0.0,<6.0.18\", not {affected:?}"
+            )));
+        }
+        let identifiers = match entry.get("identifiers") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(value) => strings(value)
+                .ok_or_else(|| Error::new("`identifiers` must be an array of strings"))?,
+        };
+        Ok(Advisory {
+            affected,
+            fixed_in,
+            identifiers,
+            text: required(entry, "text")?,
+            severity: optional(entry, "severity")?,
+            url: optional(entry, "url")?,
+        })
+    }
+
+    /// As the product's own service words it: one line, unless the text has several.
+    fn line(&self) -> String {
+        let mut line = format!("- [Fixed in {}]", self.fixed_in);
+        for identifier in &self.identifiers {
+            line.push_str(&format!(" [{identifier}]"));
+        }
+        line.push(' ');
+        line.push_str(&self.text);
+        line
+    }
+
+    fn rank(&self) -> usize {
+        let levels = ["low", "medium", "high", "critical"];
+        let severity = self.severity.as_deref().unwrap_or("").to_ascii_lowercase();
+        levels
+            .iter()
+            .position(|level| *level == severity)
+            .map_or(0, |position| position + 1)
+    }
+}
+
+fn required(object: &Value, key: &str) -> Result<String, Error> {
+    match optional(object, key)? {
+        Some(text) if !text.is_empty() => Ok(text),
+        _ => Err(Error::new(format!("`{key}` is required"))),
+    }
+}
+
+fn optional(object: &Value, key: &str) -> Result<Option<String>, Error> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(Error::new(format!("`{key}` must be a string"))),
+    }
+}
+
+fn strings(value: &Value) -> Option<Vec<String>> {
+    value
+        .as_array()?
+        .iter()
+        .map(|item| item.as_str().map(str::to_owned))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_list() {
+        let list = Advisories::parse(include_str!("sample-advisories.json")).unwrap();
+        let verdict = list.verdict("6.0.16");
+        assert_eq!(verdict.version.as_deref(), Some("6.0.20"));
+        assert_eq!(verdict.severity.as_deref(), Some("high"));
+        assert_eq!(
+            verdict.affected.as_deref(),
+            Some("<6.0.18 || >=6.0.15,<6.0.20")
+        );
+        let log = verdict.log.unwrap();
+        assert_eq!(log.lines().count(), 2);
+        assert!(
+            log.starts_with("- [Fixed in 6.0.18] [CVE-2025-1234] Sample: a crafted"),
+            "{log}"
+        );
+        assert!(list.verdict("6.0.20").version.is_none());
+        assert_eq!(list.verdict("6.0.10").log.unwrap().lines().count(), 1);
+        assert_eq!(list.update().log.unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn affected_defaults_to_older_than_the_fix() {
+        let list = Advisories::parse(
+            r#"{"latest":"2.0","backoff":-60,"advisories":[{"fixed_in":"1.5","text":"x y"}]}"#,
+        );
+        let list = list.unwrap();
+        assert_eq!(
+            list.verdict("1.4").log.as_deref(),
+            Some("- [Fixed in 1.5] x y")
+        );
+        assert!(list.verdict("1.5").version.is_none());
+        assert_eq!(list.verdict("1.5").backoff, Some(-60));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (json, part) in [
+            ("[", "not JSON"),
+            ("{}", "advisories"),
+            (r#"{"advisories":[]}"#, "latest"),
+            (r#"{"latest":"1","advisories":[],"backoff":"1"}"#, "backoff"),
+            (
+                r#"{"latest":"1","advisories":[{"text":"x"}]}"#,
+                "advisories[0]: `fixed_in`",
+            ),
+            (
+                r#"{"latest":"1","advisories":[{"text":"x","fixed_in":"1","affected":"old"}]}"#,
+                "affected",
+            ),
+            (
+                r#"{"latest":"1","advisories":[{"text":"x","fixed_in":"1","severity":3}]}"#,
+                "severity",
+            ),
+        ] {
+            let error = Advisories::parse(json).unwrap_err().to_string();
+            assert!(error.contains(part), "{json}: {error}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! OCSP stapling (RFC 6066, section 8) and certificates that demand it (RFC 7633). Each function is one fault.
+
+use super::tls::presenting;
+use crate::Error;
+use crate::certificate::{Profile, issue};
+use crate::keys::authority;
+use crate::ocsp::{self, Status};
+use openssl::ssl::SslContext;
+use std::path::Path;
+
+/// The TLS features extension with status_request (5) as the one feature: object identifier and DER value.
+const MUST_STAPLE: (&str, &[u8]) = ("1.3.6.1.5.5.7.1.24", b"\x30\x03\x02\x01\x05");
+
+#[derive(Clone, Copy)]
+enum Staple {
+    Nothing,
+    Garbage,
+    Signed(Status),
+}
+
+pub fn good(dir: &Path) -> Result<SslContext, Error> {
+    stapled(dir, &[], Staple::Signed(Status::Good))
+}
+
+pub fn revoked(dir: &Path) -> Result<SslContext, Error> {
+    stapled(dir, &[], Staple::Signed(Status::Revoked))
+}
+
+pub fn garbage(dir: &Path) -> Result<SslContext, Error> {
+    stapled(dir, &[], Staple::Garbage)
+}
+
+pub fn must_staple(dir: &Path) -> Result<SslContext, Error> {
+    stapled(dir, &[MUST_STAPLE], Staple::Nothing)
+}
+
+pub fn must_staple_good(dir: &Path) -> Result<SslContext, Error> {
+    stapled(dir, &[MUST_STAPLE], Staple::Signed(Status::Good))
+}
+
+/// The response is made anew for every client that asks for one, so that it is always fresh.
+fn stapled(dir: &Path, extensions: &[(&str, &[u8])], staple: Staple) -> Result<SslContext, Error> {
+    let authority = authority(dir)?;
+    let profile = Profile {
+        extensions,
+        ..Profile::server()
+    };
+    let server = issue(&profile, Some(&authority))?;
+    let mut builder = presenting(&server, &[])?;
+    builder.set_status_callback(move |ssl| {
+        let response = match staple {
+            Staple::Nothing => return Ok(false),
+            Staple::Garbage => b"no OCSP response".to_vec(),
+            Staple::Signed(status) => ocsp::response(&server.certificate, &authority, status)?,
+        };
+        ssl.set_ocsp_status(&response)?;
+        Ok(true)
+    })?;
+    Ok(builder.build())
+}

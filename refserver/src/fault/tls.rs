@@ -1,0 +1,157 @@
+//! Certificates and protocols that a client must not accept. Each function is one fault.
+
+use crate::Error;
+use crate::certificate::{self, Identity, Profile, Role, ec_key, issue, issue_for, rsa_key};
+use crate::keys::authority;
+use crate::tls;
+use openssl::hash::MessageDigest;
+use openssl::ssl::{SslContext, SslContextBuilder, SslVerifyMode, SslVersion};
+use openssl::x509::X509;
+use std::path::Path;
+
+pub fn expired(dir: &Path) -> Result<SslContext, Error> {
+    server_certificate(
+        dir,
+        &Profile {
+            valid_from: -30,
+            valid_to: -1,
+            ..Profile::server()
+        },
+    )
+}
+
+pub fn not_yet_valid(dir: &Path) -> Result<SslContext, Error> {
+    server_certificate(
+        dir,
+        &Profile {
+            valid_from: 1,
+            valid_to: 30,
+            ..Profile::server()
+        },
+    )
+}
+
+pub fn wrong_host(dir: &Path) -> Result<SslContext, Error> {
+    server_certificate(
+        dir,
+        &Profile {
+            dns_name: Some("wrong.example"),
+            ip_addresses: &[],
+            ..Profile::server()
+        },
+    )
+}
+
+pub fn cn_only(dir: &Path) -> Result<SslContext, Error> {
+    server_certificate(
+        dir,
+        &Profile {
+            dns_name: None,
+            ..Profile::server()
+        },
+    )
+}
+
+pub fn eku_client_only(dir: &Path) -> Result<SslContext, Error> {
+    server_certificate(
+        dir,
+        &Profile {
+            role: Role::Client,
+            ..Profile::server()
+        },
+    )
+}
+
+pub fn sha1_chain(dir: &Path) -> Result<SslContext, Error> {
+    server_certificate(
+        dir,
+        &Profile {
+            digest: MessageDigest::sha1(),
+            ..Profile::server()
+        },
+    )
+}
+
+pub fn weak_rsa(dir: &Path) -> Result<SslContext, Error> {
+    let server = issue_for(rsa_key(1024)?, &Profile::server(), Some(&authority(dir)?))?;
+    present(&server, &[])
+}
+
+pub fn self_signed(_: &Path) -> Result<SslContext, Error> {
+    present(&issue(&Profile::server(), None)?, &[])
+}
+
+pub fn unknown_ca(_: &Path) -> Result<SslContext, Error> {
+    let stranger = stranger()?;
+    let server = issue(&Profile::server(), Some(&stranger))?;
+    present(&server, &[&stranger.certificate])
+}
+
+pub fn missing_intermediate(dir: &Path) -> Result<SslContext, Error> {
+    let intermediate = issue(&Profile::authority("intermediate"), Some(&authority(dir)?))?;
+    let server = issue(&Profile::server(), Some(&intermediate))?;
+    present(&server, &[])
+}
+
+pub fn ca_false_issuer(dir: &Path) -> Result<SslContext, Error> {
+    let not_an_authority = Profile {
+        common_name: "not a CA",
+        ..Profile::server()
+    };
+    let issuer = issue(&not_an_authority, Some(&authority(dir)?))?;
+    let server = issue(&Profile::server(), Some(&issuer))?;
+    present(&server, &[&issuer.certificate])
+}
+
+pub fn name_constraint(dir: &Path) -> Result<SslContext, Error> {
+    // NameConstraints { permittedSubtrees { dNSName "example.test" } } in DER.
+    let only_example_test = b"\x30\x12\xa0\x10\x30\x0e\x82\x0cexample.test";
+    let constrained = Profile {
+        extensions: &[("2.5.29.30", only_example_test)],
+        ..Profile::authority("constrained")
+    };
+    let intermediate = issue(&constrained, Some(&authority(dir)?))?;
+    let server = issue(&Profile::server(), Some(&intermediate))?;
+    present(&server, &[&intermediate.certificate])
+}
+
+pub fn tls11_only(dir: &Path) -> Result<SslContext, Error> {
+    let server = issue(&Profile::server(), Some(&authority(dir)?))?;
+    let mut builder = presenting(&server, &[])?;
+    builder.set_min_proto_version(Some(SslVersion::TLS1))?;
+    builder.set_max_proto_version(Some(SslVersion::TLS1_1))?;
+    Ok(builder.build())
+}
+
+pub fn demand_client_cert(dir: &Path) -> Result<SslContext, Error> {
+    let server = issue(&Profile::server(), Some(&authority(dir)?))?;
+    let stranger = stranger()?;
+    let mut builder = presenting(&server, &[])?;
+    builder.cert_store_mut().add_cert(stranger.certificate)?;
+    builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    Ok(builder.build())
+}
+
+fn stranger() -> Result<Identity, Error> {
+    certificate::issue_for(ec_key()?, &Profile::authority("stranger"), None)
+}
+
+fn server_certificate(dir: &Path, profile: &Profile<'_>) -> Result<SslContext, Error> {
+    present(&issue(profile, Some(&authority(dir)?))?, &[])
+}
+
+fn present(server: &Identity, chain: &[&X509]) -> Result<SslContext, Error> {
+    Ok(presenting(server, chain)?.build())
+}
+
+pub(super) fn presenting(server: &Identity, chain: &[&X509]) -> Result<SslContextBuilder, Error> {
+    let mut builder = tls::builder()?;
+    // OpenSSL itself would not use weak keys, digests and protocols above level 0.
+    builder.set_cipher_list("ALL:@SECLEVEL=0")?;
+    builder.set_certificate(&server.certificate)?;
+    for certificate in chain {
+        builder.add_extra_chain_cert((*certificate).clone())?;
+    }
+    builder.set_private_key(&server.key)?;
+    Ok(builder)
+}
