@@ -1,0 +1,21 @@
+#!/bin/sh
+# Every test. Ends with the line "N passed, N failed", summed over all test programs.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+log=$(mktemp)
+trap 'rm -f "$log" "$log.status"' EXIT
+
+lint=0
+scripts/lint.sh || lint=1
+
+# Many tests wait for a server or a deadline: more of them than cores may run.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}"
+{
+    cargo test --workspace --no-fail-fast 2>&1
+    echo $? >"$log.status"
+} | tee "$log"
+tests=$(cat "$log.status")
+
+[ "$lint" -eq 0 ] || echo "lint failed, see above"
+scripts/count-tests.sh "$log" "$tests" && [ "$lint" -eq 0 ]

@@ -1,0 +1,179 @@
+//! One check by the C program `c-tests/check.c`, as the host sees it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{Finished, Link, compile, run, valgrind};
+
+/// What one check came to.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// What psc_configure returned.
+    pub configured: i32,
+    /// What psc_run_once returned, when the configuration was accepted.
+    pub code: Option<i32>,
+    /// psc_last_error after the last call.
+    pub error: String,
+    pub message: Option<String>,
+    pub version: Option<String>,
+    pub notice: Option<String>,
+    pub next_check: Option<i64>,
+    pub http_status: Option<i32>,
+    pub log: Vec<(i32, String)>,
+    /// Everything that the program printed.
+    pub output: String,
+    pub elapsed: Duration,
+}
+
+impl Outcome {
+    /// The records that contain `phrase`.
+    pub fn records(&self, phrase: &str) -> Vec<&(i32, String)> {
+        self.log
+            .iter()
+            .filter(|(_, message)| message.contains(phrase))
+            .collect()
+    }
+
+    fn parse(finished: &Finished) -> Outcome {
+        let mut outcome = Outcome {
+            output: finished.stdout.clone(),
+            elapsed: finished.elapsed,
+            ..Outcome::default()
+        };
+        for line in finished.stdout.lines() {
+            let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+            outcome.set(name, &unescaped(value));
+        }
+        outcome
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        match name {
+            "configured" => self.configured = number(value),
+            "code" => self.code = Some(number(value)),
+            "result_code" => assert_eq!(Some(number(value)), self.code, "the result's own code"),
+            "error" => self.error = value.to_string(),
+            "message" => self.message = Some(value.to_string()),
+            "version" => self.version = Some(value.to_string()),
+            "notice" => self.notice = Some(value.to_string()),
+            "next_check" => self.next_check = Some(number(value)),
+            "http_status" => self.http_status = Some(number(value)),
+            "log" => {
+                let (level, message) = value.split_once(' ').unwrap_or((value, ""));
+                self.log.push((number(level), message.to_string()));
+            }
+            other => panic!("check.c printed an unknown line: {other} {value}"),
+        }
+    }
+}
+
+/// Undoes `\xNN`, as harness.h writes backslashes and control characters.
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split("\\x");
+    let mut plain = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        plain.push(char::from(
+            u8::from_str_radix(code, 16).expect("two hexadecimal digits"),
+        ));
+        plain.push_str(rest);
+    }
+    plain
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> T {
+    text.parse()
+        .unwrap_or_else(|_| panic!("not a number: {text}"))
+}
+
+/// How the program is run.
+#[derive(Clone, Debug)]
+pub struct Check {
+    link: Link,
+    under_valgrind: bool,
+    environment: Vec<(String, String)>,
+    limit: Duration,
+}
+
+/// libcurl reads these; a test that wants one sets it itself.
+const PROXY_VARIABLES: [&str; 8] = [
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+];
+
+impl Check {
+    pub fn new(link: Link) -> Check {
+        Check {
+            link,
+            under_valgrind: false,
+            environment: Vec::new(),
+            limit: Duration::from_secs(60),
+        }
+    }
+
+    /// Under memcheck, which makes it slower by a factor of twenty.
+    pub fn valgrind(mut self) -> Check {
+        self.under_valgrind = true;
+        self.limit = Duration::from_secs(180);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Check {
+        self.environment.push((
+            name.to_string(),
+            value.as_ref().to_string_lossy().into_owned(),
+        ));
+        self
+    }
+
+    /// Longer than this, and the test fails.
+    pub fn limit(mut self, limit: Duration) -> Check {
+        self.limit = limit;
+        self
+    }
+
+    /// One check; the program itself must end well.
+    pub fn run(&self, config: &Value) -> Outcome {
+        let finished = self.run_program("c-tests/check.c", &[&config.to_string()]);
+        Outcome::parse(&finished)
+    }
+
+    /// Another program of c-tests in the same way; it must exit with 0.
+    pub fn run_program(&self, source: &str, arguments: &[&str]) -> Finished {
+        let mut command = self.command(&compile(source, self.link));
+        command.args(arguments);
+        let finished = run(&mut command, self.limit);
+        assert_eq!(
+            finished.code,
+            Some(0),
+            "{source} {self:?}, signal {:?}\n--- arguments\n{arguments:?}\n--- stdout\n{}\n--- stderr\n{}",
+            finished.signal,
+            finished.stdout,
+            finished.stderr
+        );
+        finished
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = if self.under_valgrind {
+            valgrind(program)
+        } else {
+            Command::new(program)
+        };
+        for name in PROXY_VARIABLES {
+            command.env_remove(name);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}

@@ -1,0 +1,29 @@
+//! What the integration tests of psc share. A missing prerequisite is a panic that
+//! says what to install, never a skipped test.
+
+mod compile;
+mod harness;
+mod library;
+mod process;
+mod site;
+
+pub use compile::{Link, compile, compile_against, compile_preload};
+pub use harness::{Check, Outcome};
+pub use library::{
+    Library, library, library_dir, library_with_feature, static_link_flags, target_dir,
+};
+pub use process::{Finished, require, run, valgrind, wait_until};
+pub use site::Site;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the repository.
+pub fn repo() -> PathBuf {
+    let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
+    testkit.parent().unwrap_or(testkit).to_path_buf()
+}
+
+/// True when the long forms of the tests were asked for: `make check-long`.
+pub fn long() -> bool {
+    std::env::var_os("PSC_LONG").is_some_and(|value| value == "1")
+}

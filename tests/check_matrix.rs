@@ -1,0 +1,244 @@
+//! Every fault that the reference server knows, through the C ABI: the right code, the phrases that
+//! monitoring greps for, a complete result, nothing dangerous in the log.
+
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use psc_refserver::{Expected, FAULTS, Fault};
+use psc_testkit::{Check, Link, Outcome, Site, long};
+use serde_json::{Value, json};
+
+/// Servers, and as many checks at once; most faults are over at once, some wait for the timeout.
+const WORKERS: usize = 4;
+/// The faults that never end take as long.
+const TIMEOUT: Duration = Duration::from_secs(3);
+const HALF_A_DAY: i64 = 43_200;
+const A_WEEK: i64 = 604_800;
+
+fn config(site: &Site, timeout: Duration) -> Value {
+    let seconds = timeout.as_secs();
+    site.config(json!({ "timeout": seconds, "log_level": 7, "program_name": "Test Host" }))
+}
+
+fn assert_outcome(fault: &Fault, outcome: &Outcome) {
+    let name = fault.name;
+    let code = outcome
+        .code
+        .unwrap_or_else(|| panic!("{name}: not configured: {}", outcome.output));
+    let expected = fault.expected.codes();
+    assert!(
+        expected.contains(&code),
+        "{name}: {code}, expected {expected:?}\n{}",
+        outcome.output
+    );
+    assert_complete(name, code, outcome);
+    assert_phrases(name, code, outcome);
+    assert_schedule(fault, code, outcome);
+    assert_harmless(name, outcome);
+    if fault.expected == Expected::Timeout {
+        assert!(
+            outcome.output.contains("timed out"),
+            "{name}\n{}",
+            outcome.output
+        );
+        assert!(
+            outcome.elapsed < TIMEOUT + Duration::from_secs(3),
+            "{name} took {:?}",
+            outcome.elapsed
+        );
+    }
+}
+
+/// A failure gives as complete a result as an answer.
+fn assert_complete(name: &str, code: i32, outcome: &Outcome) {
+    let message = outcome
+        .message
+        .as_deref()
+        .unwrap_or_else(|| panic!("{name}: no message"));
+    let logged = outcome
+        .log
+        .iter()
+        .filter(|(_, text)| text == message)
+        .count();
+    assert_eq!(
+        logged, 1,
+        "{name}: the result's message is the main line\n{}",
+        outcome.output
+    );
+    assert_eq!(
+        outcome.version.is_some(),
+        code == 1,
+        "{name}\n{}",
+        outcome.output
+    );
+    assert!(outcome.http_status.is_some(), "{name}\n{}", outcome.output);
+    let is_authentic = code >= 0;
+    assert!(
+        is_authentic || outcome.notice.is_none(),
+        "{name}: the text of an unproven answer\n{}",
+        outcome.output
+    );
+    if is_authentic {
+        assert_eq!(outcome.http_status, Some(200), "{name}");
+    }
+    if code == -10 {
+        assert_ne!(outcome.http_status, Some(200), "{name}\n{}", outcome.output);
+    }
+}
+
+fn assert_phrases(name: &str, code: i32, outcome: &Outcome) {
+    let (phrase, level) = match code {
+        0 => ("no update found", 3),
+        1 => ("security update is available", 1),
+        _ => ("Security update check failed:", 1),
+    };
+    let records = outcome.records(phrase);
+    assert_eq!(records.len(), 1, "{name}: {phrase}\n{}", outcome.output);
+    assert_eq!(records[0].0, level, "{name}: {phrase}\n{}", outcome.output);
+    let line = &records[0].1;
+    assert!(line.contains("next check in"), "{name}: {line}");
+    if code == 1 {
+        let version = outcome.version.as_deref().unwrap_or_default();
+        for part in ["6.0.10", "Test Host", version] {
+            assert!(line.contains(part), "{name}: {part} is missing: {line}");
+        }
+    }
+    assert_eq!(
+        line.contains("forged signature"),
+        code == -12,
+        "{name}: {line}"
+    );
+    assert_eq!(line.contains("replay"), code == -13, "{name}: {line}");
+    for (level, text) in outcome.records("Additional security update check information:") {
+        assert_eq!(*level, 1, "{name}: {text}");
+        assert!(
+            text.starts_with("Additional security update check information:"),
+            "{name}: {text}"
+        );
+    }
+}
+
+/// Never sooner than 12 hours nor later than 7 days, unless nobody answered or the server asked for time.
+fn assert_schedule(fault: &Fault, code: i32, outcome: &Outcome) {
+    let next = outcome
+        .next_check
+        .unwrap_or_else(|| panic!("{}: no next check", fault.name));
+    let lowest = match code {
+        -8 => 540,
+        -10 if matches!(outcome.http_status, Some(429 | 503)) => 540,
+        _ => HALF_A_DAY,
+    };
+    assert!(
+        (lowest..=A_WEEK).contains(&next),
+        "{}: next check in {next} s\n{}",
+        fault.name,
+        outcome.output
+    );
+}
+
+/// check.c itself refuses control characters. The others that can deceive a reader are escaped too,
+/// and lines are cut.
+fn assert_harmless(name: &str, outcome: &Outcome) {
+    let deceiving = |character: char| matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+    for (_, line) in &outcome.log {
+        assert!(!line.chars().any(deceiving), "{name}: {line}");
+        assert!(line.len() <= 8192, "{name}: a line of {} bytes", line.len());
+    }
+    assert!(!outcome.output.contains("PRIVATE KEY"), "{name}");
+}
+
+/// All faults with every way to run the program, spread over a few servers.
+fn run_all(faults: Vec<&'static Fault>, ways: &[Check], timeout: Duration) {
+    let queue = Mutex::new(faults);
+    let failures = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                let site = Site::start();
+                // For the faults that replay an earlier answer.
+                ways[0].run(&config(&site, timeout));
+                while let Some(fault) = queue.lock().ok().and_then(|mut queue| queue.pop()) {
+                    site.server.set_fault(fault.name);
+                    for way in ways {
+                        let tried = std::panic::catch_unwind(|| {
+                            assert_outcome(fault, &way.run(&config(&site, timeout)))
+                        });
+                        if tried.is_err() {
+                            failures
+                                .lock()
+                                .expect("the list")
+                                .push(format!("{} {way:?}", fault.name));
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("the list");
+    assert!(
+        failures.is_empty(),
+        "{} failed, see above:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+#[test]
+fn the_matrix_has_its_rows() {
+    assert!(FAULTS.len() >= 100, "only {} faults", FAULTS.len());
+    for kind in [
+        Expected::Tls,
+        Expected::Http,
+        Expected::Response,
+        Expected::Signature,
+        Expected::Nonce,
+        Expected::Update,
+    ] {
+        assert!(
+            FAULTS.iter().any(|fault| fault.expected == kind),
+            "no fault for {kind:?}"
+        );
+    }
+}
+
+#[test]
+fn every_fault_gets_its_verdict() {
+    let ways = [Check::new(Link::Shared), Check::new(Link::Static)];
+    run_all(FAULTS.iter().collect(), &ways, TIMEOUT);
+}
+
+/// A sample, and all of them with `make check-long`: memcheck is slow.
+#[test]
+fn faults_are_clean_under_valgrind() {
+    let sample = [
+        "update",
+        "no-update",
+        "signature-other-key",
+        "replay",
+        "body-empty",
+        "tls-expired",
+        "status-503",
+        "json-deep-arrays",
+        "body-too-large",
+        "update-array",
+        "log-escape",
+        "truncated",
+        "reset-in-body",
+    ];
+    let chosen: Vec<&Fault> = FAULTS
+        .iter()
+        .filter(|fault| long() || sample.contains(&fault.name))
+        .filter(|fault| fault.expected != Expected::Timeout)
+        .collect();
+    assert!(
+        long() || chosen.len() == sample.len(),
+        "the sample names unknown faults: {}",
+        chosen.len()
+    );
+    run_all(
+        chosen,
+        &[Check::new(Link::Shared).valgrind()],
+        Duration::from_secs(120),
+    );
+}

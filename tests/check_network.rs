@@ -1,0 +1,310 @@
+//! Between psc and the server: names, connections, time, certificates.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use psc_refserver::ClientCertificate;
+use psc_testkit::{Check, Link, Outcome, Site, compile, compile_preload, require, run};
+use serde_json::{Value, json};
+
+const UPDATE: i32 = 1;
+const ERR_FILE: i32 = -7;
+const ERR_NETWORK: i32 = -8;
+const ERR_TLS: i32 = -9;
+
+/// Ten minutes, moved by up to a tenth.
+const FIRST_RETRY: std::ops::RangeInclusive<i64> = 540..=661;
+
+fn check(config: &Value) -> Outcome {
+    Check::new(Link::Shared).run(config)
+}
+
+fn with_resolver(variable: &str, name: &str) -> Check {
+    Check::new(Link::Shared)
+        .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
+        .env(variable, name)
+}
+
+/// A failure that says so once, completely, with an advice and a time.
+fn assert_failed(outcome: &Outcome, code: i32, phrases: &[&str]) {
+    assert_eq!(outcome.code, Some(code), "{}", outcome.output);
+    let records = outcome.records("Security update check failed:");
+    assert_eq!(records.len(), 1, "{}", outcome.output);
+    assert_eq!(records[0].0, 1, "{}", outcome.output);
+    assert!(records[0].1.contains("next check in"), "{}", outcome.output);
+    assert!(
+        outcome.next_check.is_some_and(|seconds| seconds > 0),
+        "{}",
+        outcome.output
+    );
+    for phrase in phrases {
+        assert!(
+            records[0].1.contains(phrase),
+            "{phrase} is missing: {}",
+            outcome.output
+        );
+    }
+}
+
+#[test]
+fn a_name_that_does_not_exist() {
+    let site = Site::start();
+    let config = site.config(json!({ "url": "https://check.invalid/" }));
+    for variable in ["RESOLVER_NONE", "RESOLVER_AGAIN"] {
+        let outcome = with_resolver(variable, "check.invalid").run(&config);
+        assert_failed(&outcome, ERR_NETWORK, &["check.invalid", "resolve"]);
+        assert!(
+            outcome
+                .next_check
+                .is_some_and(|seconds| FIRST_RETRY.contains(&seconds)),
+            "{}",
+            outcome.output
+        );
+        assert_eq!(outcome.http_status, Some(0));
+    }
+}
+
+#[test]
+fn a_resolver_that_never_answers() {
+    let site = Site::start();
+    let config = site.config(json!({ "url": "https://check.invalid/", "timeout": 2 }));
+    let outcome = with_resolver("RESOLVER_HANG", "check.invalid")
+        .limit(Duration::from_secs(20))
+        .run(&config);
+    assert_failed(&outcome, ERR_NETWORK, &["timed out"]);
+    assert!(
+        outcome.elapsed < Duration::from_secs(5),
+        "took {:?}",
+        outcome.elapsed
+    );
+}
+
+#[test]
+fn a_port_where_nobody_listens() {
+    let site = Site::start();
+    let outcome = check(&site.config(json!({ "url": "https://127.0.0.1:1/" })));
+    assert_failed(&outcome, ERR_NETWORK, &["127.0.0.1", "connect"]);
+    assert!(
+        outcome
+            .next_check
+            .is_some_and(|seconds| FIRST_RETRY.contains(&seconds)),
+        "{}",
+        outcome.output
+    );
+}
+
+/// A listener whose backlog is full: the kernel drops every further SYN.
+struct FullBacklog {
+    address: SocketAddr,
+    _listener: socket::Listener,
+    _clients: Vec<TcpStream>,
+}
+
+mod socket {
+    use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+    use std::os::fd::AsRawFd;
+
+    pub struct Listener(TcpListener);
+
+    impl Listener {
+        /// std's listeners have a backlog of 128; listening again changes it.
+        pub fn with_smallest_backlog() -> Listener {
+            let any = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+            let listener = TcpListener::bind(any).expect("a listener");
+            // SAFETY: a descriptor that the listener owns.
+            assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+            Listener(listener)
+        }
+
+        pub fn address(&self) -> SocketAddr {
+            self.0.local_addr().expect("an address")
+        }
+    }
+}
+
+impl FullBacklog {
+    fn new() -> FullBacklog {
+        let listener = socket::Listener::with_smallest_backlog();
+        let address = listener.address();
+        let mut clients = Vec::new();
+        while let Ok(client) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+            clients.push(client);
+            assert!(clients.len() < 64, "the backlog never fills");
+        }
+        FullBacklog {
+            address,
+            _listener: listener,
+            _clients: clients,
+        }
+    }
+}
+
+#[test]
+fn a_network_that_drops_everything() {
+    let site = Site::start();
+    let full = FullBacklog::new();
+    let outcome =
+        check(&site.config(json!({ "url": format!("https://{}/", full.address), "timeout": 2 })));
+    assert_failed(&outcome, ERR_NETWORK, &["timed out"]);
+    assert!(
+        outcome.elapsed < Duration::from_secs(5),
+        "took {:?}",
+        outcome.elapsed
+    );
+    assert!(
+        outcome
+            .next_check
+            .is_some_and(|seconds| FIRST_RETRY.contains(&seconds)),
+        "{}",
+        outcome.output
+    );
+}
+
+#[test]
+fn a_server_that_accepts_and_says_nothing() {
+    let site = Site::start();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let url = format!("https://{}/", silent.local_addr().expect("an address"));
+    let outcome = check(&site.config(json!({ "url": url, "timeout": 2 })));
+    assert_failed(&outcome, ERR_NETWORK, &["timed out"]);
+    assert!(
+        outcome.elapsed < Duration::from_secs(5),
+        "took {:?}",
+        outcome.elapsed
+    );
+}
+
+#[test]
+fn addresses_work_like_names() {
+    let site = Site::start();
+    let v4 = format!("https://127.0.0.1:{}/v1/check.json", site.server.port());
+    assert_eq!(check(&site.config(json!({ "url": v4 }))).code, Some(UPDATE));
+    let site = Site::start_with(|options| options.listen = "[::1]:0".parse().expect("an address"));
+    let v6 = format!("https://[::1]:{}/v1/check.json", site.server.port());
+    assert_eq!(check(&site.config(json!({ "url": v6 }))).code, Some(UPDATE));
+}
+
+#[test]
+fn the_client_certificate_is_shown() {
+    let site = Site::start_with(|options| options.client_certificate = ClientCertificate::Required);
+    assert_eq!(check(&site.config(json!({}))).code, Some(UPDATE));
+    assert!(
+        site.server
+            .requests()
+            .iter()
+            .all(|request| request.client_certificate)
+    );
+    assert_eq!(site.server.requests().len(), 1);
+
+    let without = check(&site.config(json!({ "client_certificate_path": "" })));
+    assert_failed(&without, ERR_TLS, &["client certificate"]);
+    assert_eq!(site.server.requests().len(), 1);
+
+    let other = Site::start();
+    let path = other.path("update_check_client_cert.pem");
+    let refused = check(&site.config(json!({ "client_certificate_path": path })));
+    assert_failed(&refused, ERR_TLS, &["client certificate", &path]);
+}
+
+#[test]
+fn without_a_client_certificate_none_is_shown() {
+    let site = Site::start();
+    assert_eq!(
+        check(&site.config(json!({ "client_certificate_path": "" }))).code,
+        Some(UPDATE)
+    );
+    assert!(!site.server.requests()[0].client_certificate);
+}
+
+#[test]
+fn a_server_of_another_authority_gets_no_request() {
+    let (trusted, other) = (Site::start(), Site::start());
+    let outcome = check(&trusted.config(json!({ "url": other.server.url() })));
+    assert_failed(&outcome, ERR_TLS, &["certificate"]);
+    assert!(other.server.requests().is_empty());
+    assert!(other.server.connections() > 0);
+}
+
+#[test]
+fn the_systems_authorities_do_not_vouch_for_a_private_one() {
+    let site = Site::start();
+    let outcome = check(&site.config(json!({ "certificate_path": null })));
+    assert_failed(&outcome, ERR_TLS, &["certificate"]);
+    assert!(site.server.requests().is_empty());
+}
+
+#[test]
+fn a_server_without_tls_gets_no_word_of_the_request() {
+    let site = Site::start();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        stream
+            .set_read_timeout(Some(Duration::from_millis(500)))
+            .expect("a time limit");
+        let mut bytes = [0; 8192];
+        let length = stream.read(&mut bytes).expect("what the client says first");
+        bytes[..length].to_vec()
+    });
+    let outcome = check(&site.config(json!({ "url": format!("https://{address}/") })));
+    let said = server.join().expect("the server");
+    assert_failed(&outcome, ERR_TLS, &[]);
+    assert_eq!(said[..2], [0x16, 0x03], "a TLS handshake record");
+    let text = String::from_utf8_lossy(&said);
+    assert!(
+        !text.contains("passenger") && !text.contains("POST"),
+        "{text}"
+    );
+}
+
+#[test]
+fn without_any_trust_store_nothing_is_sent() {
+    let site = Site::start();
+    let config = site.config(json!({ "certificate_path": null })).to_string();
+    let program = compile("c-tests/check.c", Link::Shared);
+    let mut command = Command::new(require("unshare"));
+    // A namespace of its own, in which the places of trust stores are empty.
+    let script = "for dir in /etc/ssl /etc/pki /usr/share/ca-certificates /usr/local/share/certs /usr/lib/ssl \
+                  /etc/ca-certificates /var/lib/ca-certificates; do \
+                  if [ -d $dir ]; then mount -t tmpfs none $dir || exit 90; fi; done; exec \"$@\"";
+    command
+        .args(["--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .arg(program)
+        .arg(&config);
+    let done = run(&mut command, Duration::from_secs(30));
+    assert_eq!(
+        done.code,
+        Some(0),
+        "mount namespaces are needed: {}",
+        done.stderr
+    );
+    assert!(
+        done.stdout.contains(&format!("configured {ERR_FILE}")),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        done.stdout.contains("/etc/ssl/certs/ca-certificates.crt"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(site.server.connections(), 0);
+}
+
+#[test]
+fn a_disabled_check_opens_nothing() {
+    let site = Site::start();
+    let outcome = Check::new(Link::Shared)
+        .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
+        .env("RESOLVER_LOG", site.path("names"))
+        .run(&site.config(json!({ "disabled": true, "log_level": 7 })));
+    assert_eq!(outcome.code, Some(2));
+    assert_eq!(outcome.records("disabled").len(), 1, "{}", outcome.output);
+    assert_eq!(outcome.records("disabled")[0].0, 4);
+    assert_eq!(site.server.connections(), 0);
+    assert!(!std::path::Path::new(&site.path("names")).exists());
+}

@@ -1,0 +1,109 @@
+//! The C programs of c-tests, each linked with the shared and with the static library and run under
+//! valgrind, against a check server.
+
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::Duration;
+
+use psc_testkit::{
+    Check, Link, Site, compile_against, compile_preload, library_with_feature, run, valgrind,
+};
+use serde_json::{Value, json};
+
+const LINKS: [Link; 2] = [Link::Shared, Link::Static];
+
+/// Under valgrind, and without it, where timing is that of a real host.
+fn run_everywhere(source: &str, configs: &[Value]) {
+    let texts: Vec<String> = configs.iter().map(Value::to_string).collect();
+    let arguments: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for link in LINKS {
+        Check::new(link).run_program(source, &arguments);
+        Check::new(link).valgrind().run_program(source, &arguments);
+    }
+}
+
+#[test]
+fn codes() {
+    run_everywhere("c-tests/codes.c", &[]);
+}
+
+#[test]
+fn results() {
+    let site = Site::start();
+    run_everywhere("c-tests/results.c", &[site.config(json!({}))]);
+}
+
+#[test]
+fn callback() {
+    let site = Site::start();
+    run_everywhere("c-tests/callback.c", &[site.config(json!({}))]);
+}
+
+#[test]
+fn threads() {
+    let site = Site::start();
+    run_everywhere("c-tests/threads.c", &[site.config(json!({}))]);
+}
+
+#[test]
+fn host_untouched() {
+    let site = Site::start();
+    let configs = [
+        site.config(json!({ "log_level": 7 })),
+        site.config(json!({ "passenger_version": "99.0.0" })),
+        site.config(json!({ "url": "https://127.0.0.1:1/" })),
+        site.config(json!({ "url": "https://name.invalid/", "timeout": 5 })),
+        site.config(json!({ "client_certificate_path": "/missing" })),
+        site.config(json!({ "certificate_path": site.path("server.pem") })),
+        site.config(json!({ "disabled": true })),
+        json!({ "interval": 1 }),
+    ];
+    let texts: Vec<String> = configs.iter().map(Value::to_string).collect();
+    let arguments: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for link in LINKS {
+        Check::new(link).run_program("c-tests/host-untouched.c", &arguments);
+    }
+}
+
+#[test]
+fn system() {
+    let site = Site::start();
+    for link in LINKS {
+        Check::new(link).run_program("c-tests/system.c", &[&site.config(json!({})).to_string()]);
+    }
+}
+
+#[test]
+fn descriptors() {
+    // Accepts by its backlog, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let url = format!("https://{}/", silent.local_addr().expect("an address"));
+    let site = Site::start();
+    let connected = site.config(json!({ "url": url, "timeout": 1 })).to_string();
+    let looking_up = site
+        .config(json!({ "url": "https://check.invalid/", "timeout": 1 }))
+        .to_string();
+    for link in LINKS {
+        Check::new(link).run_program("c-tests/descriptors.c", &[&connected]);
+        Check::new(link)
+            .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
+            .env("RESOLVER_HANG", "check.invalid")
+            .run_program("c-tests/descriptors.c", &[&looking_up]);
+    }
+}
+
+#[test]
+fn panic() {
+    let site = Site::start();
+    let library = library_with_feature("test-panic");
+    for link in LINKS {
+        let program = compile_against(&library, "c-tests/panic.c", link, &[]);
+        for mut command in [Command::new(&program), valgrind(&program)] {
+            let done = run(
+                command.arg(site.config(json!({})).to_string()),
+                Duration::from_secs(120),
+            );
+            assert_eq!(done.code, Some(0), "{link:?}: {}", done.stderr);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! README.md: its commands work, its example compiles and runs, what it points to is there.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use psc_testkit::{Link, compile_against, library, repo, require, run, target_dir};
+
+fn readme() -> String {
+    fs::read_to_string(repo().join("README.md")).expect("README.md")
+}
+
+/// The texts of the fenced blocks in that language.
+fn blocks(language: &str) -> Vec<String> {
+    readme()
+        .split(&format!("\n```{language}\n"))
+        .skip(1)
+        .filter_map(|after| Some(after.split_once("\n```")?.0.to_string()))
+        .collect()
+}
+
+#[test]
+fn the_shell_commands_work() {
+    let blocks = blocks("sh");
+    assert!(!blocks.is_empty(), "no commands");
+    // The README says where cargo builds by default.
+    let target = format!("{}/", target_dir().display());
+    for block in blocks {
+        let script = block
+            .replace(" target/", &format!(" {target}"))
+            .replace("\ntarget/", &format!("\n{target}"))
+            .replace("-Ltarget/", &format!("-L{target}"))
+            .replace("$PWD/target/", &target);
+        let mut command = Command::new(require("sh"));
+        command.args(["-e", "-c", &script]).current_dir(repo());
+        let done = run(&mut command, Duration::from_secs(600));
+        assert_eq!(
+            done.code,
+            Some(0),
+            "{script}\n{}\n{}",
+            done.stdout,
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn make_demo_gets_every_verdict() {
+    let mut command = Command::new(require("make"));
+    command.args(["--silent", "demo"]).current_dir(repo());
+    let done = run(&mut command, Duration::from_secs(600));
+    assert_eq!(done.code, Some(0), "{}\n{}", done.stdout, done.stderr);
+    for phrase in [
+        "no update found",
+        "security update is available",
+        "forged signature",
+        "replay",
+        "expired",
+    ] {
+        let shown = done
+            .stdout
+            .lines()
+            .any(|line| line.starts_with("error log:") && line.contains(phrase));
+        assert!(shown, "{phrase} is not shown:\n{}", done.stdout);
+    }
+}
+
+#[test]
+fn every_make_target_that_is_named_exists() {
+    let makefile = fs::read_to_string(repo().join("Makefile")).expect("Makefile");
+    let readme = readme();
+    let named: Vec<&str> = readme
+        .split("`make ")
+        .skip(1)
+        .filter_map(|after| after.split(['`', ' ']).next())
+        .collect();
+    assert!(
+        named.contains(&"demo") && named.contains(&"check"),
+        "{named:?}"
+    );
+    for target in named {
+        assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
+    }
+}
+
+#[test]
+fn the_example_compiles_and_runs() {
+    let example = blocks("c").remove(0);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let source = dir.path().join("example.c");
+    fs::write(&source, example).expect("write");
+    let source = source.to_str().expect("a path");
+    for link in [Link::Shared, Link::Static] {
+        let program = compile_against(&library(), source, link, &[]);
+        // Nobody listens there: the real service is left alone.
+        let mut command = Command::new(program);
+        command
+            .env("https_proxy", "http://127.0.0.1:1")
+            .env_remove("no_proxy");
+        let done = run(&mut command, Duration::from_secs(60));
+        assert!(
+            done.stdout.starts_with("-8: "),
+            "{}{}",
+            done.stdout,
+            done.stderr
+        );
+        assert!(
+            done.stderr.contains("Security update check failed:"),
+            "{}",
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for link in readme()
+        .split("](")
+        .skip(1)
+        .filter_map(|after| after.split(')').next())
+    {
+        let path = link.split('#').next().unwrap_or_default();
+        assert!(
+            path.starts_with("https://") || repo().join(path).exists(),
+            "{link}"
+        );
+    }
+}
