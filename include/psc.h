@@ -244,8 +244,8 @@ int psc_run_once(struct psc_checker *checker,
  `result` as with psc_run_once. Nothing is sent, logged or remembered.
 
  Returns as psc_run_once does, of the answer's content: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE,
- PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, or disabled),
- PSC_ERR_FORKED. Any thread, also inside the log callback.
+ PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured), PSC_ERR_FORKED. Works
+ while checks are disabled. Any thread, also inside the log callback.
  */
 int psc_verify(struct psc_checker *checker,
                const char *response,

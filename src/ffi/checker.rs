@@ -4,6 +4,7 @@ use super::guard::{self, Place, Refusal};
 use super::log::{psc_log_fn, sink};
 use super::result::psc_result;
 use super::strings::{clear, utf8};
+use crate::check::transport::LARGEST_BODY;
 use crate::checker::Checker;
 use crate::code::Code;
 use crate::contain::contained;
@@ -83,8 +84,8 @@ pub unsafe extern "C" fn psc_run_once(
 /// `result` as with psc_run_once. Nothing is sent, logged or remembered.
 ///
 /// Returns as psc_run_once does, of the answer's content: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE,
-/// PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, or disabled),
-/// PSC_ERR_FORKED. Any thread, also inside the log callback.
+/// PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured), PSC_ERR_FORKED. Works
+/// while checks are disabled. Any thread, also inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_verify(
     checker: *mut psc_checker,
@@ -100,9 +101,11 @@ pub unsafe extern "C" fn psc_verify(
         guard::call(checker, Place::Anywhere, |checker| {
             if response.is_null() || length > isize::MAX.unsigned_abs() {
                 return Err(Refusal::invalid(
-                    "response is NULL or its length impossible",
+                    "response is NULL, or its length impossible",
                 ));
             }
+            // One byte more than allowed is enough to see that it is too large.
+            let length = length.min(LARGEST_BODY.saturating_add(1));
             let response = std::slice::from_raw_parts(response.cast::<u8>(), length);
             let outcome = checker.verify(response, utf8(nonce, "nonce")?)?;
             deliver(outcome, result)

@@ -39,7 +39,7 @@ impl Moment {
 
     /// Seconds from `now` until then; negative when it is past.
     pub fn until(self, now: Now) -> i64 {
-        self.boot.saturating_sub(now.boot_seconds())
+        self.boot.saturating_sub(Moment::of(now).boot)
     }
 
     /// Seconds since then; 0 when it is to come.
@@ -136,7 +136,7 @@ impl Record {
 
     /// Whether the check that is due now may be made: not when another process has just made it.
     pub fn is_due(&self, now: Now) -> bool {
-        self.due.is_none_or(|due| due.until(now) <= 0)
+        self.due.is_none_or(|due| due.boot <= now.boot_seconds())
     }
 
     /// Whether a check has failed after the last authentic answer.

@@ -1,0 +1,311 @@
+//! examples-c/agent.cpp as a daemon: what it logs, how it takes signals, how it leaves.
+
+use crate::support::{Agent, LIMIT, Service};
+use psc_testkit::{Finished, Link, compile, compile_preload, run, wait_until};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// What SIGTERM may take, with a check that hangs.
+const LEAVING: Duration = Duration::from_secs(1);
+
+#[test]
+fn it_logs_an_update_and_leaves_in_order() {
+    let service = Service::start();
+    service.write_config(&service.config(json!({})));
+    let agent = Agent::start(&service);
+    agent.wait_for_log("security update is available");
+    agent.wait_for_log("Additional security update check information:");
+    let (code, _, log) = agent.end(libc::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
+    let line = log
+        .lines()
+        .find(|line| line.contains("security update is available"))
+        .expect("the line");
+    assert!(
+        line.contains(" error: ") && line.contains("6.0.10"),
+        "{line}"
+    );
+    // A stamp, the process, a level: every line is one record.
+    for line in log.lines() {
+        assert!(
+            line.len() > 21 && &line[10..11] == "T" && line[19..].starts_with("Z agent["),
+            "{line}"
+        );
+    }
+    assert!(log.ends_with("notice: stopped\n"), "{log}");
+}
+
+#[test]
+fn it_logs_no_update_and_a_forged_answer() {
+    let service = Service::start();
+    service.write_config(&service.config(json!({"passenger_version": "99.0"})));
+    let agent = Agent::start(&service);
+    agent.wait_for_log("notice: ");
+    agent.wait_for_log("no update found");
+    assert_eq!(agent.end(libc::SIGINT).0, Some(0));
+
+    service.server.set_fault("forged");
+    let agent = Agent::start(&service);
+    agent.wait_for_log("forged signature");
+    assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
+}
+
+/// All or nothing: after five bad files the agent still is what it was.
+#[test]
+fn a_bad_configuration_changes_nothing_and_a_good_one_counts_at_once() {
+    let service = Service::start();
+    service
+        .write_config(&service.config(json!({"disabled": true, "web_server_version": "1.22.1"})));
+    let agent = Agent::start(&service);
+
+    let bad = json!({"passenger_version": "6.0.66", "disabled": false});
+    let refused = |text: &str, reason: &str| {
+        let before = agent.log().matches("refused, nothing was changed").count();
+        fs::write(service.path("agent.json"), text).expect("write the configuration");
+        agent.signal(libc::SIGHUP);
+        wait_until(&format!("the refusal of {text}"), LIMIT, || {
+            agent.log().matches("refused, nothing was changed").count() > before
+        });
+        let log = agent.log();
+        let line = log
+            .lines()
+            .rfind(|line| line.contains("refused, nothing was changed"))
+            .expect("the line");
+        assert!(
+            line.contains(" error: ") && line.contains(reason),
+            "{line:?} lacks {reason:?}"
+        );
+    };
+    let with = |more: Value| {
+        let mut config = service.config(bad.clone());
+        config
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
+        config
+    };
+    refused(&with(json!({"interval": 5})).to_string(), "interval");
+    refused(
+        &with(json!({"server_public_key_path": "/missing.pem"})).to_string(),
+        "/missing.pem",
+    );
+    refused(&with(json!({"colour": "red"})).to_string(), "colour");
+    refused("{", "JSON");
+    let mut incomplete = with(json!({}));
+    incomplete
+        .as_object_mut()
+        .expect("an object")
+        .remove("server_identifier");
+    refused(&incomplete.to_string(), "refused");
+    fs::remove_file(service.path("agent.json")).expect("remove the configuration");
+    agent.signal(libc::SIGHUP);
+    agent.wait_for_log("cannot read it: No such file");
+
+    // web_server_version is gone from this one, so it is back at its default.
+    service.write_config(&service.config(json!({"passenger_version": "6.0.11"})));
+    agent.signal(libc::SIGHUP);
+    agent.wait_for_log("is in force");
+    agent.wait_for_log("security update is available");
+    assert_eq!(
+        service.versions(),
+        [("6.0.11".to_owned(), Value::Null)],
+        "the one check is the good configuration's"
+    );
+
+    // And off again.
+    service.write_config(&service.config(json!({"disabled": true, "log_level": 4})));
+    agent.signal(libc::SIGHUP);
+    wait_until("the second configuration", LIMIT, || {
+        agent.log().matches("is in force").count() == 2
+    });
+    assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
+    assert_eq!(service.server.requests().len(), 1);
+}
+
+fn leaves_at_once_while(
+    service: &Service,
+    fault: &str,
+    signal: i32,
+    check_hangs: impl Fn() -> bool,
+) {
+    service.server.set_fault(fault);
+    service.write_config(&service.config(json!({"timeout": 180})));
+    let agent = Agent::start(service);
+    wait_until("a check that hangs", LIMIT, check_hangs);
+    let (code, elapsed, log) = agent.end(signal);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(elapsed < LEAVING, "{fault}: it took {elapsed:?}");
+    assert!(log.ends_with("notice: stopped\n"), "{log}");
+}
+
+#[test]
+fn it_leaves_at_once_while_the_answer_does_not_come() {
+    let service = Service::start();
+    leaves_at_once_while(&service, "hang", libc::SIGTERM, || {
+        service.server.connections() > 0
+    });
+    leaves_at_once_while(&service, "hang", libc::SIGINT, || {
+        service.server.connections() > 1
+    });
+}
+
+#[test]
+fn it_leaves_at_once_while_the_handshake_stalls() {
+    let service = Service::start();
+    leaves_at_once_while(&service, "handshake-stall", libc::SIGTERM, || {
+        service.server.connections() > 0
+    });
+}
+
+#[test]
+fn it_leaves_at_once_while_the_name_look_up_hangs() {
+    let service = Service::start();
+    let looked_up = service.path("looked-up");
+    service.write_config(&service.config(json!({"url": "https://hangs.example/", "timeout": 180})));
+    let mut command = Command::new(compile("examples-c/agent.cpp", Link::Shared));
+    command
+        .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
+        .env("RESOLVER_HANG", "hangs.example")
+        .env("RESOLVER_LOG", &looked_up);
+    let agent = Agent::start_by(command, &service);
+    wait_until("a look-up that hangs", LIMIT, || {
+        fs::read_to_string(&looked_up).is_ok_and(|names| names.contains("hangs.example"))
+    });
+    let (code, elapsed, log) = agent.end(libc::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(elapsed < LEAVING, "it took {elapsed:?}");
+}
+
+/// The event loop serves signals while psc's thread waits for the server.
+#[test]
+fn a_check_that_hangs_holds_up_nothing() {
+    let service = Service::start();
+    service.server.set_fault("hang");
+    service.write_config(&service.config(json!({"timeout": 180})));
+    let agent = Agent::start(&service);
+    wait_until("a check that hangs", LIMIT, || {
+        service.server.connections() > 0
+    });
+    agent.signal(libc::SIGHUP);
+    agent.wait_for_log("is in force");
+    // Off: the check that hangs is cancelled.
+    service.write_config(&service.config(json!({"disabled": true})));
+    agent.signal(libc::SIGHUP);
+    wait_until("the second configuration", LIMIT, || {
+        agent.log().matches("is in force").count() == 2
+    });
+    let (code, elapsed, log) = agent.end(libc::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(elapsed < LEAVING, "it took {elapsed:?}");
+}
+
+#[test]
+fn a_rotated_log_is_opened_again() {
+    let service = Service::start();
+    service.write_config(&service.config(json!({"disabled": true})));
+    let agent = Agent::start(&service);
+    let (log, rotated) = (service.path("agent.log"), service.path("agent.log.1"));
+    fs::rename(&log, &rotated).expect("rotate");
+    agent.signal(libc::SIGUSR1);
+    wait_until("a new log file", LIMIT, || log.exists());
+    agent.signal(libc::SIGHUP);
+    agent.wait_for_log("is in force");
+    assert!(
+        !fs::read_to_string(&rotated)
+            .expect("the old log")
+            .contains("is in force")
+    );
+
+    // Where no file can be opened, it keeps the one it has.
+    fs::rename(&log, service.path("agent.log.2")).expect("rotate");
+    fs::create_dir(&log).expect("a directory in the way");
+    agent.signal(libc::SIGUSR1);
+    wait_until("the complaint", LIMIT, || {
+        fs::read_to_string(service.path("agent.log.2"))
+            .is_ok_and(|log| log.contains("cannot open the log file again: Is a directory"))
+    });
+    assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
+}
+
+fn agent(arguments: &[&Path]) -> Finished {
+    run(
+        Command::new(compile("examples-c/agent.cpp", Link::Static)).args(arguments),
+        LIMIT,
+    )
+}
+
+#[test]
+fn it_does_not_start_with_what_is_wrong() {
+    let service = Service::start();
+    let (config, log) = (service.path("agent.json"), service.path("agent.log"));
+    service.write_config(&service.config(json!({"interval": 5})));
+    let done = agent(&[&config, &log]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(
+        done.stderr.contains("interval") && done.stderr.contains("agent.json"),
+        "{}",
+        done.stderr
+    );
+
+    service.write_config(&service.config(json!({})));
+    let done = agent(&[&config, &service.path("missing/agent.log")]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("log file"), "{}", done.stderr);
+    assert_eq!(agent(&[&config]).code, Some(2));
+    assert_eq!(service.server.connections(), 0);
+}
+
+#[test]
+fn a_configuration_can_be_tried_without_contacting_anybody() {
+    let service = Service::start();
+    let config = service.path("agent.json");
+    service.write_config(&service.config(json!({})));
+    let done = agent(&[Path::new("--test"), &config]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    service.write_config(&service.config(json!({"certificate_path": "/missing.pem"})));
+    let done = agent(&[Path::new("--test"), &config]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("/missing.pem"), "{}", done.stderr);
+    service.write_config(&json!({"passenger_version": "1"}));
+    assert_eq!(
+        agent(&[Path::new("--test"), &config]).code,
+        Some(1),
+        "incomplete"
+    );
+    assert_eq!(service.server.connections(), 0);
+}
+
+/// A whole life under valgrind: no error, no leak, nothing lost with a check in flight.
+#[test]
+fn valgrind_finds_nothing() {
+    let service = Service::start();
+    service.write_config(&service.config(json!({"disabled": true})));
+    let agent = Agent::start_under_valgrind(&service);
+    service.write_config(&service.config(json!({"interval": 5})));
+    agent.signal(libc::SIGHUP);
+    agent.wait_for_log("refused, nothing was changed");
+    service.write_config(&service.config(json!({})));
+    agent.signal(libc::SIGHUP);
+    agent.wait_for_log("security update is available");
+    agent.signal(libc::SIGUSR1);
+    service.write_config(&service.config(json!({"disabled": true})));
+    agent.signal(libc::SIGHUP);
+    wait_until("the second configuration", LIMIT, || {
+        agent.log().matches("is in force").count() == 2
+    });
+    let (code, _, log) = agent.end(libc::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
+
+    service.server.set_fault("hang");
+    let before = service.server.connections();
+    service.write_config(&service.config(json!({"timeout": 180})));
+    let agent = Agent::start_under_valgrind(&service);
+    wait_until("a check that hangs", LIMIT, || {
+        service.server.connections() > before
+    });
+    let (code, _, log) = agent.end(libc::SIGTERM);
+    assert_eq!(code, Some(0), "{log}");
+}

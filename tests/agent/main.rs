@@ -1,0 +1,5 @@
+//! The C++ side: the wrapper include/psc.hpp and the daemon examples-c/agent.cpp.
+
+mod daemon;
+mod support;
+mod wrapper;

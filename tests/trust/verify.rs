@@ -1,0 +1,325 @@
+//! Detached verification: the verdict on an answer that came some other way.
+
+use crate::support::{
+    LIMIT, PSC_ERR_NONCE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_OK, PSC_UPDATE_AVAILABLE,
+    Report, answer, fingerprint, hex, merged, offline_config, public_pem, rsa_key, signing_key,
+    verify,
+};
+use openssl::hash::MessageDigest;
+use openssl::sha::sha256;
+use psc_testkit::{Link, compile, run, valgrind};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+const NONCE: &str = "1795366594000000AAECAwQFBgcICQoLDA0ODw==";
+
+struct Pinned {
+    dir: TempDir,
+}
+
+impl Pinned {
+    fn new() -> Pinned {
+        let pinned = Pinned {
+            dir: tempfile::tempdir().expect("a temporary directory"),
+        };
+        fs::write(pinned.keys(), public_pem(signing_key())).expect("write the key");
+        pinned
+    }
+
+    fn keys(&self) -> PathBuf {
+        self.dir.path().join("keys.pem")
+    }
+
+    fn verify(&self, answer: &str) -> Report {
+        verify(
+            &offline_config(&self.keys(), json!({})),
+            answer.as_bytes(),
+            NONCE,
+        )
+    }
+}
+
+fn data(more: Value) -> String {
+    let mut data = json!({"nonce": NONCE, "update": 0});
+    if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+        data.extend(more);
+    }
+    data.to_string()
+}
+
+fn assert_code(report: &Report, code: i32, what: &str) {
+    assert_eq!(report.code, code, "{what}: {}", report.everything);
+    assert_eq!(report.result["code"], code, "{what}");
+    assert_eq!(
+        report.error.is_empty(),
+        code >= 0,
+        "psc_last_error, {what}: {}",
+        report.error
+    );
+}
+
+#[test]
+fn good_answers_get_their_verdict() {
+    let pinned = Pinned::new();
+    let report = pinned.verify(&answer(signing_key(), &data(json!({}))));
+    assert_code(&report, PSC_OK, "no update");
+    assert_eq!(report.result["key_fingerprint"], fingerprint(signing_key()));
+    assert_eq!(report.result["nonce"], NONCE);
+    assert_eq!(report.result["running_version"], "6.0.10");
+    assert_eq!(report.result["http_status"], 0);
+    assert_eq!(report.result["request_bound"], false);
+
+    let fields = json!({"update": 1, "version": "6.0.20", "log": "- [Fixed in 6.0.18] [CVE-2025-1234] One."});
+    let report = pinned.verify(&answer(signing_key(), &data(fields)));
+    assert_code(&report, PSC_UPDATE_AVAILABLE, "an update");
+    assert_eq!(report.result["recommended_version"], "6.0.20");
+    assert_eq!(report.result["items"][0]["fixed_in"], "6.0.18");
+}
+
+#[test]
+fn forged_answers_are_refused() {
+    let pinned = Pinned::new();
+    let good = answer(
+        signing_key(),
+        &data(json!({"update": 1, "version": "6.0.20"})),
+    );
+    let parsed: Value = serde_json::from_str(&good).expect("JSON");
+    let text = |name: &str| parsed[name].as_str().expect("base64").to_owned();
+    let signature_of_other_data = answer(signing_key(), &data(json!({})));
+    let other: Value = serde_json::from_str(&signature_of_other_data).expect("JSON");
+    let zeros = "A".repeat(text("signature").len() - 2) + "==";
+    let cases = [
+        ("another key", answer(&rsa_key(2048), &data(json!({})))),
+        (
+            "another answer's signature",
+            json!({"data": text("data"), "signature": other["signature"]}).to_string(),
+        ),
+        (
+            "a signature of zeros",
+            json!({"data": text("data"), "signature": zeros}).to_string(),
+        ),
+        (
+            "a short signature",
+            json!({"data": text("data"), "signature": "AAAA"}).to_string(),
+        ),
+        (
+            "a cut signature",
+            json!({"data": text("data"), "signature": &text("signature")[..340]}).to_string(),
+        ),
+    ];
+    for (what, answer) in cases {
+        let report = pinned.verify(&answer);
+        assert_code(&report, PSC_ERR_SIGNATURE, what);
+        assert!(
+            report.result["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("forged signature")),
+            "{what}"
+        );
+        assert_eq!(report.result["key_fingerprint"], Value::Null, "{what}");
+    }
+}
+
+/// The signature is over the text of D; one over what D decodes to is none.
+#[test]
+fn the_text_as_sent_is_what_is_signed() {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    let pinned = Pinned::new();
+    let data = data(json!({}));
+    let mut signer =
+        openssl::sign::Signer::new(MessageDigest::sha256(), signing_key()).expect("a signer");
+    let signature = signer
+        .sign_oneshot_to_vec(data.as_bytes())
+        .expect("a signature");
+    let wrong = json!({"data": STANDARD.encode(&data), "signature": STANDARD.encode(signature)});
+    assert_code(
+        &pinned.verify(&wrong.to_string()),
+        PSC_ERR_SIGNATURE,
+        "over the decoded bytes",
+    );
+
+    // Escapes belong to the JSON, not to the text.
+    let good = answer(signing_key(), &data);
+    let escaped = good.replacen("\"data\":\"e", "\"data\":\"\\u0065", 1);
+    assert_ne!(good, escaped);
+    assert_code(&pinned.verify(&escaped), PSC_OK, "escaped");
+}
+
+#[test]
+fn answers_to_other_requests_are_refused() {
+    let pinned = Pinned::new();
+    for nonce in [
+        json!("other"),
+        json!(&NONCE[..39]),
+        json!(format!("{NONCE}=")),
+        json!(NONCE.to_lowercase()),
+        json!(17),
+        Value::Null,
+    ] {
+        let report = pinned.verify(&answer(signing_key(), &data(json!({"nonce": nonce}))));
+        assert_code(&report, PSC_ERR_NONCE, &nonce.to_string());
+        assert!(
+            report.result["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("replay")),
+            "{nonce}"
+        );
+    }
+}
+
+/// The request is the one that this configuration makes with this nonce.
+#[test]
+fn the_binding_counts_here_too() {
+    let pinned = Pinned::new();
+    let request = json!({
+        "curl_static": false,
+        "nonce": NONCE,
+        "passenger_version": "6.0.10",
+        "server_integration": "nginx",
+        "server_version": null,
+    });
+    let digest = |request: &Value| hex(&sha256(request.to_string().as_bytes()));
+    let careful = offline_config(&pinned.keys(), json!({"require_request_binding": true}));
+    let check = |fields: Value| {
+        verify(
+            &careful,
+            answer(signing_key(), &data(fields)).as_bytes(),
+            NONCE,
+        )
+    };
+
+    let report = check(json!({"request_sha256": digest(&request)}));
+    assert_code(&report, PSC_OK, "bound");
+    assert_eq!(report.result["request_bound"], true);
+    let newest = merged(request.clone(), json!({"passenger_version": "99.0"}));
+    for (what, fields) in [
+        (
+            "another request",
+            json!({"request_sha256": digest(&newest)}),
+        ),
+        (
+            "in capitals",
+            json!({"request_sha256": digest(&request).to_uppercase()}),
+        ),
+        ("another kind", json!({"request_sha256": 1})),
+        ("null", json!({"request_sha256": null})),
+        ("not there", json!({})),
+    ] {
+        assert_code(&check(fields.clone()), PSC_ERR_NONCE, what);
+        let easy = pinned.verify(&answer(signing_key(), &data(fields)));
+        let expected = if what == "not there" {
+            PSC_OK
+        } else {
+            PSC_ERR_NONCE
+        };
+        assert_code(&easy, expected, what);
+    }
+}
+
+#[test]
+fn the_rules_are_those_of_a_check() {
+    let pinned = Pinned::new();
+    let good = answer(signing_key(), &data(json!({})));
+    let signed = |data: &str| answer(signing_key(), data);
+    let cases = [
+        ("empty", String::new()),
+        ("HTML", "<html>".to_owned()),
+        ("an array", format!("[{good}]")),
+        ("two objects", format!("{good}{good}")),
+        (
+            "a member twice",
+            good.replacen('{', r#"{"data":"AAAA","#, 1),
+        ),
+        (
+            "base64 with a newline",
+            good.replacen("\"data\":\"e", "\"data\":\"e\\n", 1),
+        ),
+        ("no signature", r#"{"data":"AAAA"}"#.to_owned()),
+        ("a byte order mark", format!("\u{feff}{good}")),
+        ("data that is no object", signed("[]")),
+        (
+            "data with a member twice",
+            signed(&format!(
+                r#"{{"update":1,"version":"9",{}"#,
+                &data(json!({}))[1..]
+            )),
+        ),
+        (
+            "data with bytes after it",
+            signed(&(data(json!({})) + "{}")),
+        ),
+        ("update of 2", signed(&data(json!({"update": 2})))),
+        ("update of true", signed(&data(json!({"update": true})))),
+        (
+            "update of 1.0",
+            signed(&data(json!({"update": 1.0, "version": "9"}))),
+        ),
+        ("no version", signed(&data(json!({"update": 1})))),
+        (
+            "an empty version",
+            signed(&data(json!({"update": 1, "version": ""}))),
+        ),
+        (
+            "a version in two lines",
+            signed(&data(json!({"update": 1, "version": "9\n8"}))),
+        ),
+    ];
+    for (what, answer) in cases {
+        assert_code(&pinned.verify(&answer), PSC_ERR_RESPONSE, what);
+    }
+    assert_code(
+        &pinned.verify(&format!(" {good}\r\n")),
+        PSC_OK,
+        "white space around it",
+    );
+}
+
+/// The data object is the first level.
+#[test]
+fn the_limit_of_nesting_is_127() {
+    let pinned = Pinned::new();
+    let nested = |levels: usize| {
+        let affected = "[".repeat(levels - 1) + &"]".repeat(levels - 1);
+        answer(
+            signing_key(),
+            &format!(r#"{{"nonce":"{NONCE}","update":0,"affected":{affected}}}"#),
+        )
+    };
+    assert_code(&pinned.verify(&nested(127)), PSC_OK, "127 levels");
+    assert_code(&pinned.verify(&nested(128)), PSC_ERR_RESPONSE, "128 levels");
+    assert_code(
+        &pinned.verify(&nested(50_000)),
+        PSC_ERR_RESPONSE,
+        "very deep",
+    );
+}
+
+#[test]
+fn the_limit_is_256_kib() {
+    let pinned = Pinned::new();
+    let good = answer(signing_key(), &data(json!({})));
+    let padded = |length: usize| good.clone() + &" ".repeat(length - good.len());
+    assert_code(&pinned.verify(&padded(256 * 1024)), PSC_OK, "256 KiB");
+    assert_code(
+        &pinned.verify(&padded(256 * 1024 + 1)),
+        PSC_ERR_RESPONSE,
+        "a byte more",
+    );
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    let pinned = Pinned::new();
+    let config = offline_config(&pinned.keys(), json!({})).to_string();
+    let program = compile("c-tests/trust-arguments.c", Link::Shared);
+    let done = run(valgrind(&program).arg(config), LIMIT);
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (Some(0), "trust-arguments: ok\n"),
+        "{}",
+        done.stderr
+    );
+}
