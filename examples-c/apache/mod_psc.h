@@ -1,0 +1,59 @@
+/* What the files of mod_psc share. */
+#ifndef MOD_PSC_H
+#define MOD_PSC_H
+
+#include "httpd.h"
+#include "http_config.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "http_protocol.h"
+#include "ap_mpm.h"
+
+#include "psc.h"
+
+/* The one symbol that httpd looks up; everything else is built hidden. */
+extern __attribute__((visibility("default"))) module psc_module;
+
+/* A directive's value as JSON, and where it stood. */
+typedef struct {
+    const char *key;
+    const char *value;
+    const char *file;
+    int line;
+} mp_setting;
+
+/* The main server's configuration. */
+typedef struct {
+    apr_array_header_t *settings;  /* of mp_setting; the last one of a key counts */
+    const char *state_path;        /* NULL: psc in DefaultRuntimeDir */
+    int state_off;
+    int disabled;
+} mp_config;
+
+/* mp_config.c: the directives, and what psc makes of them. */
+extern const command_rec mp_directives[];
+void *mp_create_config(apr_pool_t *pool, server_rec *server);
+int mp_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server);
+const char *mp_state_path(const mp_config *config, apr_pool_t *pool);
+int mp_configure(psc_checker *checker, const mp_config *config, const char *state_dir,
+                 server_rec *server, apr_pool_t *pool);
+
+/* mp_state.c: the state directory, or without one which child checks. */
+const char *mp_prepare_state_dir(const mp_config *config, server_rec *server, apr_pool_t *pool);
+int mp_prepare_election(server_rec *server);
+int mp_elected(void);
+int mp_first_in_server_life(void);
+void mp_child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
+                     mpm_child_status status);
+
+/* mp_stopper.c: psc_stop for a process that may be inside a signal handler. */
+apr_status_t mp_stopper_start(psc_checker *checker);
+void mp_stopper_run(void);
+
+/* mp_status.c: the handler psc-status and the line in mod_status. */
+void mp_register_status(apr_pool_t *pool);
+
+/* mod_psc.c */
+psc_checker *mp_checker(void);
+
+#endif

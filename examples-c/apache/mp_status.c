@@ -1,0 +1,82 @@
+/* psc_status for people and monitoring: SetHandler psc-status, and a line in mod_status. */
+#include "mod_psc.h"
+
+#include "apr_optional_hooks.h"
+#include "apr_strings.h"
+#include "mod_status.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+/* prefork leaves from inside its SIGTERM handler. Caught in here, it would hold what psc_stop waits for. */
+static int uninterrupted_status(psc_checker *checker, char **json)
+{
+    sigset_t all, before;
+    int code;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    code = psc_status(checker, json);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
+/* A copy in the pool, or NULL. */
+static const char *status_json(apr_pool_t *pool)
+{
+    char *json = NULL;
+    const char *copy;
+
+    if (mp_checker() == NULL || uninterrupted_status(mp_checker(), &json) < 0) {
+        return NULL;
+    }
+    copy = apr_pstrdup(pool, json);
+    psc_string_free(json);
+    return copy;
+}
+
+static int status_handler(request_rec *r)
+{
+    const char *json;
+
+    if (r->handler == NULL || strcmp(r->handler, "psc-status") != 0) {
+        return DECLINED;
+    }
+    r->allowed |= AP_METHOD_BIT << M_GET;
+    if (r->method_number != M_GET) {
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
+    json = status_json(r->pool);
+    if (json == NULL) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    ap_set_content_type(r, "application/json");
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    if (!r->header_only) {
+        ap_rvputs(r, json, "\n", NULL);
+    }
+    return OK;
+}
+
+static int status_line(request_rec *r, int flags)
+{
+    const char *json = status_json(r->pool);
+
+    if (json == NULL) {
+        return DECLINED;
+    }
+    if (flags & AP_STATUS_SHORT) {
+        ap_rvputs(r, "PscSecurityUpdateCheck: ", json, "\n", NULL);
+    } else {
+        ap_rvputs(r, "<hr>\n<dl><dt>Security update check: <code>", ap_escape_html(r->pool, json),
+                  "</code></dt></dl>\n", NULL);
+    }
+    return OK;
+}
+
+void mp_register_status(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_handler(status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ap, status_hook, status_line, NULL, NULL, APR_HOOK_MIDDLE);
+}

@@ -1,0 +1,12 @@
+//! mod_psc in Debian's own apache2. The numbers in the names are the rows of the hosts' test plan.
+//! `PSC_LONG=1` (make check-long) runs the long forms.
+
+mod answers;
+mod apache;
+mod configuration;
+mod cost;
+mod facts;
+mod module;
+mod schedule;
+mod status;
+mod stopping;

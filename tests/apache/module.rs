@@ -1,0 +1,93 @@
+//! The module itself and the keys: made once per test process.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use psc_testkit::{Link, library_dir, repo, require, run, target_dir};
+
+pub fn module(link: Link) -> &'static Path {
+    static STATIC: OnceLock<PathBuf> = OnceLock::new();
+    static SHARED: OnceLock<PathBuf> = OnceLock::new();
+    match link {
+        Link::Static => STATIC.get_or_init(|| build(&[], "apache-module")),
+        Link::Shared => SHARED.get_or_init(|| build(&["--shared"], "apache-module-shared")),
+    }
+}
+
+fn build(options: &[&str], name: &str) -> PathBuf {
+    require("apxs");
+    let output = target_dir().join(name);
+    let mut command = Command::new(repo().join("examples-c/apache/build.sh"));
+    command.args(options).arg(&output).arg(library_dir());
+    let built = run(&mut command, Duration::from_secs(120));
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    output.join("mod_psc.so")
+}
+
+/// Copies the reference server's keys into `dir`; making new ones takes long.
+pub fn copy_keys(dir: &Path) {
+    static KEYS: OnceLock<Vec<(OsString, Vec<u8>)>> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        let dir = tempfile::tempdir().expect("a directory");
+        psc_refserver::keygen(dir.path()).expect("keys");
+        fs::read_dir(dir.path())
+            .expect("the keys")
+            .map(|entry| entry.expect("a key"))
+            .map(|entry| (entry.file_name(), fs::read(entry.path()).expect("a key")))
+            .collect()
+    });
+    fs::create_dir(dir).expect("a directory for keys");
+    for (name, content) in keys {
+        fs::write(dir.join(name), content).expect("a key");
+    }
+}
+
+/// row 1
+#[test]
+fn row01_the_module_stays_in_memory_and_keeps_psc_to_itself() {
+    let library = module(Link::Static);
+    let flags = readelf("--dynamic", library);
+    assert!(flags.contains("NODELETE"), "{flags}");
+    let needed: Vec<&str> = flags
+        .lines()
+        .filter(|line| line.contains("(NEEDED)"))
+        .collect();
+    assert!(
+        needed.iter().any(|line| line.contains("libcurl")),
+        "{needed:?}"
+    );
+    assert!(
+        !needed.iter().any(|line| line.contains("libpsc")),
+        "{needed:?}"
+    );
+
+    let symbols = readelf("--dyn-syms", library);
+    let exported: Vec<&str> = symbols
+        .lines()
+        .filter(|line| line.contains(" GLOBAL ") && !line.contains(" UND "))
+        .collect();
+    assert_eq!(exported.len(), 1, "{exported:?}");
+    assert!(exported[0].ends_with(" psc_module"), "{exported:?}");
+}
+
+/// row 1
+#[test]
+fn row01_a_shared_build_needs_the_library() {
+    let flags = readelf("--dynamic", module(Link::Shared));
+    assert!(flags.contains("NODELETE"), "{flags}");
+    assert!(flags.contains("[libpsc.so"), "{flags}");
+}
+
+fn readelf(option: &str, file: &Path) -> String {
+    let mut command = Command::new(require("readelf"));
+    let done = run(
+        command.args(["--wide", option]).arg(file),
+        Duration::from_secs(30),
+    );
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    done.stdout
+}

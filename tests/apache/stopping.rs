@@ -1,0 +1,262 @@
+//! Leaving while a check hangs: quickly, by itself, and without a crash.
+
+use std::time::{Duration, Instant};
+
+use psc_testkit::{compile_preload, long, wait_until};
+
+use crate::apache::{Apache, Mpm, SOON, signal};
+use crate::facts;
+
+/// For a child; httpd itself looks after its children only a few times a second.
+const CHILD: Duration = Duration::from_millis(1500);
+const SERVER: Duration = Duration::from_millis(3000);
+
+/// Waits for the end of a process, and returns how long it took.
+fn time_to_end(pid: u32) -> Duration {
+    let started = Instant::now();
+    wait_until("the end of a child", SOON, || !facts::is_alive(pid));
+    started.elapsed()
+}
+
+/// Starts (again) with a state directory that knows of no check, and waits until one is under way.
+fn with_hanging_check(site: &mut Apache, start: impl FnOnce(&mut Apache)) -> u32 {
+    site.forget();
+    let before = site.check.connections();
+    start(site);
+    site.wait_for_connections(before + 1);
+    site.owner()
+}
+
+/// What httpd itself needs, without a check.
+fn graceful_stop_of_httpd(mpm: Mpm) -> Duration {
+    let mut site = Apache::new(mpm);
+    site.with_module = false;
+    site.start();
+    site.stop_by("graceful-stop")
+}
+
+/// row 7
+fn leaving(mpm: Mpm, fault: &str) {
+    let mut site = Apache::new(mpm);
+    site.check.set_fault(fault);
+
+    let owner = with_hanging_check(&mut site, Apache::start);
+    site.forget();
+    let connections = site.check.connections();
+    site.signal_apache("graceful");
+    let graceful = time_to_end(owner);
+    assert!(graceful < SERVER, "{mpm:?}: graceful took {graceful:?}");
+
+    site.wait_for_connections(connections + 1);
+    let owner = site.owner();
+    site.signal_apache("restart");
+    let restart = time_to_end(owner);
+    assert!(restart < CHILD, "{mpm:?}: restart took {restart:?}");
+    wait_until("new children", SOON, || {
+        site.children().len() >= site.processes
+    });
+    site.owner();
+
+    let stop = site.stop_by("stop");
+    with_hanging_check(&mut site, Apache::start);
+    let graceful_stop = site.stop_by("graceful-stop");
+    println!(
+        "number: {mpm:?}, check server {fault}: graceful (old child gone) {graceful:?}, restart {restart:?}, \
+         stop {stop:?}, graceful-stop {graceful_stop:?}; without the module graceful-stop {:?}",
+        graceful_stop_of_httpd(mpm)
+    );
+    assert!(
+        stop < SERVER && graceful_stop < SERVER,
+        "{mpm:?}: {stop:?}, {graceful_stop:?}"
+    );
+    site.assert_clean_log();
+    // a wish of the administrator is no failure of the check
+    assert!(
+        !site.log().contains("Security update check failed"),
+        "{}",
+        site.log()
+    );
+}
+
+/// row 7
+#[test]
+fn row07_event_leaves_during_a_hanging_check() {
+    leaving(Mpm::Event, "hang");
+}
+
+/// row 7
+#[test]
+fn row07_worker_leaves_during_a_hanging_check() {
+    leaving(Mpm::Worker, "hang");
+}
+
+/// row 7
+#[test]
+fn row07_prefork_leaves_during_a_hanging_check() {
+    leaving(Mpm::Prefork, "hang");
+}
+
+/// row 7
+#[test]
+fn row07_leaves_during_a_slow_answer() {
+    for mpm in if long() {
+        Mpm::ALL.to_vec()
+    } else {
+        vec![Mpm::Event]
+    } {
+        leaving(mpm, "slow");
+    }
+}
+
+/// row 7: inside prefork's signal handler, at any moment of a request
+#[test]
+fn row07_prefork_children_end_by_sigterm_under_load() {
+    let mut site = Apache::new(Mpm::Prefork);
+    site.processes = 4;
+    site.check.set_fault("hang");
+    site.start();
+    site.wait_for_connections(1);
+    let port = site.port;
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let mut slowest = Duration::ZERO;
+    std::thread::scope(|scope| {
+        for path in ["/psc", "/server-status", "/psc"] {
+            let over = &over;
+            scope.spawn(move || {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    ask_without_caring(port, path);
+                }
+            });
+        }
+        for _ in 0..if long() { 200 } else { 20 } {
+            let victim = site.owner();
+            signal(victim, libc::SIGTERM);
+            slowest = slowest.max(time_to_end(victim));
+            wait_until("another child", SOON, || {
+                site.children().len() >= site.processes
+            });
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    println!("number: Prefork: kill -TERM of a child under load, slowest {slowest:?}");
+    assert!(slowest < CHILD, "{slowest:?}");
+    site.finish();
+}
+
+fn ask_without_caring(port: u16, path: &str) {
+    use std::io::{Read, Write};
+    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else {
+        return;
+    };
+    stream.set_read_timeout(Some(SOON)).expect("a timeout");
+    if write!(stream, "GET {path} HTTP/1.0\r\n\r\n").is_ok() {
+        stream.read_to_end(&mut Vec::new()).ok();
+    }
+}
+
+/// row 7
+#[test]
+fn row07_a_recycled_child_gives_the_check_away() {
+    for mpm in if long() {
+        vec![Mpm::Prefork, Mpm::Event]
+    } else {
+        vec![Mpm::Prefork]
+    } {
+        let mut site = Apache::new(mpm);
+        site.extra = "MaxConnectionsPerChild 3\n".into();
+        site.check.set_fault("hang");
+        site.start();
+        site.wait_for_connections(1);
+        let first = site.owner();
+        let limit = Instant::now() + SOON;
+        while facts::is_alive(first) {
+            ask_without_caring(site.port, "/psc");
+            assert!(Instant::now() < limit, "the child was not recycled");
+        }
+        wait_until("another owner", Duration::from_secs(65), || {
+            site.owners().first().is_some_and(|&now| now != first)
+        });
+        assert_eq!(site.check.connections(), 1, "the attempt was remembered");
+        site.finish();
+    }
+}
+
+/// row 8
+#[test]
+fn row08_leaves_during_a_hanging_name_lookup() {
+    let resolver = compile_preload("tests/apache/slow-resolver.c");
+    let rounds = if long() { 50 } else { 2 };
+    for mpm in if long() {
+        Mpm::ALL.to_vec()
+    } else {
+        vec![Mpm::Event, Mpm::Prefork]
+    } {
+        let mut site = Apache::new(mpm);
+        site.environment
+            .push(("LD_PRELOAD".into(), resolver.display().to_string()));
+        // libcurl knows "localhost" without asking
+        site.extra = "PscSecurityUpdateCheckUrl https://check.test/\n".into();
+        let looked_up = site.path("run/looked-up");
+        std::fs::write(&looked_up, "").expect("a file");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        std::fs::set_permissions(&looked_up, mode).expect("permissions");
+        site.environment
+            .push(("SLOW_RESOLVER_LOG".into(), looked_up.display().to_string()));
+        let lookups = || std::fs::metadata(&looked_up).map_or(0, |data| data.len());
+
+        site.start();
+        let mut slowest = Duration::ZERO;
+        for round in 1..=rounds {
+            wait_until("a name look-up", SOON, || lookups() >= round);
+            let owner = site.owner();
+            site.forget();
+            site.signal_apache(if round % 2 == 0 {
+                "restart"
+            } else {
+                "graceful"
+            });
+            slowest = slowest.max(time_to_end(owner));
+        }
+        wait_until("a name look-up", SOON, || lookups() > rounds);
+        let stop = site.stop_by("stop");
+        println!("number: {mpm:?}, name look-up hangs: slowest child {slowest:?}, stop {stop:?}");
+        assert!(
+            slowest < SERVER && stop < SERVER,
+            "{mpm:?}: {slowest:?}, {stop:?}"
+        );
+        assert_eq!(site.check.connections(), 0);
+        site.assert_clean_log();
+    }
+}
+
+/// row 20
+#[test]
+fn row20_cgi_programs_inherit_nothing() {
+    let mut site = Apache::new(Mpm::Prefork);
+    let script = site.path("descriptors.cgi");
+    let text = "#!/bin/sh\necho 'Content-Type: text/plain'\necho\nls -l /proc/self/fd\n";
+    std::fs::write(&script, text).expect("a script");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).expect("permissions");
+    site.processes = 1;
+    site.extra = "LoadModule cgi_module /usr/lib/apache2/modules/mod_cgi.so\n\
+                  <Directory />\nOptions +ExecCGI\n</Directory>\n\
+                  <Files descriptors.cgi>\nSetHandler cgi-script\n</Files>\n"
+        .into();
+    site.check.set_fault("hang");
+    site.start();
+    site.wait_for_connections(1);
+    let response = site.get("/descriptors.cgi");
+    assert!(response.contains("200 OK"), "{response}");
+    let inherited: Vec<&str> = response
+        .lines()
+        .filter_map(|line| line.split_once(" -> "))
+        .map(|(_, target)| target)
+        .collect();
+    assert!(!inherited.is_empty(), "{response}");
+    for target in inherited {
+        let ours = ["socket:", "eventfd", "timerfd", "eventpoll", "/state-"];
+        assert!(!ours.iter().any(|kind| target.contains(kind)), "{target}");
+    }
+    site.finish();
+}
