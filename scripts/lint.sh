@@ -1,39 +1,56 @@
 #!/bin/sh
-# Formatting and warnings, as errors, of Rust, C, C++ and shell.
-set -eu
-cd "$(dirname "$0")/.."
+# Formatting and warnings, as errors, of Rust, shell, C and C++. Tells all of them, not just the first.
+set -u
+cd "$(dirname "$0")/.." || exit 1
 
-cargo fmt --all -- --check
-cargo clippy --workspace --all-targets --quiet -- -D warnings
+target=${CARGO_TARGET_DIR:-target}
+failed=0
+fail() {
+    echo "lint: $1" >&2
+    failed=1
+}
 
-find scripts .ci examples-c tests docs packaging -type f 2>/dev/null | while read -r file; do
-    if head -n 1 "$file" | LC_ALL=C grep -qaE '^#!.*\b(sh|bash)$'; then echo "$file"; fi
-done | xargs shellcheck
+cargo fmt --all -- --check || fail "cargo fmt --all"
+# Lints come and go from one clippy to the next: what another one than this finds is shown, and no failure.
+linted_with='clippy 0.1.95'
+case $(cargo clippy --version) in
+    "$linted_with "*) cargo clippy --workspace --all-targets --quiet -- -D warnings || fail "cargo clippy" ;;
+    *) cargo clippy --workspace --all-targets --quiet || fail "cargo clippy" ;;
+esac
+
+shell_scripts() {
+    find . \( -path ./target -o -path ./.git -o -path "./$target" \) -prune -o -type f -print | while read -r file; do
+        if head -n 1 "$file" | LC_ALL=C grep -qaE '^#!.*\b(sh|bash)$'; then echo "$file"; fi
+    done
+}
+shell_scripts | xargs shellcheck || fail "shellcheck"
 
 # nginx's headers need what its configure script finds out; done once for each version of nginx-dev.
-target=${CARGO_TARGET_DIR:-target}
 nginx=$target/nginx-headers-$(dpkg-query -W -f '${Version}' nginx-dev 2>/dev/null || echo unknown)
-if [ ! -e "$nginx/objs/ngx_auto_config.h" ]; then
-    rm -rf "$nginx"
+configure_nginx() {
+    rm -rf "$nginx.new"
     mkdir -p "$target"
-    cp -RL /usr/share/nginx/src "$nginx"
+    cp -RL /usr/share/nginx/src "$nginx.new" || return 1
     # shellcheck disable=SC2016  # expanded by bash: Debian keeps the arguments as a bash array
-    (cd "$nginx" && bash -c '. ./conf_flags && ./configure "${NGX_CONF_FLAGS[@]}"') >"$nginx/log" 2>&1 ||
-        { cat "$nginx/log"; exit 1; }
-fi
+    if ! (cd "$nginx.new" && bash -c '. ./conf_flags && ./configure "${NGX_CONF_FLAGS[@]}"') >"$nginx.log" 2>&1; then
+        cat "$nginx.log"
+        return 1
+    fi
+    mv "$nginx.new" "$nginx"
+}
+[ -e "$nginx" ] || configure_nginx || fail "nginx's configure"
 
 # The hosts' own headers are not ours to warn about: -isystem.
 flags_for() {
     case $1 in
         examples-c/nginx/*)
-            for dir in src/core src/event src/event/modules src/os/unix src/http src/http/modules src/http/v2 objs; do
-                printf ' -isystem %s' "$nginx/$dir"
-            done ;;
+            find "$nginx/src" "$nginx/objs" -type d -printf ' -isystem %p' ;;
         examples-c/apache/*)
             printf ' -isystem %s ' "$(apxs -q INCLUDEDIR)"
             apr-1-config --includes --cppflags | sed 's/-I/-isystem /g' | tr '\n' ' ' ;;
     esac
 }
+
 for file in c-tests/*.c c-tests/*.cpp examples-c/*.c examples-c/*.cpp examples-c/*/*.c; do
     [ -e "$file" ] || continue
     case $file in
@@ -43,7 +60,9 @@ for file in c-tests/*.c c-tests/*.cpp examples-c/*.c examples-c/*.cpp examples-c
     for compiler in $compilers; do
         # shellcheck disable=SC2046  # flags are words
         "$compiler" "-std=$standard" -Wall -Wextra -Wpedantic -Werror -D_GNU_SOURCE \
-            -I include -I c-tests $(flags_for "$file") -pthread -fsyntax-only "$file"
+            -I include -I c-tests $(flags_for "$file") -pthread -fsyntax-only "$file" || fail "$compiler $file"
     done
 done
-echo "lint: clean"
+
+[ "$failed" -eq 0 ] && echo "lint: clean"
+exit "$failed"

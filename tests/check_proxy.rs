@@ -28,6 +28,13 @@ fn through(site: &Site, proxy: &str) -> Outcome {
     check(&site.config(json!({ "proxy_url": proxy, "log_level": 7, "timeout": 20 })))
 }
 
+/// The same with the server's address: which of the addresses of `localhost` a SOCKS proxy is asked for
+/// depends on the system.
+fn through_by_address(site: &Site, proxy: &str) -> Outcome {
+    let url = format!("https://127.0.0.1:{}/v1/check.json", site.server.port());
+    check(&site.config(json!({ "proxy_url": proxy, "url": url, "log_level": 7, "timeout": 20 })))
+}
+
 fn assert_update(outcome: &Outcome) {
     assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
 }
@@ -167,7 +174,7 @@ fn microsocks_without_login() {
     let site = Site::start();
     let proxy = RealProxy::microsocks(&[]);
     for scheme in ["socks5", "socks5h"] {
-        assert_update(&through(
+        assert_update(&through_by_address(
             &site,
             &format!("{scheme}://127.0.0.1:{}", proxy.port),
         ));
@@ -180,12 +187,12 @@ fn microsocks_with_login() {
     let proxy = RealProxy::microsocks(&["-u", USER, "-P", PASSWORD]);
     let port = proxy.port;
     for scheme in ["socks5", "socks5h"] {
-        let outcome = through(&site, &format!("{scheme}://{ENCODED}@127.0.0.1:{port}"));
+        let outcome = through_by_address(&site, &format!("{scheme}://{ENCODED}@127.0.0.1:{port}"));
         assert_update(&outcome);
         assert_no_secret(&outcome);
     }
     for login in ["alice:wrong-secret@", ""] {
-        let outcome = through(&site, &format!("socks5h://{login}127.0.0.1:{port}"));
+        let outcome = through_by_address(&site, &format!("socks5h://{login}127.0.0.1:{port}"));
         assert_failed(&outcome, ERR_NETWORK, &["proxy"]);
         assert!(
             !outcome.output.contains("alice") && !outcome.output.contains("wrong-secret"),

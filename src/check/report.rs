@@ -13,6 +13,8 @@ use serde_json::Value;
 
 /// Lines of the server's text that are logged; the rest is in `psc_result_notice`.
 const MOST_NOTICE_LINES: usize = 40;
+/// Signed fields that are shown at level 7; the protocol knows nine.
+const MOST_FIELDS: usize = 50;
 const NOTICE_PHRASE: &str = "Additional security update check information:";
 
 /// A log record to be.
@@ -173,7 +175,7 @@ pub fn received_data(voice: &Voice, verdict: &Verdict) {
         TRACE,
         &format!("received: signed by key {}", verdict.key_fingerprint()),
     );
-    for (name, value) in verdict.received() {
+    for (name, value) in verdict.received().iter().take(MOST_FIELDS) {
         voice.say(TRACE, &format!("received: {name}: {value}"));
         if name == "backoff" && value.as_i64().is_none() {
             voice.say(TRACE, "received: backoff is not an integer: ignored");

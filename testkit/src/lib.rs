@@ -27,3 +27,19 @@ pub fn repo() -> PathBuf {
 pub fn long() -> bool {
     std::env::var_os("PSC_LONG").is_some_and(|value| value == "1")
 }
+
+/// Says that a test did not do its work because this system does not allow it, for instance to a user who is not root.
+/// `make check` prints and counts these.
+pub fn skip(test: &str, reason: &str) {
+    eprintln!("skipped: {test}: {reason}");
+    let Some(list) = std::env::var_os("PSC_SKIPPED") else {
+        return;
+    };
+    let line = format!("{test}: {reason}\n");
+    let mut list = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(list)
+        .expect("the list of skipped tests");
+    std::io::Write::write_all(&mut list, line.as_bytes()).expect("the list of skipped tests");
+}

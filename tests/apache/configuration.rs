@@ -291,8 +291,7 @@ fn row17_a_proxy_password_appears_nowhere() {
 #[test]
 fn row18_keys_outside_of_the_chroot_were_read_before() {
     if !is_root() {
-        println!("not run: ChrootDir needs root");
-        return;
+        return psc_testkit::skip("row18", "ChrootDir needs root");
     }
     let mut site = Apache::new(Mpm::Event);
     let root = site.path("root");

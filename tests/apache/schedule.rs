@@ -281,8 +281,7 @@ fn row16_a_state_file_of_garbage() {
 #[test]
 fn row16_a_state_directory_that_turns_read_only_or_full() {
     if !is_root() {
-        println!("not run: a small file system needs root");
-        return;
+        return psc_testkit::skip("row16", "a small file system needs root");
     }
     let mut site = Apache::new(Mpm::Event);
     let small = site.path("small");

@@ -244,7 +244,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
             if crc & 1 == 1 {
-                crc >> 1 ^ 0xedb8_8320
+                (crc >> 1) ^ 0xedb8_8320
             } else {
                 crc >> 1
             }
