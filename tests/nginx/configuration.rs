@@ -1,0 +1,214 @@
+//! Rows 1 and 2: how the module is linked, and what `nginx -t` says.
+
+use crate::checks::Checks;
+use crate::config::Config;
+use crate::module::{module, module_with_shared_library};
+use crate::server::Nginx;
+use psc_testkit::{Finished, library_dir, require, run};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+fn output_of(program: &str, arguments: &[&str], file: &Path) -> String {
+    let done = run(
+        Command::new(require(program)).args(arguments).arg(file),
+        Duration::from_secs(20),
+    );
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    done.stdout
+}
+
+#[test]
+fn row_01_the_module_stays_mapped_and_keeps_psc_to_itself() {
+    let dynamic = output_of("readelf", &["-d", "-W"], &module());
+    let flags = dynamic.lines().find(|line| line.contains("(FLAGS_1)"));
+    assert!(
+        flags.is_some_and(|line| line.contains("NODELETE")),
+        "{dynamic}"
+    );
+    assert!(!dynamic.contains("libpsc"), "{dynamic}");
+
+    let symbols = output_of("nm", &["-D", "--defined-only"], &module());
+    for symbol in symbols.lines().filter_map(|line| line.split(' ').nth(2)) {
+        assert!(symbol.starts_with("ngx_"), "{symbol} is visible to others");
+    }
+}
+
+#[test]
+fn the_module_works_with_the_shared_library() {
+    let checks = Checks::start();
+    let module = module_with_shared_library();
+    assert!(output_of("readelf", &["-d", "-W"], &module).contains("[libpsc.so"));
+    let mut config = checks.config();
+    config.load_module = false;
+    let mut nginx = Nginx::new(&config);
+    nginx.config.main = format!("load_module {};", module.display());
+    nginx.set_environment("LD_LIBRARY_PATH", &library_dir().display().to_string());
+    nginx.start();
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.end_clean();
+}
+
+fn assert_accepted(nginx: &Nginx) {
+    let done = nginx.test();
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("test is successful"),
+        "{}",
+        done.stderr
+    );
+}
+
+/// `directive` has to be named together with its line, and the reason with one of `words`.
+fn assert_refused(nginx: &Nginx, directive: &str, words: &str) -> Finished {
+    let done = nginx.test();
+    let place = format!(
+        "in {}:{}",
+        nginx.conf_file().display(),
+        nginx.config.line_of(directive)
+    );
+    let line = done.stderr.lines().find(|line| line.contains(&place));
+    let line = line.unwrap_or_else(|| panic!("nobody says \"{place}\":\n{}", done.stderr));
+    assert!(
+        done.code == Some(1)
+            && line.contains("[emerg]")
+            && line.contains(&format!("\"{directive}\""))
+            && line.contains(words),
+        "exit code {:?}\n{}",
+        done.code,
+        done.stderr
+    );
+    done
+}
+
+#[test]
+fn row_02_configuration_test_contacts_nobody_and_writes_no_state() {
+    let checks = Checks::start();
+    let nginx = Nginx::new(&checks.config());
+    assert_accepted(&nginx);
+
+    let state = nginx.path("state");
+    assert_eq!(
+        fs::read_dir(state).expect("made by nginx itself").count(),
+        0
+    );
+    assert_eq!(checks.server.connections(), 0);
+}
+
+#[test]
+fn row_02_a_bad_value_is_named_with_its_line() {
+    let checks = Checks::start();
+    for (name, value, words) in [
+        ("version", "\"\"", "must not be empty"),
+        ("state_path", "\"\"", "must not be empty"),
+        ("version", "\"6.0\u{7}\"", "version"),
+        ("url", "http://localhost/", "https"),
+        ("url", "https://bob:s3cret@localhost/", "url"),
+        ("url", "nonsense", "url"),
+        ("proxy", "gopher://localhost:1", "proxy_url"),
+        ("interval", "11h", "interval"),
+        ("interval", "8d", "interval"),
+        ("interval", "soon", "is not a time"),
+        ("timeout", "0", "timeout"),
+        ("timeout", "181", "timeout"),
+        ("start_delay", "2h", "start_delay"),
+        ("start_jitter", "25h", "start_jitter"),
+    ] {
+        let mut nginx = Nginx::new(&checks.config());
+        nginx.config.set(name, value);
+        let done = assert_refused(&nginx, &format!("psc_security_update_check_{name}"), words);
+        assert!(!done.stderr.contains("s3cret"), "{}", done.stderr);
+    }
+    let mut nginx = Nginx::new(&checks.config());
+    nginx.config.disable("maybe");
+    assert_refused(
+        &nginx,
+        "psc_disable_security_update_check",
+        "\"on\" or \"off\"",
+    );
+    assert_eq!(checks.server.connections(), 0);
+}
+
+#[test]
+fn row_02_a_bad_file_is_named_with_its_line() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    nginx.config.set("certificate_path", "missing.pem");
+    assert_refused(
+        &nginx,
+        "psc_security_update_check_certificate_path",
+        "missing.pem",
+    );
+
+    let garbage = nginx.path("garbage.pem");
+    fs::write(&garbage, "no certificate").expect("a file");
+    nginx.config.set("certificate_path", "garbage.pem");
+    assert_refused(
+        &nginx,
+        "psc_security_update_check_certificate_path",
+        "garbage.pem",
+    );
+
+    let mut nginx = Nginx::new(&checks.config());
+    nginx
+        .config
+        .set_path("resources_dir", &nginx.path("nowhere"));
+    assert_refused(&nginx, "psc_security_update_check_resources_dir", "nowhere");
+
+    for name in [
+        "update_check_client_cert.pem",
+        "update_check_server_pubkey.pem",
+    ] {
+        let checks = Checks::start();
+        fs::write(checks.dir.path().join(name), "no key").expect("a file");
+        let nginx = Nginx::new(&checks.config());
+        assert_refused(&nginx, "psc_security_update_check_resources_dir", name);
+    }
+}
+
+#[test]
+fn row_02_a_directive_twice_or_without_a_version_is_refused() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    nginx.config.http =
+        "psc_security_update_check_timeout 5;\npsc_security_update_check_timeout 5;".to_string();
+    let done = nginx.test();
+    assert!(
+        done.stderr.contains("directive is duplicate in"),
+        "{}",
+        done.stderr
+    );
+
+    let mut nginx = Nginx::new(&checks.config());
+    nginx.config.unset("version").unset("url");
+    assert_refused(
+        &nginx,
+        "psc_security_update_check_proxy",
+        "needs \"psc_security_update_check_version\"",
+    );
+    // Without any directive there is nothing to check, and with checks switched off no version is needed.
+    nginx.config.disable("on");
+    assert_accepted(&nginx);
+    // Nor the files of the resources directory.
+    let nowhere = nginx.path("nowhere");
+    nginx
+        .config
+        .set("version", 6)
+        .set_path("resources_dir", &nowhere);
+    assert_accepted(&nginx);
+    let mut bare = Nginx::new(&Config::bare());
+    bare.config.unset("state_path");
+    assert_accepted(&bare);
+}
+
+#[test]
+fn the_default_state_path_is_below_the_prefix() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    nginx.config.unset("state_path");
+    nginx.start();
+    assert_eq!(checks.requests_after(1), 1);
+    assert!(nginx.path("psc_state/state.json").is_file());
+    nginx.end_clean();
+}

@@ -1,0 +1,24 @@
+//! The nginx module on a real nginx: the rows of the servers' test plan. Rows 18 and 20 are about
+//! Apache only; of row 18 the part that concerns every server is here.
+//!
+//! PSC_LONG=1 runs the long forms. Lines that start with `nginx:` are measurements; see them with
+//! `cargo test --test nginx -- --nocapture`.
+
+mod checks;
+mod client;
+mod config;
+mod module;
+mod process;
+mod server;
+
+mod answers;
+mod configuration;
+mod leaving;
+mod life;
+mod load;
+mod logging;
+mod memory;
+mod proxy;
+mod single;
+mod state;
+mod status;

@@ -1,0 +1,63 @@
+//! Memory over reloads; row 23, the part that needs a real nginx: valgrind.
+
+use crate::checks::Checks;
+use crate::process;
+use crate::server::{Nginx, SOON};
+use psc_testkit::{long, require, wait_until};
+use std::process::Command;
+
+/// The first reloads fill what is kept for the next ones.
+const WARM_UP: usize = 10;
+
+#[test]
+fn memory_of_the_master_stays_flat_over_reloads() {
+    let reloads = if long() { 200 } else { 20 };
+    let checks = Checks::start();
+    let nginx = Nginx::started(&checks.config());
+    let grown = growth(&nginx, reloads);
+    println!("nginx: the master's memory grew by {grown} kB over {reloads} reloads");
+    assert!(grown < 1024, "{grown} kB");
+    nginx.end_clean();
+}
+
+fn growth(nginx: &Nginx, reloads: usize) -> i64 {
+    for _ in 0..WARM_UP {
+        nginx.reload();
+    }
+    let before = process::memory_kb(nginx.pid(), "VmRSS");
+    for _ in 0..reloads {
+        nginx.reload();
+    }
+    process::memory_kb(nginx.pid(), "VmRSS") - before
+}
+
+/// nginx itself leaves memory behind at its exit; nothing of ours may be among it.
+#[test]
+fn row_23_valgrind_finds_nothing_of_ours_in_a_single_process() {
+    let checks = Checks::start();
+    let mut config = checks.config();
+    config.master_process = false;
+    let mut nginx = Nginx::new(&config);
+    nginx.write_config();
+    let plain = nginx.command();
+    let mut command = Command::new(require("valgrind"));
+    command
+        .args(["--quiet", "--error-exitcode=99", "--fair-sched=yes"])
+        .args(["--leak-check=full", "--errors-for-leak-kinds=none"])
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    nginx.start_command(&mut command);
+    checks.server.wait_for_requests(1, 4 * SOON);
+    wait_until("the end of the check", 4 * SOON, || {
+        !nginx.log_lines("no update found").is_empty()
+    });
+    assert!(nginx.status().is_object());
+    nginx.end(libc::SIGQUIT);
+
+    let output = std::fs::read_to_string(nginx.path("output")).expect("valgrind's output");
+    assert!(
+        output.contains("ngx_alloc"),
+        "valgrind has looked: {output}"
+    );
+    assert!(!output.contains("ngx_http_psc"), "{output}");
+}

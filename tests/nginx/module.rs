@@ -1,0 +1,34 @@
+//! The module, built as its README says, once per test process.
+
+use psc_testkit::{library_dir, repo, require, run, target_dir};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+pub fn module() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build(&[], "static")).clone()
+}
+
+/// The same, but needing libpsc.so at run time.
+pub fn module_with_shared_library() -> PathBuf {
+    build(&["--shared"], "shared")
+}
+
+fn build(options: &[&str], name: &str) -> PathBuf {
+    let program = require("nginx");
+    let output = target_dir().join("nginx-module").join(name);
+    let mut command = Command::new(repo().join("examples-c/nginx/build.sh"));
+    command.args(options).arg(&output).arg(library_dir());
+    let built = run(&mut command, Duration::from_secs(120));
+    assert_eq!(
+        built.code,
+        Some(0),
+        "the module for {} does not build:\n{}{}",
+        program.display(),
+        built.stdout,
+        built.stderr
+    );
+    output.join("ngx_http_psc_module.so")
+}

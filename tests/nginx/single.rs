@@ -1,0 +1,99 @@
+//! Row 12: `master_process off`. nginx calls that a mode for development; after a reload it takes no
+//! new connections in it, with or without us.
+
+use crate::checks::Checks;
+use crate::server::{Nginx, SOON};
+use psc_testkit::wait_until;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+const DAY: i64 = 24 * 3600;
+
+fn started(checks: &Checks) -> Nginx {
+    let mut config = checks.config();
+    config.master_process = false;
+    config.daemon = true;
+    config.log_level = "info".to_string();
+    Nginx::started(&config)
+}
+
+#[test]
+fn row_12_a_single_process_checks_and_leaves() {
+    let checks = Checks::start();
+    let nginx = started(&checks);
+    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(
+        nginx.wait_for_owner("the process", SOON, |_| true),
+        nginx.pid()
+    );
+    assert_eq!(nginx.status()["running"], true);
+    nginx.end_clean();
+}
+
+#[test]
+fn row_12_a_single_process_leaves_a_check_that_hangs() {
+    let checks = Checks::start();
+    checks.server.set_fault("hang");
+    let mut nginx = started(&checks);
+    checks.wait_for_connection();
+    let elapsed = nginx.end(libc::SIGQUIT);
+    assert!(elapsed.as_millis() < 1500, "{elapsed:?}");
+    nginx.assert_no_bad_signs();
+}
+
+#[test]
+fn row_12_a_reload_gives_the_running_thread_its_new_configuration() {
+    let checks = Checks::start();
+    let mut nginx = started(&checks);
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.wait_for_line("no update found");
+    let mut client = Client::of(&nginx);
+    let planned = client.status()["next_check"].as_i64().expect("a time");
+    assert!(planned < 3 * DAY, "{planned}");
+
+    nginx.config.set("interval", "7d");
+    reload(&nginx, "another interval");
+    wait_until("another plan", SOON, || {
+        client.status()["next_check"].as_i64() > Some(5 * DAY)
+    });
+
+    nginx.config.disable("on");
+    reload(&nginx, "disabled");
+    nginx.wait_for_line("disabled");
+    wait_until("nobody's turn", SOON, || nginx.owners().is_empty());
+    nginx.config.disable("off");
+    reload(&nginx, "enabled again");
+    nginx.wait_for_owner("the process", SOON, |pid| pid == nginx.pid());
+
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.end_clean();
+}
+
+/// A connection from before the reloads.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn of(nginx: &Nginx) -> Client {
+        Client(BufReader::new(nginx.connect()))
+    }
+
+    fn status(&mut self) -> serde_json::Value {
+        let request = b"GET /psc HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        self.0.get_mut().write_all(request).expect("send");
+        let mut line = String::new();
+        while !line.starts_with('{') {
+            line.clear();
+            assert_ne!(self.0.read_line(&mut line).expect("an answer"), 0);
+        }
+        serde_json::from_str(&line).expect("JSON")
+    }
+}
+
+/// nginx reads the file some time after the signal.
+fn reload(nginx: &Nginx, what: &str) {
+    let done = |nginx: &Nginx| nginx.log_lines("using the \"epoll\"").len();
+    let before = done(nginx);
+    nginx.write_config();
+    nginx.signal(libc::SIGHUP);
+    wait_until(what, SOON, || done(nginx) > before);
+}

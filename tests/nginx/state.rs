@@ -1,0 +1,136 @@
+//! Rows 16 and 19: state that cannot be used, and clocks that jump.
+
+use crate::checks::Checks;
+use crate::server::{Nginx, SOON, is_root};
+use psc_testkit::require;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::process::Command;
+
+const NOBODY: u32 = 65534;
+const TEN_YEARS: i64 = 10 * 365 * 24 * 3600;
+
+#[test]
+fn row_16_a_state_directory_that_cannot_be_written_costs_one_line() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    let state = nginx.path("state");
+    fs::create_dir(&state).expect("a directory");
+    fs::set_permissions(&state, Permissions::from_mode(0o555)).expect("chmod");
+    nginx.write_config();
+    // Root may write anywhere, and nginx would give the directory to its workers.
+    let mut command = nginx.command();
+    if is_root() {
+        chown(nginx.dir.path(), Some(NOBODY), Some(NOBODY)).expect("chown");
+        open_to_all(checks.dir.path());
+        command = as_nobody(&command);
+    }
+    nginx.start_command(&mut command);
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.wait_for_line("no update found");
+    let complaints = nginx.log_lines(&state.display().to_string());
+    assert_eq!(complaints.len(), 1, "{}", nginx.log());
+    nginx.end_clean();
+}
+
+fn open_to_all(dir: &Path) {
+    fs::set_permissions(dir, Permissions::from_mode(0o755)).expect("chmod");
+    for entry in fs::read_dir(dir).expect("a directory").flatten() {
+        fs::set_permissions(entry.path(), Permissions::from_mode(0o644)).expect("chmod");
+    }
+}
+
+fn as_nobody(command: &Command) -> Command {
+    let mut dropped = Command::new(require("setpriv"));
+    dropped.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    dropped.arg(command.get_program()).args(command.get_args());
+    dropped
+}
+
+#[test]
+fn row_16_garbage_for_a_state_is_no_reason_to_check_often() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    for garbage in [
+        &b"{\"next_check\":"[..],
+        b"",
+        b"\xff\xfe\0",
+        b"[]",
+        b"{\"next_check\":99999999999}",
+    ] {
+        fs::create_dir_all(nginx.path("state")).expect("a directory");
+        fs::write(nginx.path("state/state.json"), garbage).expect("garbage");
+        let before = checks.server.requests().len();
+        nginx.start();
+        assert_eq!(checks.requests_after(before + 1), before + 1);
+        nginx.reload();
+        nginx.reload();
+        assert_eq!(checks.requests_after(before + 1), before + 1);
+        nginx.end(libc::SIGQUIT);
+    }
+    nginx.assert_no_bad_signs();
+}
+
+#[test]
+fn row_16_a_due_time_years_ahead_is_not_believed() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::started(&checks.config());
+    nginx.wait_for_line("no update found");
+    nginx.end(libc::SIGQUIT);
+    let file = nginx.path("state/state.json");
+    let text = fs::read_to_string(&file).expect("the state");
+    let mut state: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for clock in ["boot", "wall"] {
+        let due = state["due"][clock].as_i64().expect("a due time");
+        state["due"][clock] = (due + TEN_YEARS).into();
+    }
+    fs::write(&file, state.to_string()).expect("the state");
+
+    nginx.start();
+    assert_eq!(checks.requests_after(2), 2);
+    nginx.reload();
+    assert_eq!(checks.requests_after(2), 2);
+    nginx.end_clean();
+}
+
+#[test]
+fn without_a_state_each_start_checks() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    nginx.config.set("state_path", "off");
+    nginx.start();
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.wait_for_line("no update found");
+    assert_eq!(nginx.status()["verdict"], "ok");
+    nginx.reload();
+    assert_eq!(checks.requests_after(2), 2);
+    assert!(!nginx.path("state").exists() && !nginx.path("psc_state").exists());
+    nginx.end_clean();
+}
+
+/// What counts is the time since the host's boot, which no clock on the wall changes.
+#[test]
+fn row_19_a_wall_clock_that_jumps_makes_no_check() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::started(&checks.config());
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.end(libc::SIGQUIT);
+
+    for jump in ["+2d", "-2d"] {
+        let plain = nginx.command();
+        let mut command = Command::new(require("faketime"));
+        command
+            .args(["--exclude-monotonic", "-f", jump])
+            .arg(plain.get_program())
+            .args(plain.get_args());
+        nginx.start_command(&mut command);
+        for _ in 0..3 {
+            nginx.reload();
+        }
+        nginx.wait_for_owner(jump, SOON, |pid| nginx.workers() == [pid]);
+        assert_eq!(checks.requests_after(1), 1, "{jump}");
+        nginx.end(libc::SIGQUIT);
+    }
+    nginx.assert_no_bad_signs();
+}
