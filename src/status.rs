@@ -34,7 +34,7 @@ pub fn of(checker: &Checker) -> Value {
 }
 
 fn of_host(checker: &Checker, config: &CheckConfig) -> Value {
-    let record = checker.recall(config, &Voice::new(&checker.logger));
+    let record = checker.glimpse(config, &Voice::new(&checker.logger));
     let now = checker.clock.now();
     let known = Checker::known_verdict(&record, config);
     let verdict = known.as_ref().map(|(verdict, _)| verdict);

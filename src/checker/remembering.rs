@@ -11,10 +11,11 @@ use crate::failure::Retry;
 use crate::log::{Voice, WARNING};
 use crate::random;
 use crate::schedule::plan::{self, Ending};
-use crate::state::memory::Memory;
+use crate::state::dir::StateDir;
+use crate::state::memory::{self, Memory};
 use crate::state::record::{Authenticated, Last, Moment, Record};
 use crate::sync::lock;
-use std::sync::MutexGuard;
+use std::sync::{MutexGuard, TryLockError};
 
 /// What the announcement of a check has replaced.
 pub struct Before {
@@ -144,6 +145,23 @@ impl Checker {
         };
         say_warning(voice, warning);
         record
+    }
+
+    /// As [`Checker::recall`], but never waits for a thread that waits for another process: for event loops.
+    pub fn glimpse(&self, config: &CheckConfig, voice: &Voice) -> Record {
+        let dir = config.settings.state_dir.as_deref();
+        match (dir, self.memory.try_lock()) {
+            (Some(dir), Err(TryLockError::WouldBlock)) => {
+                memory::read(&StateDir::new(dir), self.clock.as_ref())
+                    .ok()
+                    .flatten()
+                    .unwrap_or_else(|| Record::new(self.clock.now(), self.clock.boot_id()))
+            }
+            (_, free) => {
+                drop(free);
+                self.recall(config, voice)
+            }
+        }
     }
 
     pub fn memory(&self, config: &CheckConfig) -> MutexGuard<'_, Memory> {

@@ -182,7 +182,8 @@ fn is_passing(error: &io::Error) -> bool {
     )
 }
 
-fn read(dir: &StateDir, clock: &dyn Clock) -> Result<Option<Record>, String> {
+/// The record in the directory; `None` when there is none yet.
+pub fn read(dir: &StateDir, clock: &dyn Clock) -> Result<Option<Record>, String> {
     match dir.read() {
         Ok(Some(bytes)) => Record::parse(&bytes, clock.now(), clock.boot_id()).map(Some),
         Ok(None) => Ok(None),

@@ -1,0 +1,209 @@
+//! The rows of docs/host-events.md.
+
+use crate::support::{assert_one_request, assert_requests, checked, program, succeed, up_to_date};
+use psc_testkit::{Link, Site, compile_against, library, run};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::tempdir;
+
+const LINKS: [Link; 2] = [Link::Shared, Link::Static];
+
+#[test]
+fn configuration_test_sends_starts_and_writes_nothing() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for link in LINKS {
+        let state = tempdir().unwrap();
+        let program = program("life-configtest", link);
+        succeed(Command::new(&program).arg(&config).arg(state.path()));
+        succeed(checked(&program).arg(&config).arg(state.path()));
+    }
+    assert_eq!(site.server.connections(), 0);
+}
+
+#[test]
+fn daemonize_starts_after_the_last_fork() {
+    for link in LINKS {
+        let site = Site::start();
+        let config = up_to_date(&site, json!({})).to_string();
+        succeed(Command::new(program("life-daemonize", link)).arg(config));
+        assert_one_request(&site);
+    }
+}
+
+#[test]
+fn workers_make_one_check_between_them() {
+    let site = Site::start();
+    let state = tempdir().unwrap();
+    let config = up_to_date(&site, json!({})).to_string();
+    let mut command = Command::new(program("life-worker", Link::Static));
+    succeed(command.arg(config).arg(state.path()).arg("8"));
+    assert_one_request(&site);
+}
+
+#[test]
+fn a_reload_makes_no_check_of_its_own() {
+    let site = Site::start();
+    let state = tempdir().unwrap();
+    let config = up_to_date(&site, json!({})).to_string();
+    succeed(
+        Command::new(program("life-reload", Link::Shared))
+            .arg(config)
+            .arg(state.path()),
+    );
+    // One by the workers, one by the process that stays and has no state directory.
+    assert_requests(&site, 2);
+}
+
+#[test]
+fn a_graceful_stop_begins_in_the_signal_handler() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for link in LINKS {
+        let program = program("life-graceful", link);
+        succeed(Command::new(&program).arg(&config));
+        succeed(checked(&program).arg(&config));
+    }
+}
+
+#[test]
+fn a_crash_loop_after_the_check_is_no_check_loop() {
+    let site = Site::start();
+    let state = tempdir().unwrap();
+    let config = up_to_date(&site, json!({})).to_string();
+    let mut command = Command::new(program("life-crash", Link::Shared));
+    succeed(command.arg(config).arg(state.path()).arg("answered"));
+    assert_one_request(&site);
+}
+
+#[test]
+fn a_crash_loop_during_the_check_is_no_check_loop() {
+    let site = Site::start();
+    site.server.set_fault("hang");
+    let state = tempdir().unwrap();
+    let config = up_to_date(&site, json!({})).to_string();
+    let mut command = Command::new(program("life-crash", Link::Shared));
+    succeed(command.arg(config).arg(state.path()).arg("sending"));
+    assert!(site.server.requests().len() <= 1);
+    assert!(site.server.connections() <= 1);
+}
+
+#[test]
+fn a_started_handle_is_inert_in_a_child() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for link in LINKS {
+        let program = program("life-fork", link);
+        succeed(Command::new(&program).arg(&config));
+        succeed(checked(&program).arg(&config));
+    }
+    assert_requests(&site, 4);
+}
+
+/// The program itself must not need libpsc: it would keep the library mapped.
+fn unloader() -> PathBuf {
+    compile_against(
+        &library(),
+        "c-tests/life-unload.c",
+        Link::Shared,
+        &["-Wl,--as-needed"],
+    )
+}
+
+fn plugin(link: Link) -> PathBuf {
+    let flags = ["-shared", "-fPIC", "-Wl,--exclude-libs,ALL"];
+    compile_against(&library(), "c-tests/life-plugin.c", link, &flags)
+}
+
+#[test]
+fn nothing_runs_after_an_unload() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for link in LINKS {
+        succeed(Command::new(unloader()).arg(&config).arg(plugin(link)));
+    }
+    let library = library().dir.join("libpsc.so");
+    let mut command = Command::new(unloader());
+    succeed(command.arg(&config).arg(library).arg("library"));
+}
+
+#[test]
+fn a_process_may_leave_in_the_middle_of_a_check() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for how in ["free", "atexit", "quick", "waiting", "callback"] {
+        for link in LINKS {
+            let program = program("life-exit", link);
+            for _ in 0..10 {
+                let mut command = Command::new(&program);
+                let done = run(command.arg(&config).arg(how), Duration::from_secs(60));
+                assert_eq!(
+                    (done.code, done.signal),
+                    (Some(7), None),
+                    "{how} {link:?}: {}",
+                    done.stderr
+                );
+                assert!(
+                    done.elapsed < Duration::from_secs(5),
+                    "{how}: {:?}",
+                    done.elapsed
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn log_rotation_needs_no_call() {
+    let site = Site::start();
+    let dir = tempdir().unwrap();
+    let config = up_to_date(&site, json!({})).to_string();
+    succeed(
+        Command::new(program("life-logrotate", Link::Shared))
+            .arg(config)
+            .arg(dir.path()),
+    );
+    assert_requests(&site, 3);
+}
+
+#[test]
+fn a_check_needs_no_privileges_and_no_files() {
+    for link in LINKS {
+        let site = Site::start();
+        let private = tempdir().unwrap();
+        let empty = tempdir().unwrap();
+        let names = [
+            "ca.pem",
+            "update_check_client_cert.pem",
+            "update_check_server_pubkey.pem",
+        ];
+        for name in names {
+            let copy = private.path().join(name);
+            fs::copy(site.path(name), &copy).unwrap();
+            fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let url = site.server.url().replace("localhost", "127.0.0.1");
+        let config = up_to_date(
+            &site,
+            json!({
+                // A chroot has no hosts file: an address.
+                "url": url,
+                "resources_dir": private.path(),
+                "certificate_path": private.path().join("ca.pem"),
+            }),
+        );
+        let private = private.keep();
+        succeed(
+            Command::new(program("life-privileges", link))
+                .arg(config.to_string())
+                .arg(&private)
+                .arg(empty.path()),
+        );
+        assert!(!private.exists());
+        assert_requests(&site, 2);
+    }
+}

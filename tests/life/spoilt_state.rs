@@ -1,0 +1,268 @@
+//! A state directory that cannot be used, or must not be believed: one warning, and the schedule is kept in memory.
+
+use crate::host::{Host, with_state};
+use crate::support::{assert_one_request, is_root, program, up_to_date};
+use psc_testkit::{Link, Site, require, run};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::tempdir;
+
+const WARNING: i32 = 2;
+
+/// Makes its check in spite of all, warns once, and knows when the next is due.
+fn goes_on(site: &Site, mut host: Host) {
+    host.start();
+    host.expect_log("no update found");
+    let next = host.next_check();
+    assert!(next > 12 * 3600 - 60, "{next}");
+    assert_eq!(host.run(), 0);
+    host.status();
+    let records = host.quit();
+    let warnings: Vec<_> = records
+        .iter()
+        .filter(|(level, _)| *level <= WARNING)
+        .collect();
+    assert_eq!(warnings.len(), 1, "{records:#?}");
+    assert_eq!(warnings[0].0, WARNING);
+    assert!(warnings[0].1.contains("state"), "{records:#?}");
+    let requests = site.server.requests().len();
+    assert_eq!(requests, 2, "the check that was due, and the one by hand");
+}
+
+fn goes_on_with(spoil: impl FnOnce(&Path)) {
+    let site = Site::start();
+    let state = tempdir().unwrap();
+    spoil(state.path());
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    goes_on(&site, Host::new(&config));
+}
+
+#[test]
+fn corrupt() {
+    for bytes in [
+        &b"{\"format\":1"[..],
+        b"",
+        b"{}",
+        b"[]",
+        b"\0\0\0\0",
+        b"\xff\xfe",
+    ] {
+        goes_on_with(|state| fs::write(state.join("state.json"), bytes).unwrap());
+    }
+}
+
+#[test]
+fn huge() {
+    goes_on_with(|state| {
+        let file = File::create(state.join("state.json")).unwrap();
+        file.set_len(8 << 30).unwrap();
+    });
+}
+
+#[test]
+fn nested_deeply() {
+    goes_on_with(|state| fs::write(state.join("state.json"), "[".repeat(400_000)).unwrap());
+}
+
+#[test]
+fn a_symbolic_link() {
+    let elsewhere = tempdir().unwrap();
+    let target = elsewhere.path().join("precious");
+    for name in ["state.json", "state.lock", "owner.lock"] {
+        fs::write(&target, "precious").unwrap();
+        goes_on_with(|state| symlink(&target, state.join(name)).unwrap());
+        assert_eq!(fs::read(&target).unwrap(), b"precious", "{name}");
+    }
+    let missing = elsewhere.path().join("missing");
+    goes_on_with(|state| symlink(&missing, state.join("state.json")).unwrap());
+    assert!(!missing.exists());
+}
+
+#[test]
+fn a_fifo() {
+    for name in ["state.json", "state.lock", "owner.lock"] {
+        goes_on_with(|state| {
+            let mut command = Command::new(require("mkfifo"));
+            let made = run(command.arg(state.join(name)), Duration::from_secs(10));
+            assert_eq!(made.code, Some(0));
+        });
+    }
+}
+
+#[test]
+fn a_directory() {
+    for name in ["state.json", "state.lock", "owner.lock"] {
+        goes_on_with(|state| fs::create_dir(state.join(name)).unwrap());
+    }
+}
+
+#[test]
+fn a_directory_that_others_can_write_to() {
+    for mode in [0o777, 0o770, 0o1777] {
+        goes_on_with(|state| {
+            fs::set_permissions(state, fs::Permissions::from_mode(mode)).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_missing_or_impossible_directory() {
+    let site = Site::start();
+    let parent = tempdir().unwrap();
+    let file = parent.path().join("file");
+    fs::write(&file, "").unwrap();
+    for state in [parent.path().join("missing/state"), file] {
+        let site = if state.ends_with("file") {
+            &site
+        } else {
+            &Site::start()
+        };
+        let config = with_state(&up_to_date(site, json!({})), &state);
+        goes_on(site, Host::new(&config));
+    }
+    assert!(!parent.path().join("missing").exists());
+}
+
+/// What a host wrote, with every time in it moved.
+fn moved(value: &mut Value, seconds: i64) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value.as_i64() {
+                    Some(time) if key == "boot" || key == "wall" => *value = json!(time + seconds),
+                    _ => moved(value, seconds),
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| moved(value, seconds)),
+        _ => {}
+    }
+}
+
+#[test]
+fn dated_2099() {
+    const YEARS: i64 = 73 * 365 * 24 * 3600;
+    for boot_id in [None, Some("another boot")] {
+        let site = Site::start();
+        let state = tempdir().unwrap();
+        let config = with_state(&up_to_date(&site, json!({})), state.path());
+        let mut host = Host::started(&config);
+        host.expect_log("no update found");
+        host.quit();
+        assert_one_request(&site);
+
+        let path = state.path().join("state.json");
+        let mut record = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        moved(&mut record, YEARS);
+        if let Some(boot_id) = boot_id {
+            record["boot_id"] = json!(boot_id);
+        }
+        fs::write(&path, record.to_string()).unwrap();
+
+        // A host whose clock is right does not wait until then.
+        let other = Site::start();
+        let config = with_state(&up_to_date(&other, json!({})), state.path());
+        goes_on(&other, Host::new(&config));
+    }
+}
+
+/// A namespace of its own, in which `mount_it` is run first, with the directory as its argument.
+fn mounted(mount_it: &str, state: &Path) -> Command {
+    require("mount");
+    let mut command = Command::new(require("unshare"));
+    if !is_root() {
+        command.arg("--map-root-user");
+    }
+    command
+        .args(["--mount", "sh", "-ec"])
+        .arg(format!("{mount_it}; shift; exec \"$@\""))
+        .arg("sh")
+        .arg(state)
+        .arg(program("life-host", Link::Shared));
+    command
+}
+
+#[test]
+fn a_full_disk() {
+    let site = Site::start();
+    let state = tempdir().unwrap();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let fill = "mount -t tmpfs -o size=64k psc-test \"$1\"; \
+        dd if=/dev/zero of=\"$1/filler\" bs=4k 2>/dev/null || true";
+    goes_on(&site, Host::with(mounted(fill, state.path()), &config));
+}
+
+#[test]
+fn a_read_only_file_system() {
+    let site = Site::start();
+    let state = tempdir().unwrap();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mount = "mount -t tmpfs -o ro psc-test \"$1\"";
+    goes_on(&site, Host::with(mounted(mount, state.path()), &config));
+}
+
+/// As another user, for whom the server's public files and the program are readable.
+fn as_nobody(site: &Site, place: &Path) -> Command {
+    assert!(
+        is_root(),
+        "this test has to become another user: run it as root"
+    );
+    for path in [Path::new(&site.path("")), place] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for name in [
+        "ca.pem",
+        "update_check_client_cert.pem",
+        "update_check_server_pubkey.pem",
+    ] {
+        fs::set_permissions(site.path(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let program_there = place.join("life-host");
+    fs::copy(program("life-host", Link::Static), &program_there).unwrap();
+    let mut command = Command::new(require("setpriv"));
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+        .arg(program_there);
+    command
+}
+
+#[test]
+fn of_another_user() {
+    // Nothing may be made in it; nothing may be read in it; its files may be neither read nor changed.
+    for (mode, with_files) in [(0o755, false), (0o700, true), (0o777, true)] {
+        let site = Site::start();
+        let place = tempdir().unwrap();
+        let state = place.path().join("state");
+        fs::create_dir(&state).unwrap();
+        if with_files {
+            for name in ["state.json", "state.lock", "owner.lock"] {
+                fs::write(state.join(name), "{}").unwrap();
+                fs::set_permissions(state.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+            }
+        }
+        fs::set_permissions(&state, fs::Permissions::from_mode(mode)).unwrap();
+        let config = with_state(&up_to_date(&site, json!({})), &state);
+        goes_on(&site, Host::with(as_nobody(&site, place.path()), &config));
+    }
+}
+
+/// A directory that can be used again after the next start is.
+#[test]
+fn what_was_repaired_is_used_again() {
+    let site = Site::start();
+    let state = tempdir().unwrap();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    fs::create_dir(state.path().join("owner.lock")).unwrap();
+    let mut host = Host::started(&config);
+    host.expect_log("no update found");
+    host.stop();
+    fs::remove_dir(state.path().join("owner.lock")).unwrap();
+    host.start();
+    host.wait_for_status("ownership", |status| status["owner"] == true);
+    host.quit();
+    assert_one_request(&site);
+}

@@ -1,0 +1,133 @@
+//! What is remembered: an update that is known is repeated, also offline, and believed only with its signature.
+
+use crate::clock::{Clock, DAY};
+use crate::host::{Host, with_state};
+use crate::support::{assert_one_request, up_to_date};
+use psc_testkit::Site;
+use serde_json::{Value, json};
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use tempfile::{TempDir, tempdir};
+
+const UPDATE: &str = "security update is available";
+
+/// Nobody listens there.
+fn offline() -> Value {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    json!({ "url": format!("https://127.0.0.1:{port}/") })
+}
+
+/// A host that learned of an update, and left.
+fn informed(site: &Site, clock: &Clock) -> (TempDir, Value) {
+    let state = tempdir().unwrap();
+    let config = with_state(&site.config(json!({})), state.path());
+    let mut host = Host::with(clock.command(), &config);
+    host.start();
+    assert_eq!(host.expect_log(UPDATE).0, 1);
+    host.quit();
+    assert_one_request(site);
+    (state, config)
+}
+
+fn restarted(config: &Value, clock: &Clock) -> Host {
+    let mut host = Host::with(clock.command(), config);
+    host.configure(&offline());
+    host.start();
+    host
+}
+
+#[test]
+fn a_known_update_is_repeated_at_start_and_once_a_day_also_offline() {
+    let site = Site::start();
+    let mut clock = Clock::new();
+    let (_state, config) = informed(&site, &clock);
+    let mut host = restarted(&config, &clock);
+    let record = host.expect_log(UPDATE);
+    assert_eq!(record.0, 1);
+    for part in ["6.0.10", "6.0.20", "Phusion Passenger(R)"] {
+        assert!(record.1.contains(part), "{}", record.1);
+    }
+    host.expect_log("Additional security update check information:");
+    for day in 2..=4 {
+        clock.pass(DAY + 60);
+        host.expect_log_times(UPDATE, day);
+    }
+    assert_eq!(host.records(UPDATE).len(), 4);
+    assert_eq!(host.status()["verdict"], "update");
+    assert_one_request(&site);
+}
+
+#[test]
+fn a_known_update_is_forgotten_when_another_version_runs() {
+    let site = Site::start();
+    let clock = Clock::new();
+    let (_state, mut config) = informed(&site, &clock);
+    config["passenger_version"] = json!("6.0.20");
+    let mut host = restarted(&config, &clock);
+    host.wait_for_status("ownership", |status| status["owner"] == true);
+    assert_ne!(host.status()["verdict"], "update");
+    assert_eq!(host.records(UPDATE).len(), 0);
+}
+
+fn rewrite(state: &Path, change: impl FnOnce(&mut Value)) {
+    let path = state.join("state.json");
+    let mut record = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut record);
+    fs::write(&path, record.to_string()).unwrap();
+}
+
+fn flip_first_letter(text: &mut Value) {
+    let flipped = text.as_str().unwrap();
+    let first = if flipped.starts_with('e') { 'f' } else { 'e' };
+    *text = json!(format!("{first}{}", &flipped[1..]));
+}
+
+#[test]
+fn a_stored_answer_that_was_tampered_with_is_not_believed() {
+    let changes: [fn(&mut Value); 4] = [
+        |record| flip_first_letter(&mut record["authentic"]["data"]),
+        |record| flip_first_letter(&mut record["authentic"]["signature"]),
+        |record| record["authentic"]["nonce"] = json!("1 of another request"),
+        |record| record["authentic"]["signature"] = json!(""),
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let site = Site::start();
+        let clock = Clock::new();
+        let (state, config) = informed(&site, &clock);
+        rewrite(state.path(), change);
+        let mut host = restarted(&config, &clock);
+        host.wait_for_status("ownership", |status| status["owner"] == true);
+        assert_ne!(host.status()["verdict"], "update", "change {index}");
+        assert_eq!(host.records(UPDATE).len(), 0, "change {index}");
+        assert_one_request(&site);
+    }
+}
+
+#[test]
+fn a_long_silence_is_one_warning() {
+    let site = Site::start();
+    let mut clock = Clock::new();
+    let mut config = up_to_date(&site, offline());
+    config["log_level"] = json!(4);
+    let mut host = Host::with(clock.command(), &config);
+    host.start();
+    host.expect_log("Security update check failed:");
+    for _ in 0..7 {
+        clock.pass(DAY + 60);
+        let mut passed = 0;
+        host.wait_for_status("a check of that day", |status| {
+            passed = status["next_check"].as_i64().unwrap_or(0);
+            passed > 0
+        });
+    }
+    let warning = host.expect_log("no authentic answer");
+    assert_eq!(warning.0, 2);
+    for _ in 0..8 {
+        clock.pass(DAY + 60);
+        host.next_check();
+    }
+    assert_eq!(host.records("no authentic answer").len(), 1);
+    assert_eq!(host.status()["verdict"], "stale");
+}
