@@ -22,7 +22,10 @@
  *
  * Codes. >= 0 is an answer, < 0 a failure. Numbers never change meaning; new ones may be added.
  *
- * This file is generated from src/ffi: change it there.
+ * Memory. A small allocation that fails ends the process, as in every Rust program; for what arrives from outside memory
+ * is asked for first, and PSC_ERR_SYSTEM comes back when there is none.
+ *
+ * This file is generated from src/ffi and tests/header-preamble.h: change it there.
  */
 
 #ifndef PSC_H
@@ -346,7 +349,8 @@ const char *psc_result_message(const struct psc_result *result);
 const char *psc_result_version(const struct psc_result *result);
 
 /*
- The server's own text in full, authentic but as it came: several lines, perhaps unprintable characters.
+ The server's own text in full, authentic but as it came: several lines, perhaps unprintable characters (a NUL shows as
+ U+FFFD).
  Borrowed from the result; NULL if there is none, and for NULL.
  */
 const char *psc_result_notice(const struct psc_result *result);

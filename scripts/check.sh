@@ -19,7 +19,8 @@ export PSC_SKIPPED="$log.skipped"
     echo $? >"$log.status"
 } | tee "$log"
 tests=$(cat "$log.status")
+# Counted as one test that failed.
+[ "$lint" -eq 0 ] || echo "test result: FAILED. 0 passed; 1 failed; (lint, see above)" >>"$log"
 
-[ "$lint" -eq 0 ] || echo "lint failed, see above"
 sed 's/^/skipped: /' "$PSC_SKIPPED"
-scripts/count-tests.sh "$log" "$tests" "$PSC_SKIPPED" && [ "$lint" -eq 0 ]
+scripts/count-tests.sh "$log" "$tests" "$PSC_SKIPPED"

@@ -1,6 +1,6 @@
 //! psc: the security update check that web servers can embed.
 //!
-//! The map. Data goes one way:
+//! The map. What hosts and servers rely on is `docs/contract.md`. Data goes one way:
 //!
 //! - [`config`]: one JSON object, merged, validated, its files read → a `CheckConfig`
 //! - [`check`]: nonce → request → transport → envelope → signature → verdict → report, a file per step

@@ -47,29 +47,6 @@ pub fn quoted(text: &str) -> String {
     cut(&printable(text), 200)
 }
 
-/// Hides what stands between `://` and the last `@` of the same word, and every given secret.
-pub fn without_secrets(text: &str, secrets: &[&str]) -> String {
-    let mut out = text
-        .split(' ')
-        .map(without_userinfo)
-        .collect::<Vec<_>>()
-        .join(" ");
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        out = out.replace(secret, "***");
-    }
-    out
-}
-
-fn without_userinfo(word: &str) -> String {
-    match (word.split_once("://"), word.rfind('@')) {
-        (Some((scheme, rest)), Some(_)) => match rest.rsplit_once('@') {
-            Some((_, host)) => format!("{scheme}://***@{host}"),
-            None => word.to_owned(),
-        },
-        _ => word.to_owned(),
-    }
-}
-
 /// A span for people: "23 h 59 min", "10 min", "45 s".
 pub fn span(seconds: u64) -> String {
     let (hours, minutes) = (seconds / 3600, (seconds % 3600) / 60);
@@ -102,13 +79,6 @@ mod tests {
             assert!(short.len() <= limit && short.ends_with(CUT));
         }
         assert_eq!(cut("short", 10), "short");
-    }
-
-    #[test]
-    fn secrets_are_hidden() {
-        let text = without_secrets("at http://bob:s3cret@proxy:1 pw s3cret", &["s3cret"]);
-        assert_eq!(text, "at http://***@proxy:1 pw ***");
-        assert_eq!(without_secrets("http://a/b", &[""]), "http://a/b");
     }
 
     #[test]

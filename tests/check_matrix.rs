@@ -35,6 +35,7 @@ fn assert_outcome(fault: &Fault, outcome: &Outcome) {
     assert_complete(name, code, outcome);
     assert_phrases(name, code, outcome);
     assert_schedule(fault, code, outcome);
+    assert_hints(fault.name, outcome);
     assert_harmless(name, outcome);
     if fault.expected == Expected::Timeout {
         assert!(
@@ -119,22 +120,83 @@ fn assert_phrases(name: &str, code: i32, outcome: &Outcome) {
     }
 }
 
-/// Never sooner than 12 hours nor later than 7 days, unless nobody answered or the server asked for time.
+/// What the schedule must make of a fault (contract section 5), in seconds, jitter included.
+fn expected_wait(fault: &Fault, code: i32, outcome: &Outcome) -> std::ops::RangeInclusive<i64> {
+    const INTERVAL: std::ops::RangeInclusive<i64> = 86_400..=95_040;
+    match fault.name {
+        "retry-after-seconds" | "retry-after-429" => 7_200..=7_920,
+        "retry-after-zero" => 600..=660,
+        "retry-after-huge" | "retry-after-date" | "retry-after-year-9999" => A_WEEK..=A_WEEK,
+        "backoff-60" => 81_000..=99_000,
+        "backoff-minus-60" => 74_520..=91_080,
+        "backoff-minus-1440"
+        | "backoff-minus-1441"
+        | "backoff-minus-2000"
+        | "backoff-minus-2-31-plus-1"
+        | "backoff-minus-2-63" => HALF_A_DAY..=47_520,
+        "backoff-35791395" | "backoff-1e9" | "backoff-2-31-minus-1" | "backoff-2-31" => {
+            544_320..=A_WEEK
+        }
+        _ => match code {
+            // The default interval of a day and no backoff.
+            0 | 1 => 77_760..=95_040,
+            -8 if outcome.output.contains("timed out") => 600..=660,
+            -8 => 600..=95_040,
+            _ => INTERVAL,
+        },
+    }
+}
+
 fn assert_schedule(fault: &Fault, code: i32, outcome: &Outcome) {
     let next = outcome
         .next_check
         .unwrap_or_else(|| panic!("{}: no next check", fault.name));
-    let lowest = match code {
-        -8 => 540,
-        -10 if matches!(outcome.http_status, Some(429 | 503)) => 540,
-        _ => HALF_A_DAY,
-    };
+    let expected = expected_wait(fault, code, outcome);
     assert!(
-        (lowest..=A_WEEK).contains(&next),
-        "{}: next check in {next} s\n{}",
+        expected.contains(&next),
+        "{}: next check in {next} s, expected {expected:?}\n{}",
         fault.name,
         outcome.output
     );
+}
+
+/// What an administrator is told about a fault, beyond the phrase of its kind.
+const HINTS: [(&str, &str); 8] = [
+    ("tls-not-yet-valid", "check the clock"),
+    ("tls-expired", "check the clock"),
+    ("tls-unknown-ca", "certificate_path"),
+    ("tls-wrong-host", "not for the host name"),
+    ("captive-portal", "login page"),
+    ("version-lower", "not newer"),
+    ("log-number", "log is not a string: ignored"),
+    ("backoff-string", "backoff is not an integer: ignored"),
+];
+
+fn assert_hints(name: &str, outcome: &Outcome) {
+    for (_, hint) in HINTS.iter().filter(|(fault, _)| *fault == name) {
+        assert!(
+            outcome.output.contains(hint),
+            "{name}: {hint} is missing\n{}",
+            outcome.output
+        );
+    }
+    if name.starts_with("log-") && outcome.notice.is_some() {
+        let records = outcome.records("Additional security update check information:");
+        assert!(
+            !records.is_empty(),
+            "{name}: the server's text is not logged"
+        );
+    }
+}
+
+#[test]
+fn every_hint_is_one_of_a_fault() {
+    for (name, _) in HINTS {
+        assert!(
+            psc_refserver::FAULTS.iter().any(|fault| fault.name == name),
+            "{name}"
+        );
+    }
 }
 
 /// check.c itself refuses control characters. The others that can deceive a reader are escaped too,
@@ -143,7 +205,7 @@ fn assert_harmless(name: &str, outcome: &Outcome) {
     let deceiving = |character: char| matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
     for (_, line) in &outcome.log {
         assert!(!line.chars().any(deceiving), "{name}: {line}");
-        assert!(line.len() <= 8192, "{name}: a line of {} bytes", line.len());
+        assert!(line.len() <= 1900, "{name}: a line of {} bytes", line.len());
     }
     assert!(!outcome.output.contains("PRIVATE KEY"), "{name}");
 }

@@ -22,5 +22,8 @@
  *
  * Codes. >= 0 is an answer, < 0 a failure. Numbers never change meaning; new ones may be added.
  *
- * This file is generated from src/ffi: change it there.
+ * Memory. A small allocation that fails ends the process, as in every Rust program; for what arrives from outside memory
+ * is asked for first, and PSC_ERR_SYSTEM comes back when there is none.
+ *
+ * This file is generated from src/ffi and tests/header-preamble.h: change it there.
  */

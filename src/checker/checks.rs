@@ -131,7 +131,7 @@ impl Checker {
     fn disabled(&self) -> Outcome {
         let line = report::disabled(&self.config().settings);
         Voice::new(&self.logger).say(line.level, &line.text);
-        Outcome::without_check(Code::Disabled, line.text, 0)
+        Outcome::without_check(Code::Disabled, crate::text::record(&line.text), 0)
     }
 
     /// Only one check of a handle is in flight at a time.

@@ -120,7 +120,7 @@ impl Checker {
 fn incomplete() -> Failure {
     Failure::new(
         Code::State,
-        "the configuration is not complete: passenger_version and server_identifier are required",
+        "the configuration is not complete: passenger_version, server_identifier and a readable server_public_key_path are needed",
         "",
     )
 }

@@ -12,7 +12,8 @@ pub struct CheckConfig {
     pub passenger_version: String,
     pub server_identifier: String,
     pub settings: Arc<Settings>,
-    pub trust: Arc<Trust>,
+    /// `None` only where nothing is to be sent: checks are disabled and there is no store.
+    pub trust: Option<Arc<Trust>>,
     pub client_identity: Option<Arc<ClientIdentity>>,
     pub server_keys: Arc<Vec<PublicKey>>,
     pub licence: Option<Arc<Licence>>,
@@ -42,7 +43,7 @@ impl Config {
             passenger_version: settings.passenger_version.clone()?,
             server_identifier: settings.server_identifier.clone()?,
             settings: Arc::clone(settings),
-            trust: self.materials.trust.clone()?,
+            trust: self.materials.trust.clone(),
             client_identity: self.materials.client_identity.clone(),
             server_keys: self.materials.server_keys.clone()?,
             licence: self.materials.licence.clone(),

@@ -30,7 +30,10 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, String> {
     let room = usize::try_from(metadata.len())
         .unwrap_or(0)
         .saturating_add(64);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    let mut bytes = Zeroizing::new(Vec::new());
+    bytes
+        .try_reserve_exact(room)
+        .map_err(|_| format!("there is no memory for {name}"))?;
     file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(failed)?;

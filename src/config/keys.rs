@@ -62,6 +62,9 @@ fn blocks(text: &str) -> Result<Vec<Block>, String> {
                 pem: format!("{line}\n"),
             }),
             (None, None, Some(_)) => return Err("has an END line without its BEGIN".to_owned()),
+            (None, None, None) if is_stray(line) => {
+                return Err("has parts of a PEM block outside of any block".to_owned());
+            }
             (None, None, None) => None,
             (Some(_), Some(_), _) => return Err("has a block that does not end".to_owned()),
             (Some(mut block), None, end) => {
@@ -82,6 +85,13 @@ fn blocks(text: &str) -> Result<Vec<Block>, String> {
         None => Ok(blocks),
         Some(_) => Err("has a block that does not end".to_owned()),
     }
+}
+
+/// Between blocks there may be comments, but nothing that was meant to be a block.
+fn is_stray(line: &str) -> bool {
+    let line = line.trim();
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    line.contains("-----") || (line.len() >= 40 && line.bytes().all(is_base64))
 }
 
 fn label<'a>(line: &'a str, start: &str) -> Option<&'a str> {
@@ -201,6 +211,10 @@ mod tests {
             (b"junk".to_vec(), "no PEM"),
             (vec![0xff, 0xfe], "not a PEM"),
             (good.replace("END", "DNE").into_bytes(), "does not end"),
+            (
+                good.replace("-----BEGIN", "  -----BEGIN").into_bytes(),
+                "outside",
+            ),
             (good.repeat(MOST_KEYS + 1).into_bytes(), "more than"),
             (
                 b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n".to_vec(),

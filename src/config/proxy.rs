@@ -114,6 +114,9 @@ impl Credentials {
     fn parse(userinfo: &str, scheme: &str) -> Result<Credentials, &'static str> {
         let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
         let user = percent_decoded(user)?;
+        if user.is_empty() {
+            return Err("the user name before @ is missing");
+        }
         if user.contains(':') && scheme.starts_with("http") {
             return Err("the user name must not contain a colon (RFC 7617, section 2)");
         }
@@ -211,6 +214,9 @@ mod tests {
             "http://h/path",
             "http://h h",
             "http://%41",
+            "http://@h",
+            "http://:@h",
+            "http://:secret@h",
         ] {
             assert!(Proxy::parse(text).is_err(), "accepted: {text}");
         }

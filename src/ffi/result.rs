@@ -76,7 +76,8 @@ pub unsafe extern "C" fn psc_result_version(result: *const psc_result) -> *const
     }
 }
 
-/// The server's own text in full, authentic but as it came: several lines, perhaps unprintable characters.
+/// The server's own text in full, authentic but as it came: several lines, perhaps unprintable characters (a NUL shows as
+/// U+FFFD).
 /// Borrowed from the result; NULL if there is none, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_notice(result: *const psc_result) -> *const c_char {

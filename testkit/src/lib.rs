@@ -1,5 +1,5 @@
-//! What the integration tests of psc share. A missing prerequisite is a panic that
-//! says what to install, never a skipped test.
+//! What the integration tests of psc share. A missing program is a panic that says what to
+//! install; what a system does not allow is a counted, visible [`skip`].
 
 mod compile;
 mod harness;

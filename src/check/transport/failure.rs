@@ -15,6 +15,15 @@ const CURLE_PROXY: curl_sys::CURLcode = 97;
 const CURLE_WEIRD_SERVER_REPLY: curl_sys::CURLcode = 8;
 const CURLE_TOO_LARGE: curl_sys::CURLcode = 100;
 
+/// Nothing is sent without something to trust.
+pub fn no_trust() -> Failure {
+    Failure::new(
+        Code::File,
+        "there are no certificate authorities to verify the server with",
+        "install the system's ca-certificates, or set certificate_path",
+    )
+}
+
 /// libcurl refused an option.
 pub fn of_setup(error: &Error) -> Failure {
     match error.code() {
@@ -25,7 +34,7 @@ pub fn of_setup(error: &Error) -> Failure {
                 "this libcurl ({}) cannot be set up: {error}",
                 curl::Version::get().version()
             ),
-            "psc needs libcurl 7.77 or newer, built with OpenSSL",
+            "psc needs libcurl 7.71 or newer, built with OpenSSL",
         ),
     }
 }
@@ -39,7 +48,7 @@ pub fn foreign_tls() -> Failure {
             "this libcurl uses {} and not OpenSSL as psc does",
             version.ssl_version().unwrap_or("no TLS")
         ),
-        "link or install the OpenSSL flavour of libcurl, 7.77 or newer",
+        "link or install the OpenSSL flavour of libcurl, 7.71 or newer",
     )
 }
 
@@ -62,11 +71,12 @@ pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConf
     let connect_code = options::connect_code(easy);
     let status = status(easy);
     match error.code() {
-        curl_sys::CURLE_COULDNT_RESOLVE_HOST => unanswered(
+        // libcurl calls the name of a SOCKS proxy a host's.
+        curl_sys::CURLE_COULDNT_RESOLVE_HOST if !names_proxy(&detail, config) => unanswered(
             format!("the name {} cannot be resolved", place(config)),
             "check the name servers of this machine (/etc/resolv.conf), or set a proxy that resolves names",
         ),
-        curl_sys::CURLE_COULDNT_RESOLVE_PROXY => unanswered(
+        curl_sys::CURLE_COULDNT_RESOLVE_HOST | curl_sys::CURLE_COULDNT_RESOLVE_PROXY => unanswered(
             format!("the name of the proxy{} cannot be resolved", proxy(config)),
             "check the proxy setting and the name servers of this machine",
         ),
@@ -95,7 +105,7 @@ pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConf
             Code::File,
             format!(
                 "the certificate authorities in {} cannot be used{detail}",
-                text::quoted(&config.trust.path().to_string_lossy())
+                config.trust.as_deref().map_or(String::new(), |trust| text::quoted(&trust.path().to_string_lossy()))
             ),
             "check certificate_path, or the system's ca-certificates",
         ),
@@ -177,6 +187,14 @@ fn could_not_connect(detail: &str, config: &CheckConfig) -> Failure {
             "check the proxy setting and whether the proxy runs",
         );
     }
+    if matches!(config.settings.proxy, Proxy::Environment)
+        && !detail.contains(config.settings.url.host())
+    {
+        return unanswered(
+            format!("cannot connect to the proxy that the environment names{detail}"),
+            "check https_proxy and ALL_PROXY in the environment of this process, or set the proxy",
+        );
+    }
     unanswered(
         format!("cannot connect to {}{detail}", place(config)),
         "check the network, the firewall (on SELinux systems httpd_can_network_connect), and whether a proxy must be set",
@@ -207,17 +225,33 @@ fn of_proxy_status(status: i64, config: &CheckConfig) -> Failure {
 }
 
 fn of_socks(easy: &Easy2<Exchange>, detail: &str, config: &CheckConfig) -> Failure {
+    const SETTING: &str = "check the proxy setting: scheme, user and password";
+    const RULES: &str = "check the rules of the proxy, and whether it can reach the check server";
     // CURLPX_… of include/curl/curl.h.
-    let what = match options::proxy_error(easy) {
-        10 | 20 | 24 | 28 => "refused the user or password, or wants them",
-        6..=8 => "needs an authentication that psc does not have",
-        2 | 3 | 27 | 30..=33 => "answered with something else than its protocol",
-        _ => "did not make the connection",
+    let (what, advice) = match options::proxy_error(easy) {
+        27 => {
+            return unanswered(
+                format!("the name {} cannot be resolved{detail}", place(config)),
+                "check the name servers of this machine, or let the proxy resolve the name (socks5h, socks4a)",
+            );
+        }
+        10..=12 | 14 | 28 | 33 => ("refused the user or password, or wants them", SETTING),
+        4..=8 => ("wants an authentication that psc does not have", SETTING),
+        17 => ("does not support this type of address", RULES),
+        18 => ("does not support connections", RULES),
+        19 => ("found the connection to the check server refused", RULES),
+        20 => ("has a general failure", RULES),
+        21 => ("cannot reach the check server's host", RULES),
+        22 => ("cannot reach the check server's network", RULES),
+        23 => ("does not allow the connection", RULES),
+        24 => ("found the check server too far away (TTL expired)", RULES),
+        25 | 26 => ("refused or failed to make the connection", RULES),
+        _ => ("does not speak its protocol as agreed", SETTING),
     };
     Failure::new(
         Code::Network,
         format!("the proxy{} {what}{detail}", proxy(config)),
-        "check the proxy setting (scheme, user, password), and whether the proxy can reach the check server",
+        advice,
     )
 }
 
@@ -346,9 +380,29 @@ fn proxy(config: &CheckConfig) -> String {
         .unwrap_or_default()
 }
 
-/// libcurl's own words, in brackets and without secrets.
+/// Whether libcurl's words are about the configured proxy.
+fn names_proxy(detail: &str, config: &CheckConfig) -> bool {
+    match &config.settings.proxy {
+        Proxy::Server(server) => {
+            let host = &server.authority.host;
+            host != config.settings.url.host() && detail.contains(host.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// libcurl's own words, in brackets. Words that hold a secret, or look as if they might, give way to its general ones.
 fn detail(error: &Error, config: &CheckConfig) -> String {
-    let words = error.extra_description().unwrap_or(error.description());
-    let words = text::without_secrets(words, &config.settings.proxy.secrets());
-    format!(" ({})", text::quoted(&words))
+    let secrets = config.settings.proxy.secrets();
+    let holds_secret = |words: &str| {
+        words.contains('@')
+            || secrets
+                .iter()
+                .any(|secret| !secret.is_empty() && words.contains(secret))
+    };
+    let words = error
+        .extra_description()
+        .filter(|words| !holds_secret(words))
+        .unwrap_or(error.description());
+    format!(" ({})", text::quoted(words))
 }

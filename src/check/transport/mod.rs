@@ -44,11 +44,13 @@ pub fn post(
     if !tls::libcurl_uses_our_openssl() {
         return Err(failure::foreign_tls());
     }
+    let trust = config.trust.as_deref().ok_or_else(failure::no_trust)?;
     let descriptors = Snapshot::take();
     let multi = Multi::new();
     descriptors.mark_new_pairs();
     options::quit_quickly(&multi);
-    let easy = options::configured(config, request).map_err(|error| failure::of_setup(&error))?;
+    let easy =
+        options::configured(config, trust, request).map_err(|error| failure::of_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
     let ended = drive(&multi, &transfer, config, cancel);
     // Removing the handle also ends a look-up that hangs, because QUICK_EXIT is set.
@@ -114,6 +116,7 @@ fn answer(
     let exchange = easy.get_mut();
     let is_error_page = exchange.overflow == Some(Overflow::Body) && status != 200;
     match (ended, exchange.overflow) {
+        (_, Some(Overflow::Memory)) => Err(Failure::system("there is no memory for the answer")),
         (_, Some(_)) if !is_error_page => Err(too_large().with_status(status)),
         (Err(error), None) => Err(failure::of_transfer(&mut easy, &error, config)),
         (Ok(()), None) if status == 200 => Ok(std::mem::take(&mut exchange.body)),
@@ -140,6 +143,8 @@ pub struct Exchange {
 enum Overflow {
     Header,
     Body,
+    /// There is no memory for what is allowed.
+    Memory,
 }
 
 impl Exchange {
@@ -158,6 +163,10 @@ impl Handler for Exchange {
     fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
         if self.body.len().saturating_add(data.len()) > LARGEST_BODY {
             self.overflow = Some(Overflow::Body);
+            return Ok(0);
+        }
+        if self.body.try_reserve(data.len()).is_err() {
+            self.overflow = Some(Overflow::Memory);
             return Ok(0);
         }
         self.body.extend_from_slice(data);

@@ -33,7 +33,11 @@ pub const HEADERS: [&str; 3] = [
     "Expect:", // no wait for "100 Continue"
 ];
 
-pub fn configured(config: &CheckConfig, request: &Request) -> Result<Easy2<Exchange>, Error> {
+pub fn configured(
+    config: &CheckConfig,
+    trust: &Trust,
+    request: &Request,
+) -> Result<Easy2<Exchange>, Error> {
     let mut easy = Easy2::new(Exchange::new());
     let timeout = Duration::from_secs(config.settings.timeout);
     easy.url(config.settings.url.as_str())?;
@@ -48,7 +52,7 @@ pub fn configured(config: &CheckConfig, request: &Request) -> Result<Easy2<Excha
     set_long(&easy, curl_sys::CURLOPT_PROTOCOLS, CURLPROTO_HTTPS)?;
     // Ends a hanging look-up at once. Unknown before libcurl 7.87: psc_stop then waits for its bound instead.
     let _ = set_long(&easy, CURLOPT_QUICK_EXIT, 1);
-    tls(&mut easy, config)?;
+    tls(&mut easy, config, trust)?;
     proxy(&mut easy, &config.settings.proxy)?;
     easy.post(true)?;
     easy.post_fields_copy(request.body.as_bytes())?;
@@ -61,7 +65,7 @@ pub fn configured(config: &CheckConfig, request: &Request) -> Result<Easy2<Excha
 }
 
 /// TLS 1.2 or newer, peer and host verified, nothing trusted but the chosen store.
-fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), Error> {
+fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig, trust: &Trust) -> Result<(), Error> {
     easy.ssl_verify_peer(true)?;
     easy.ssl_verify_host(true)?;
     easy.ssl_min_max_version(SslVersion::Tlsv12, SslVersion::Default)?;
@@ -79,7 +83,7 @@ fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), Error> {
     ] {
         clear(easy, option)?;
     }
-    match config.trust.as_ref() {
+    match trust {
         Trust::Bundle { path, pem } => {
             // libcurl before 7.77 (Red Hat 9) takes a file only.
             easy.ssl_cainfo_blob(pem).or_else(|_| easy.cainfo(path))?;
