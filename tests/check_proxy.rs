@@ -264,10 +264,44 @@ fn a_socks_proxy_that_refuses_the_login() {
     let proxy = Proxy::socks(site.server.port(), Some((USER, "another")));
     for login in [format!("{ENCODED}@"), String::new()] {
         let outcome = through(&site, &format!("socks5h://{login}127.0.0.1:{}", proxy.port));
-        assert_failed(&outcome, ERR_NETWORK, &["proxy"]);
+        assert_failed(
+            &outcome,
+            ERR_NETWORK,
+            &["refused the user or password, or wants them"],
+        );
         assert_no_secret(&outcome);
     }
     assert_eq!(site.server.connections(), 0);
+}
+
+#[test]
+fn every_socks_reply_has_its_reason() {
+    let site = Site::start();
+    for (reply, reason) in [
+        (1, "has a general failure"),
+        (2, "does not allow the connection"),
+        (3, "cannot reach the check server's network"),
+        (4, "cannot reach the check server's host"),
+        (5, "found the connection to the check server refused"),
+        (6, "TTL expired"),
+        (7, "does not support connections"),
+        (8, "does not support this type of address"),
+    ] {
+        let proxy = Proxy::socks_replying(reply);
+        let outcome = through(&site, &format!("socks5h://127.0.0.1:{}", proxy.port));
+        assert_failed(&outcome, ERR_NETWORK, &[reason, "socks5h://127.0.0.1:"]);
+    }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_resolved_is_named() {
+    let site = Site::start();
+    for scheme in ["http", "socks4a", "socks5", "socks5h"] {
+        let outcome = through(&site, &format!("{scheme}://user:secret@proxy.invalid:1080"));
+        let named =
+            format!("the name of the proxy {scheme}://***@proxy.invalid:1080 cannot be resolved");
+        assert_failed(&outcome, ERR_NETWORK, &[&named]);
+    }
 }
 
 #[test]

@@ -120,6 +120,20 @@ impl Proxy {
         })
     }
 
+    /// SOCKS 5 without login that gives every request the same reply code (RFC 1928, section 6).
+    pub fn socks_replying(reply: u8) -> Proxy {
+        Proxy::start(move |mut stream, _, _| {
+            let mut greeting = [0; 2];
+            stream.read_exact(&mut greeting)?;
+            let mut methods = vec![0; usize::from(greeting[1])];
+            stream.read_exact(&mut methods)?;
+            stream.write_all(&[5, 0])?;
+            let mut request = [0; 262];
+            let _length = stream.read(&mut request)?;
+            stream.write_all(&[5, reply, 0, 1, 0, 0, 0, 0, 0, 0])
+        })
+    }
+
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("the list").clone()
     }
