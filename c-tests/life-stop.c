@@ -418,8 +418,10 @@ static void request_inside(const char *config)
 static void free_now(void *user_data, int level, const char *message)
 {
     log_record(user_data, level, message);
+    /* Before the count is raised: then the main thread may take the variable for its next handle. */
+    psc_checker *checker = inside;
     CHECK(atomic_fetch_add(&calls_inside, 1) == 0); /* nothing more is logged */
-    psc_free(inside);
+    psc_free(checker);
 }
 
 static void expect_gone(void)
