@@ -62,21 +62,37 @@ impl Config {
         }
         // A null for a key that does not exist is as unknown as any other value for it.
         let unknown = changes.keys().filter(|key| !settings::is_known(key));
-        let settings = Settings::read(&given, unknown).map_err(|problems| Rejection {
-            code: Code::Config,
-            text: problems.join("; "),
-        })?;
-        let materials = self
-            .materials
-            .reloaded(&settings, &given, &|key| changes.contains_key(key))
-            .map_err(|problems| Rejection {
-                code: Code::File,
-                text: problems.join("; "),
-            })?;
+        let (settings, mut problems) = Settings::read(&given, unknown);
+        let changed = |key: &str| changes.contains_key(key);
+        let code = if problems.is_empty() {
+            Code::File
+        } else {
+            Code::Config
+        };
+        let materials = match self.materials.reloaded(&settings, &given, &changed) {
+            Ok(materials) if problems.is_empty() => materials,
+            Ok(_) => return Err(rejection(code, &problems)),
+            Err(files) => {
+                // Beside wrong keys only the files that this call names are worth a word.
+                let is_named = |problem: &String| {
+                    code == Code::File
+                        || problem.split_once(':').is_some_and(|(key, _)| changed(key))
+                };
+                problems.extend(files.into_iter().filter(is_named));
+                return Err(rejection(code, &problems));
+            }
+        };
         Ok(Config {
             given,
             settings: Arc::new(settings),
             materials,
         })
+    }
+}
+
+fn rejection(code: Code, problems: &[String]) -> Rejection {
+    Rejection {
+        code,
+        text: problems.join("; "),
     }
 }

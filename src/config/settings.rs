@@ -96,11 +96,11 @@ impl Settings {
         Reader::new(&Map::new()).settings()
     }
 
-    /// All of `given`, or every problem with it, each named by its key.
+    /// The values of `given`, and every problem with them, each named by its key. A wrong value reads as its default.
     pub fn read<'a>(
         given: &Map<String, Value>,
         unknown: impl Iterator<Item = &'a String>,
-    ) -> Result<Settings, Vec<String>> {
+    ) -> (Settings, Vec<String>) {
         let mut reader = Reader::new(given);
         reader.problems = unknown
             .map(|key| format!("{}: unknown key", text::quoted(key)))
@@ -109,11 +109,7 @@ impl Settings {
         if settings.license_path.is_some() && settings.license_public_key_path.is_none() {
             reader.problem(LICENSE_PUBLIC_KEY_PATH, "is required with license_path");
         }
-        if reader.problems.is_empty() {
-            Ok(settings)
-        } else {
-            Err(reader.problems)
-        }
+        (settings, reader.problems)
     }
 
     /// Whether a check could be made: both required keys are set.
@@ -277,7 +273,10 @@ mod tests {
     use serde_json::json;
 
     fn read(value: &Value) -> Result<Settings, Vec<String>> {
-        Settings::read(value.as_object().unwrap(), std::iter::empty())
+        match Settings::read(value.as_object().unwrap(), std::iter::empty()) {
+            (settings, problems) if problems.is_empty() => Ok(settings),
+            (_, problems) => Err(problems),
+        }
     }
 
     #[test]

@@ -136,6 +136,9 @@ impl Shift<'_> {
         if record.interval != config.settings.interval && record.last.is_some() {
             return checker.replan(config, self.voice);
         }
+        if let (None, Step::Wait(_)) = (record.due, step) {
+            return self.plan_first(config, first_check);
+        }
         let at_start = !std::mem::replace(&mut self.reminded_at_start, true);
         match &update {
             Some((verdict, since)) if at_start || step == Step::Remind => {
@@ -151,6 +154,16 @@ impl Shift<'_> {
             // Done above: there is no such step without a known update.
             Step::Remind => {}
         }
+    }
+
+    /// Makes the first check known, so that psc_status can tell when it is.
+    fn plan_first(&self, config: &CheckConfig, first_check: Duration) {
+        let now = self.checker.clock.now();
+        let wait = first_check.saturating_sub(now.boot).as_secs();
+        self.checker.update_memory(config, self.voice, |record| {
+            let due = Moment::of(now).after(wait);
+            record.due = record.due.or(Some(due));
+        });
     }
 
     fn check(&mut self, config: &CheckConfig) {
