@@ -176,6 +176,10 @@ impl Logger {
             state = lock(&self.state);
         }
         state.delivering = None;
+        // Draining began while this delivery was going on: what is left is for the host to drain.
+        if let (false, Some(waker)) = (state.queue.is_empty(), &state.queued) {
+            waker.wake();
+        }
         self.idle.notify_all();
     }
 }

@@ -82,7 +82,7 @@ impl Stop {
         Ok(())
     }
 
-    /// Async-signal-safe: atomics, `getpid`, `send`; no lock, no allocation, `errno` untouched.
+    /// Async-signal-safe: atomics, `getpid`, `write`; no lock, no allocation, `errno` untouched.
     pub fn request(&self) {
         let _errno = errno::Preserved::now();
         self.stops.fetch_add(1, Ordering::SeqCst);

@@ -1,30 +1,28 @@
 //! A descriptor that another thread, or a signal handler, can make readable.
 
 use crate::failure::Failure;
+use crate::sys::pipe::pipe;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
 
-/// Both ends are close-on-exec and never block.
+/// A pipe: both ends are close-on-exec and never block.
 pub struct Waker {
-    receiver: UnixStream,
-    sender: UnixStream,
+    receiver: File,
+    sender: File,
 }
 
 impl Waker {
     pub fn new() -> Result<Waker, Failure> {
-        let pair = || {
-            let (receiver, sender) = UnixStream::pair()?;
-            receiver.set_nonblocking(true)?;
-            sender.set_nonblocking(true)?;
-            Ok(Waker { receiver, sender })
-        };
-        pair().map_err(|error: std::io::Error| Failure::system(format!("no descriptors: {error}")))
+        let (receiver, sender) =
+            pipe().map_err(|error| Failure::system(format!("no descriptors: {error}")))?;
+        Ok(Waker { receiver, sender })
     }
 
-    /// Makes the descriptor readable. Async-signal-safe: one `send(2)`, no lock, no allocation.
+    /// Makes the descriptor readable. Async-signal-safe: one `write(2)`, no lock, no allocation. The reading end is open as
+    /// long as this one, so there is no SIGPIPE.
     pub fn wake(&self) {
-        // A full socket is readable already.
+        // A full pipe is readable already.
         let _ = (&self.sender).write(&[1]);
     }
 

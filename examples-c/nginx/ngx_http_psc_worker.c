@@ -37,12 +37,24 @@ ngx_http_psc_init_module(ngx_cycle_t *cycle)
 
     conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_psc_module);
 
-    if (ngx_test_config || conf == NULL) {
+    if (ngx_test_config) {
+        return NGX_OK;
+    }
+
+    if (conf == NULL) {
+        /* a reload without "http", with "master_process off" */
+        ngx_http_psc_exit_process(cycle);
         return NGX_OK;
     }
 
     if (ngx_http_psc_owner.conf) {
         ngx_http_psc_take_over(conf, cycle);
+
+    } else if (ngx_process == NGX_PROCESS_SINGLE
+               && !ngx_is_init_cycle(cycle->old_cycle))
+    {
+        /* a reload that brings a configuration to check with */
+        return ngx_http_psc_init_process(cycle);
 
     } else if (conf->complete) {
         ngx_http_psc_follow_log_level(conf, cycle);
@@ -92,6 +104,16 @@ ngx_http_psc_init_process(ngx_cycle_t *cycle)
     conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_psc_module);
 
     if (conf == NULL || !conf->complete || !ngx_http_psc_checks_here()) {
+        return NGX_OK;
+    }
+
+    /*
+     * Off is off: no thread. psc just says so, where the log tells such
+     * things. A single process may be told otherwise by its next reload.
+     */
+
+    if (conf->disabled && ngx_process != NGX_PROCESS_SINGLE) {
+        (void) psc_run_once(conf->checker, NULL);
         return NGX_OK;
     }
 

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// How long `psc_stop` waits for what is running; the contract allows a second.
 const STOP_LIMIT: Duration = Duration::from_millis(900);
 
+/// How often the wish is repeated meanwhile.
+const STOP_STEP: Duration = Duration::from_millis(20);
+
 /// What is going on.
 #[derive(Default)]
 pub struct Running {
@@ -109,7 +112,9 @@ impl Checker {
         let mut running = lock(&self.running);
         while running.is_busy() && started.elapsed() < STOP_LIMIT {
             let left = STOP_LIMIT.saturating_sub(started.elapsed());
-            running = wait(&self.changed, running, left);
+            running = wait(&self.changed, running, left.min(STOP_STEP));
+            // For a check that began just after the wish.
+            self.stop.request();
         }
         let in_time = !running.is_busy();
         let mut ended = None;

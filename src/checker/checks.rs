@@ -34,15 +34,8 @@ impl Drop for InFlight<'_> {
 impl Checker {
     /// One check in the calling thread, whatever the schedule says. `Err`: none was made.
     pub fn run_once(&self) -> Result<Outcome, Failure> {
-        // Noted before the configuration is looked at, so that one that disables ends this check.
-        let marks = self.stop.marks();
-        let config = match self.readiness() {
-            Readiness::Ready(config) => config,
-            Readiness::Incomplete => return Err(incomplete()),
-            Readiness::Disabled => return Ok(self.disabled()),
-        };
-        let _sigpipe = signals::Blocked::sigpipe();
         let voice = Voice::new(&self.logger);
+        // In flight before anything is looked at: psc_stop waits for it from here on.
         let Some(_in_flight) = self.begin_check(&voice) else {
             return Err(Failure::new(
                 Code::State,
@@ -50,6 +43,14 @@ impl Checker {
                 "",
             ));
         };
+        // Noted before the configuration is looked at, so that one that disables ends this check.
+        let marks = self.stop.marks();
+        let config = match self.readiness() {
+            Readiness::Ready(config) => config,
+            Readiness::Incomplete => return Err(incomplete()),
+            Readiness::Disabled => return Ok(self.disabled(&voice)),
+        };
+        let _sigpipe = signals::Blocked::sigpipe();
         if let Err(failure) = self.stop.prepare() {
             return Ok(self.conclude(&Attempt::failed(failure), &config, &voice, None));
         }
@@ -128,9 +129,9 @@ impl Checker {
         )
     }
 
-    fn disabled(&self) -> Outcome {
+    fn disabled(&self, voice: &Voice) -> Outcome {
         let line = report::disabled(&self.config().settings);
-        Voice::new(&self.logger).say(line.level, &line.text);
+        voice.say(line.level, &line.text);
         Outcome::without_check(Code::Disabled, crate::text::record(&line.text), 0)
     }
 

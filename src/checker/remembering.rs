@@ -19,6 +19,7 @@ use std::sync::{MutexGuard, TryLockError};
 
 /// What the announcement of a check has replaced.
 pub struct Before {
+    announced: Moment,
     due: Option<Moment>,
     last: Option<Last>,
     unanswered: u32,
@@ -27,6 +28,11 @@ pub struct Before {
 impl Before {
     /// Takes a cancelled check back. It may have been sent, so it is not repeated sooner than an unanswered one.
     pub fn restore(self, record: &mut Record) {
+        let is_ours = |last: &Last| last.code.is_none() && last.at == self.announced;
+        if !record.last.as_ref().is_some_and(is_ours) {
+            // Another process has made a check since.
+            return;
+        }
         let later = |due: &Moment| Some(due.boot) > record.due.map(|due| due.boot);
         record.due = self.due.filter(later).or(record.due);
         record.last = self.last;
@@ -37,14 +43,16 @@ impl Before {
 impl Checker {
     /// Before the transfer: a process that dies in it must not try again at once.
     pub(super) fn announce(&self, record: &mut Record, config: &CheckConfig) -> Before {
+        let announced = Moment::of(self.clock.now());
         let before = Before {
+            announced,
             due: record.due,
             last: record.last.take(),
             unanswered: record.unanswered,
         };
         record.unanswered = record.unanswered.saturating_add(1);
         record.last = Some(Last {
-            at: Moment::of(self.clock.now()),
+            at: announced,
             code: None,
             message: None,
             ending: Ending::Failed(Retry::Unanswered),
@@ -57,12 +65,17 @@ impl Checker {
     pub(super) fn claim(&self, config: &CheckConfig, voice: &Voice) -> Option<Before> {
         let mut before = None;
         let warning = {
+            let stop = self.stop.marks();
             let mut memory = self.memory(config);
-            memory.try_update(self.clock.as_ref(), |record| {
-                if record.is_due(self.clock.now()) {
-                    before = Some(self.announce(record, config));
-                }
-            });
+            memory.try_update(
+                self.clock.as_ref(),
+                &|| self.stop.requested_since(stop),
+                |record| {
+                    if record.is_due(self.clock.now()) {
+                        before = Some(self.announce(record, config));
+                    }
+                },
+            );
             memory.take_warning()
         };
         say_warning(voice, warning);
@@ -124,16 +137,30 @@ impl Checker {
     ) -> u64 {
         let mut next = 0;
         let warning = {
+            let stop = self.stop.marks();
             let mut memory = self.memory(config);
-            memory.update(self.clock.as_ref(), |record| {
-                change(record);
-                let until = record.due.map_or(0, |due| due.until(self.clock.now()));
-                next = u64::try_from(until).unwrap_or(0);
-            });
+            memory.update(
+                self.clock.as_ref(),
+                &|| self.stop.requested_since(stop),
+                |record| {
+                    change(record);
+                    let until = record.due.map_or(0, |due| due.until(self.clock.now()));
+                    next = u64::try_from(until).unwrap_or(0);
+                },
+            );
             memory.take_warning()
         };
         say_warning(voice, warning);
         next
+    }
+
+    /// Tries again to write what could not be written. False: there is still something.
+    pub fn save(&self, config: &CheckConfig, voice: &Voice) -> bool {
+        if self.memory(config).is_saved() {
+            return true;
+        }
+        self.update_memory(config, voice, |_| {});
+        self.memory(config).is_saved()
     }
 
     /// What is remembered, as it is now.

@@ -63,20 +63,22 @@ impl Config {
         // A null for a key that does not exist is as unknown as any other value for it.
         let unknown = changes.keys().filter(|key| !settings::is_known(key));
         let (settings, mut problems) = Settings::read(&given, unknown);
-        let changed = |key: &str| changes.contains_key(key);
+        let is_named_now = |key: &str| changes.contains_key(key);
         let code = if problems.is_empty() {
             Code::File
         } else {
             Code::Config
         };
-        let materials = match self.materials.reloaded(&settings, &given, &changed) {
+        let materials = match self.materials.reloaded(&settings, &given, &is_named_now) {
             Ok(materials) if problems.is_empty() => materials,
             Ok(_) => return Err(rejection(code, &problems)),
             Err(files) => {
                 // Beside wrong keys only the files that this call names are worth a word.
                 let is_named = |problem: &String| {
                     code == Code::File
-                        || problem.split_once(':').is_some_and(|(key, _)| changed(key))
+                        || problem
+                            .split_once(':')
+                            .is_some_and(|(key, _)| is_named_now(key))
                 };
                 problems.extend(files.into_iter().filter(is_named));
                 return Err(rejection(code, &problems));

@@ -31,7 +31,7 @@ pub fn next(record: &Record, start: Duration, known_update: bool, now: Now) -> S
         })
     });
     // Nobody has failed to answer who was not asked.
-    let silent = record.has_failed() && !record.silence_warned && !known_update;
+    let silent = record.has_failed() && !record.silence_warned;
     let silence = silent.then(|| since_boot(heard(record).after(LONG_SILENCE)));
     let steps = [
         (Some(due), Step::Check),

@@ -21,8 +21,8 @@ use std::time::Duration;
 /// Enough for OpenSSL's handshake and JSON of the greatest depth.
 pub const STACK_BYTES: usize = 256 * 1024;
 
-/// How soon the record is looked at again when the check was not this process's to make.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// How soon a record that could not be written is tried again.
+const SAVE_AGAIN: Duration = Duration::from_secs(60);
 
 /// Runs until a stop is requested after `marks`.
 pub fn main(checker: &Checker, voice: &Voice, marks: Marks) {
@@ -150,13 +150,14 @@ impl Shift<'_> {
         match step {
             Step::Check => self.check(config),
             Step::WarnOfSilence => self.warn_of_silence(config, &record),
-            Step::Wait(limit) => self.sleep(Some(limit)),
+            Step::Wait(limit) if checker.save(config, self.voice) => self.sleep(Some(limit)),
+            Step::Wait(limit) => self.sleep(Some(limit.min(SAVE_AGAIN))),
             // Done above: there is no such step without a known update.
             Step::Remind => {}
         }
     }
 
-    /// Makes the first check known, so that psc_status can tell when it is.
+    /// Makes the first check known, so that `psc_status` can tell when it is.
     fn plan_first(&self, config: &CheckConfig, first_check: Duration) {
         let now = self.checker.clock.now();
         let wait = first_check.saturating_sub(now.boot).as_secs();
@@ -174,9 +175,13 @@ impl Shift<'_> {
         let interrupt = self.checker.stop.interrupt(Activity::Thread, self.marks);
         let made = self.checker.check_if_due(config, &interrupt, self.voice);
         drop(ticket);
-        if !made {
-            // Another process makes it just now, or holds the record: look again in a moment.
-            self.sleep(Some(SECOND_LOOK));
+        if made {
+            self.refusals = 0;
+        } else {
+            // Another process makes it just now, or holds the record: look again, less and less often.
+            let wait = agenda::candidate_wait(Step::Check, self.refusals, &random::up_to);
+            self.refusals = self.refusals.saturating_add(1);
+            self.sleep(Some(wait));
         }
     }
 
@@ -197,7 +202,7 @@ impl Shift<'_> {
         self.voice.say(
             WARNING,
             &format!(
-                "Security update check: no authentic answer for {}; whether {program} needs a security update is not known, see the failures logged before",
+                "Security update check: no authentic answer for {}; security updates of {program} may be missed, see the failures logged before",
                 text::span(silence)
             ),
         );

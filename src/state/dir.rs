@@ -5,7 +5,7 @@ use crate::random;
 use crate::sys::{flock, user};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -88,6 +88,10 @@ impl StateDir {
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
         let file = match options.open(self.path.join(RECORD)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // Another user's file in this user's directory is replaced by the next change.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.is_mine() => {
+                return Ok(None);
+            }
             other => other?,
         };
         let metadata = file.metadata()?;
@@ -106,7 +110,8 @@ impl StateDir {
     /// failure is a record not believed.
     pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.path.join(TEMPORARY);
-        let written = write_to(&temporary, bytes)
+        let written = self
+            .write_to(&temporary, bytes)
             .and_then(|()| std::fs::rename(&temporary, self.path.join(RECORD)));
         if written.is_err() {
             let _ = std::fs::remove_file(&temporary);
@@ -114,13 +119,17 @@ impl StateDir {
         written
     }
 
-    /// Runs `change` while no other process changes the record. `WouldBlock`: another one does, for too long.
-    pub fn exclusively<T>(&self, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    /// Runs `change` while no other process changes the record. `WouldBlock`: another one does, for too long, or `hurry` says so.
+    pub fn exclusively<T>(
+        &self,
+        hurry: &dyn Fn() -> bool,
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
         self.make()?;
         let lock = self.lock_file(CHANGE_LOCK)?;
         let started = Instant::now();
         while !flock::try_exclusive(&lock)? {
-            if started.elapsed() > CHANGE_LOCK_WAIT {
+            if started.elapsed() > CHANGE_LOCK_WAIT || hurry() {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             thread::sleep(Duration::from_millis(random::up_to(LONGEST_STEP)));
@@ -156,20 +165,61 @@ impl StateDir {
     }
 
     fn lock_file(&self, name: &str) -> io::Result<File> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(self.path.join(name))?;
-        if file.metadata()?.is_file() {
-            Ok(file)
-        } else {
-            Err(io::Error::other(format!("{name} is not a regular file")))
+        let path = self.path.join(name);
+        let file = match open_lock(&path) {
+            // Left by another user, for instance by root before privileges were dropped.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.is_mine() => {
+                std::fs::remove_file(&path)?;
+                open_lock(&path)?
+            }
+            other => other?,
+        };
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other(format!("{name} is not a regular file")));
         }
+        self.give_to_owner(&file)?;
+        Ok(file)
     }
+
+    fn write_to(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        // Left behind by a process that died meanwhile.
+        let _ = std::fs::remove_file(path);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        self.give_to_owner(&file)?;
+        file.write_all(bytes)
+    }
+
+    fn is_mine(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.uid() == user::effective())
+    }
+
+    /// What root makes belongs to the directory's owner: the host's other processes run as that user.
+    fn give_to_owner(&self, file: &File) -> io::Result<()> {
+        if user::effective() != 0 {
+            return Ok(());
+        }
+        let directory = std::fs::metadata(&self.path)?;
+        let current = file.metadata()?;
+        if current.uid() == directory.uid() {
+            return Ok(());
+        }
+        fchown(file, Some(directory.uid()), Some(directory.gid()))
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
 }
 
 fn is_same_file(file: &File, path: &Path) -> bool {
@@ -177,17 +227,6 @@ fn is_same_file(file: &File, path: &Path) -> bool {
         (Ok(one), Ok(other)) => one.dev() == other.dev() && one.ino() == other.ino(),
         _ => false,
     }
-}
-
-fn write_to(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Left behind by a process that died meanwhile.
-    let _ = std::fs::remove_file(path);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)
 }
 
 #[cfg(test)]
@@ -207,7 +246,7 @@ mod tests {
         assert!(state.read().unwrap().is_none());
         assert!(!state.path.exists(), "reading makes nothing");
         for text in [&b"one"[..], b"two"] {
-            state.exclusively(|| state.write(text)).unwrap();
+            state.exclusively(&|| false, || state.write(text)).unwrap();
             assert_eq!(state.read().unwrap().unwrap(), text);
         }
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
@@ -268,9 +307,29 @@ mod tests {
     }
 
     #[test]
+    fn what_root_makes_belongs_to_the_directorys_owner() {
+        const NOBODY: u32 = 65534;
+        let (_parent, state) = state_dir();
+        state.make().unwrap();
+        if user::effective() != 0 {
+            return psc_testkit::skip("what_root_makes", "needs root");
+        }
+        std::os::unix::fs::chown(&state.path, Some(NOBODY), Some(NOBODY)).unwrap();
+        state.exclusively(&|| false, || state.write(b"x")).unwrap();
+        drop(state.try_own().unwrap());
+        for name in [RECORD, CHANGE_LOCK, OWNER_LOCK] {
+            assert_eq!(
+                state.path.join(name).metadata().unwrap().uid(),
+                NOBODY,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn what_others_may_write_is_not_believed() {
         let (_parent, state) = state_dir();
-        state.exclusively(|| state.write(b"x")).unwrap();
+        state.exclusively(&|| false, || state.write(b"x")).unwrap();
         let set = |path: &Path, mode| {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };

@@ -60,26 +60,43 @@ impl Memory {
     }
 
     /// Changes the host's record, undisturbed by other processes. What cannot be written is kept in memory.
-    pub fn update(&mut self, clock: &dyn Clock, change: impl FnOnce(&mut Record)) {
-        self.apply(clock, change, |_| true);
+    /// `hurry` ends the wait for another process that is changing it.
+    pub fn update(
+        &mut self,
+        clock: &dyn Clock,
+        hurry: &dyn Fn() -> bool,
+        change: impl FnOnce(&mut Record),
+    ) {
+        self.apply(clock, hurry, change, |_| true);
     }
 
     /// As [`Memory::update`], but does nothing while another process holds the record for too long.
-    pub fn try_update(&mut self, clock: &dyn Clock, change: impl FnOnce(&mut Record)) {
-        self.apply(clock, change, |error| {
+    pub fn try_update(
+        &mut self,
+        clock: &dyn Clock,
+        hurry: &dyn Fn() -> bool,
+        change: impl FnOnce(&mut Record),
+    ) {
+        self.apply(clock, hurry, change, |error| {
             error.kind() != io::ErrorKind::WouldBlock
         });
+    }
+
+    /// Whether the file is as new as the memory.
+    pub fn is_saved(&self) -> bool {
+        !self.unsaved
     }
 
     /// `in_memory`: whether a change that could not be made in the file is made in memory.
     fn apply(
         &mut self,
         clock: &dyn Clock,
+        hurry: &dyn Fn() -> bool,
         change: impl FnOnce(&mut Record),
         in_memory: impl FnOnce(&io::Error) -> bool,
     ) {
         let mut change = Some(change);
-        let result = self.exclusively(clock, |record| {
+        let result = self.exclusively(clock, hurry, |record| {
             if let Some(change) = change.take() {
                 change(record);
             }
@@ -93,23 +110,23 @@ impl Memory {
             (Err(_), left) => self.unsaved || left.is_none(),
         };
         match result {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                self.warn(&format!("cannot be written: {error}"));
-            }
-            _ => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && hurry() => {}
+            Err(error) => self.warn(&format!("cannot be written: {error}")),
+            Ok(()) => {}
         }
     }
 
     fn exclusively(
         &mut self,
         clock: &dyn Clock,
+        hurry: &dyn Fn() -> bool,
         change: impl FnOnce(&mut Record),
     ) -> io::Result<()> {
         let Some(dir) = self.dir.take() else {
             change(&mut self.record);
             return Ok(());
         };
-        let result = dir.exclusively(|| {
+        let result = dir.exclusively(hurry, || {
             match read(&dir, clock) {
                 Ok(found) => self.take_up(found),
                 // The bad file is replaced by what is in memory.

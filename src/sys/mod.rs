@@ -7,6 +7,7 @@ pub mod close_on_exec;
 pub mod descriptor;
 pub mod errno;
 pub mod flock;
+pub mod pipe;
 pub mod signals;
 pub mod sleep;
 pub mod user;

@@ -85,6 +85,7 @@ fn the_level_of_error_log_decides_what_is_made() {
     config.disable("on");
     let nginx = Nginx::started(&config);
     nginx.wait_for_line("disabled");
+    assert!(nginx.checking().is_empty(), "off means no thread");
     nginx.end_clean();
     assert_eq!(checks.server.requests().len(), 2);
 }

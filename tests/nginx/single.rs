@@ -2,6 +2,7 @@
 //! new connections in it, with or without us.
 
 use crate::checks::Checks;
+use crate::config::Config;
 use crate::server::{Nginx, SOON};
 use psc_testkit::wait_until;
 use std::io::{BufRead, BufReader, Write};
@@ -65,6 +66,22 @@ fn row_12_a_reload_gives_the_running_thread_its_new_configuration() {
     reload(&nginx, "enabled again");
     nginx.wait_for_owner("the process", SOON, |pid| pid == nginx.pid());
 
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.end_clean();
+}
+
+#[test]
+fn row_12_a_reload_can_bring_the_first_configuration_to_check_with() {
+    let checks = Checks::start();
+    let mut config = checks.config();
+    config.master_process = false;
+    config.daemon = true;
+    config.unset("version").disable("on");
+    let mut nginx = Nginx::started(&config);
+    assert!(nginx.checking().is_empty());
+    nginx.config.set("version", "6.0.10").disable("off");
+    reload(&nginx, "something to check with");
+    nginx.wait_for_owner("the process", SOON, |pid| pid == nginx.pid());
     assert_eq!(checks.requests_after(1), 1);
     nginx.end_clean();
 }
