@@ -7,7 +7,27 @@
  */
 #include "life-common.h"
 
-/* One worker: starts, says so, and obeys: 'w' waits for the check, '?' only answers, 'q' leaves. */
+static int status_has(psc_checker *checker, const char *text)
+{
+    char *json = NULL;
+    CHECK_CODE(PSC_OK, psc_status(checker, &json));
+    int found = strstr(json, text) != NULL;
+    psc_string_free(json);
+    return found;
+}
+
+static long long next_check(psc_checker *checker)
+{
+    char *json = NULL;
+    CHECK_CODE(PSC_OK, psc_status(checker, &json));
+    const char *field = strstr(json, "\"next_check\":");
+    CHECK(field != NULL);
+    long long seconds = atoll(field + strlen("\"next_check\":")); /* 0 for null */
+    psc_string_free(json);
+    return seconds;
+}
+
+/* One worker: starts, says so, and obeys: 'w' waits for the check, '?' for its turn as the owner, 'q' leaves. */
 static pid_t worker(const char *config, const char *state_dir, int *told, int *tell)
 {
     int up[2], down[2];
@@ -26,6 +46,7 @@ static pid_t worker(const char *config, const char *state_dir, int *told, int *t
         CHECK(write(up[1], "s", 1) == 1);
         while (read(down[0], &order, 1) == 1 && order != 'q') {
             if (order == 'w') EXPECT_LOG(&journal, 0, "no update found");
+            if (order == '?') WAIT_UNTIL(status_has(checker, "\"owner\":true"));
             CHECK(write(up[1], "w", 1) == 1);
         }
         CHECK_CODE(PSC_OK, psc_stop(checker));
@@ -50,16 +71,21 @@ static void stays(const char *config)
     static struct log journal;
     log_init(&journal);
     psc_checker *checker = checker_new(log_record, &journal, config);
+    CHECK_CODE(PSC_OK, psc_configure(checker, "{\"log_level\":4}"));
     CHECK_CODE(PSC_OK, psc_start(checker));
     EXPECT_LOG(&journal, 0, "no update found");
+    CHECK(next_check(checker) > 47520);
 
     /* A configuration that will not do leaves the running one as it was. */
     CHECK_CODE(PSC_ERR_CONFIG, psc_configure(checker, "{\"disabled\":true,\"interval\":-1}"));
     CHECK(log_find(&journal, 0, "disabled") == -1);
 
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"disabled\":true}"));
+    EXPECT_LOG(&journal, 0, "disabled");
+    CHECK(next_check(checker) == 0);
+    /* The shorter interval plans the next check anew; none is made for it. */
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"disabled\":false,\"interval\":43200}"));
-    CHECK(psc_threads() <= 1);
+    WAIT_UNTIL(next_check(checker) > 0 && next_check(checker) <= 47520);
     CHECK_CODE(PSC_OK, psc_stop(checker));
     psc_free(checker);
     CHECK_SOON(count_threads() == 1);

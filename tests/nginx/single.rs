@@ -2,7 +2,6 @@
 //! new connections in it, with or without us.
 
 use crate::checks::Checks;
-use crate::config::Config;
 use crate::server::{Nginx, SOON};
 use psc_testkit::wait_until;
 use std::io::{BufRead, BufReader, Write};
