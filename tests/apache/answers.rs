@@ -91,9 +91,10 @@ fn row15_whatever_answers_one_line_and_no_harm() {
         site.check.set_fault(fault);
         let lines = lines_of_check(&mut site, "ecurity update");
         let children = site.children();
+        // A child that becomes the owner while the others leave repeats what is known, as at any start.
         let verdicts = lines
             .iter()
-            .filter(|line| !line.contains("Additional security"))
+            .filter(|line| !line.contains("Additional security") && !line.contains("known since"))
             .count();
         assert_eq!(verdicts, 1, "{fault}: {lines:?}");
         let owner = site.owner();
