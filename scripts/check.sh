@@ -22,5 +22,7 @@ tests=$(cat "$log.status")
 # Counted as one test that failed.
 [ "$lint" -eq 0 ] || echo "test result: FAILED. 0 passed; 1 failed; (lint, see above)" >>"$log"
 
+# Where a long log ends, the names are at hand.
+sed -n 's/^test \(.*\) \.\.\. FAILED$/failed: \1/p' "$log"
 sed 's/^/skipped: /' "$PSC_SKIPPED"
 scripts/count-tests.sh "$log" "$tests" "$PSC_SKIPPED"

@@ -15,12 +15,29 @@ pub use library::{
 pub use process::{Finished, require, run, valgrind, wait_until};
 pub use site::Site;
 
+use std::fs::{self, OpenOptions, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// The root of the repository.
 pub fn repo() -> PathBuf {
     let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
     testkit.parent().unwrap_or(testkit).to_path_buf()
+}
+
+/// A directory that nobody else may write to, whatever this process's umask: fit to be a `state_dir`.
+pub fn private_dir() -> TempDir {
+    tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .expect("a temporary directory")
+}
+
+/// Writes a file that nobody else may write to, whatever this process's umask.
+pub fn write_private(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).expect("a file that can be written");
+    fs::set_permissions(path, Permissions::from_mode(0o600)).expect("chmod");
 }
 
 /// True when the long forms of the tests were asked for: `make check-long`.
@@ -36,7 +53,7 @@ pub fn skip(test: &str, reason: &str) {
         return;
     };
     let line = format!("{test}: {reason}\n");
-    let mut list = std::fs::OpenOptions::new()
+    let mut list = OpenOptions::new()
         .append(true)
         .create(true)
         .open(list)

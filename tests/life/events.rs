@@ -1,14 +1,13 @@
 //! The rows of docs/host-events.md.
 
 use crate::support::{assert_one_request, assert_requests, checked, program, succeed, up_to_date};
-use psc_testkit::{Link, Site, compile_against, library, run};
+use psc_testkit::{Link, Site, compile_against, library, private_dir, run};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-use tempfile::tempdir;
 
 const LINKS: [Link; 2] = [Link::Shared, Link::Static];
 
@@ -17,7 +16,7 @@ fn configuration_test_sends_starts_and_writes_nothing() {
     let site = Site::start();
     let config = up_to_date(&site, json!({})).to_string();
     for link in LINKS {
-        let state = tempdir().unwrap();
+        let state = private_dir();
         let program = program("life-configtest", link);
         succeed(Command::new(&program).arg(&config).arg(state.path()));
         succeed(checked(&program).arg(&config).arg(state.path()));
@@ -38,7 +37,7 @@ fn daemonize_starts_after_the_last_fork() {
 #[test]
 fn workers_make_one_check_between_them() {
     let site = Site::start();
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let config = up_to_date(&site, json!({})).to_string();
     let mut command = Command::new(program("life-worker", Link::Static));
     succeed(command.arg(config).arg(state.path()).arg("8"));
@@ -48,7 +47,7 @@ fn workers_make_one_check_between_them() {
 #[test]
 fn a_reload_makes_no_check_of_its_own() {
     let site = Site::start();
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let config = up_to_date(&site, json!({})).to_string();
     succeed(
         Command::new(program("life-reload", Link::Shared))
@@ -73,7 +72,7 @@ fn a_graceful_stop_begins_in_the_signal_handler() {
 #[test]
 fn a_crash_loop_after_the_check_is_no_check_loop() {
     let site = Site::start();
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let config = up_to_date(&site, json!({})).to_string();
     let mut command = Command::new(program("life-crash", Link::Shared));
     succeed(command.arg(config).arg(state.path()).arg("answered"));
@@ -84,7 +83,7 @@ fn a_crash_loop_after_the_check_is_no_check_loop() {
 fn a_crash_loop_during_the_check_is_no_check_loop() {
     let site = Site::start();
     site.server.set_fault("hang");
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let config = up_to_date(&site, json!({})).to_string();
     let mut command = Command::new(program("life-crash", Link::Shared));
     succeed(command.arg(config).arg(state.path()).arg("sending"));
@@ -160,7 +159,7 @@ fn a_process_may_leave_in_the_middle_of_a_check() {
 #[test]
 fn log_rotation_needs_no_call() {
     let site = Site::start();
-    let dir = tempdir().unwrap();
+    let dir = private_dir();
     let config = up_to_date(&site, json!({})).to_string();
     succeed(
         Command::new(program("life-logrotate", Link::Shared))
@@ -174,8 +173,8 @@ fn log_rotation_needs_no_call() {
 fn a_check_needs_no_privileges_and_no_files() {
     for link in LINKS {
         let site = Site::start();
-        let private = tempdir().unwrap();
-        let empty = tempdir().unwrap();
+        let private = private_dir();
+        let empty = private_dir();
         let names = [
             "ca.pem",
             "update_check_client_cert.pem",

@@ -3,19 +3,19 @@
 use crate::clock::{Clock, NEXT_CHECK};
 use crate::host::{Host, with_state};
 use crate::support::{assert_one_request, assert_requests, program, succeed, up_to_date};
-use psc_testkit::{Link, Site, long};
+use psc_testkit::{Link, Site, long, private_dir};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use tempfile::tempdir;
 
 #[test]
 fn many_processes_killed_at_random_make_one_check_per_due_time() {
     let site = Site::start();
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let clock = Clock::new();
     let (processes, due_times) = if long() { (200, 10) } else { (40, 4) };
     let config = up_to_date(&site, json!({})).to_string();
@@ -34,7 +34,7 @@ fn many_processes_killed_at_random_make_one_check_per_due_time() {
 #[test]
 fn twenty_restarts_are_one_check() {
     let site = Site::start();
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let config = with_state(&up_to_date(&site, json!({})), state.path());
     for _ in 0..20 {
         let mut host = Host::started(&config);
@@ -53,7 +53,7 @@ fn becomes_owner(host: &mut Host) {
 fn an_owner_that_is_killed_during_its_check_is_followed() {
     let site = Site::start();
     site.server.set_fault("hang");
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let mut clock = Clock::new();
     let config = with_state(&up_to_date(&site, json!({})), state.path());
     let mut first = Host::with(clock.command(), &config);
@@ -81,7 +81,7 @@ fn an_owner_that_is_killed_during_its_check_is_followed() {
 #[test]
 fn an_owner_that_stops_is_followed() {
     let site = Site::start();
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let mut clock = Clock::new();
     let config = with_state(&up_to_date(&site, json!({})), state.path());
     let mut first = Host::with(clock.command(), &config);
@@ -118,7 +118,7 @@ fn verdict_of(mut status: Value) -> Value {
 #[test]
 fn every_process_gives_the_same_verdict() {
     let site = Site::start();
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let config = with_state(&site.config(json!({})), state.path());
     let mut owner = Host::started(&config);
     owner.expect_log("security update is available");
@@ -152,14 +152,20 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn files_are_for_their_owner_alone() {
     let site = Site::start();
-    let parent = tempdir().unwrap();
+    let parent = private_dir();
     let state = parent.path().join("state");
     let config = with_state(&site.config(json!({})), &state);
-    // SAFETY: takes a number, cannot fail. The mask is this process's and its children's.
-    let mask = unsafe { libc::umask(0) };
-    let mut host = Host::started(&config);
-    // SAFETY: as above.
-    unsafe { libc::umask(mask) };
+    let mut command = Host::command();
+    // SAFETY: between fork and exec, where umask(2) is allowed: async-signal-safe, cannot fail. In the child alone: this
+    // process's mask is the other tests', too.
+    unsafe {
+        command.pre_exec(|| {
+            libc::umask(0);
+            Ok(())
+        });
+    }
+    let mut host = Host::with(command, &config);
+    host.start();
     host.expect_log("security update is available");
     host.quit();
     assert_eq!(mode(&state), 0o700);

@@ -2,19 +2,21 @@
 
 use crate::host::{Host, with_state};
 use crate::support::{assert_one_request, is_root, program, up_to_date};
-use psc_testkit::{Link, Site, require, run};
+use psc_testkit::{Link, Site, private_dir, require, run, write_private};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use tempfile::tempdir;
 
 const WARNING: i32 = 2;
+const NO_RECORD: &str = "is not a record of psc's";
+const NOT_SENSIBLE: &str = "not a regular file of a sensible size";
+const OTHERS_WRITE: &str = "other users may write to it";
 
-/// Makes its check in spite of all, warns once, and knows when the next is due.
-fn goes_on(site: &Site, mut host: Host) {
+/// Makes its check in spite of all, warns once, saying `why`, and knows when the next is due.
+fn goes_on(site: &Site, mut host: Host, why: &str) {
     host.start();
     host.expect_log("no update found");
     let next = host.next_check();
@@ -28,17 +30,18 @@ fn goes_on(site: &Site, mut host: Host) {
         .collect();
     assert_eq!(warnings.len(), 1, "{records:#?}");
     assert_eq!(warnings[0].0, WARNING);
-    assert!(warnings[0].1.contains("state"), "{records:#?}");
+    assert!(warnings[0].1.contains("the state in "), "{records:#?}");
+    assert!(warnings[0].1.contains(why), "not {why:?}: {records:#?}");
     let requests = site.server.requests().len();
     assert_eq!(requests, 2, "the check that was due, and the one by hand");
 }
 
-fn goes_on_with(spoil: impl FnOnce(&Path)) {
+fn goes_on_with(why: &str, spoil: impl FnOnce(&Path)) {
     let site = Site::start();
-    let state = tempdir().unwrap();
+    let state = private_dir();
     spoil(state.path());
     let config = with_state(&up_to_date(&site, json!({})), state.path());
-    goes_on(&site, Host::new(&config));
+    goes_on(&site, Host::new(&config), why);
 }
 
 #[test]
@@ -51,13 +54,15 @@ fn corrupt() {
         b"\0\0\0\0",
         b"\xff\xfe",
     ] {
-        goes_on_with(|state| fs::write(state.join("state.json"), bytes).unwrap());
+        goes_on_with(NO_RECORD, |state| {
+            write_private(&state.join("state.json"), bytes);
+        });
     }
 }
 
 #[test]
 fn huge() {
-    goes_on_with(|state| {
+    goes_on_with(NOT_SENSIBLE, |state| {
         let file = File::create(state.join("state.json")).unwrap();
         file.set_len(8 << 30).unwrap();
     });
@@ -65,27 +70,37 @@ fn huge() {
 
 #[test]
 fn nested_deeply() {
-    goes_on_with(|state| fs::write(state.join("state.json"), "[".repeat(400_000)).unwrap());
+    goes_on_with(NO_RECORD, |state| {
+        write_private(&state.join("state.json"), "[".repeat(400_000).as_bytes());
+    });
 }
 
 #[test]
 fn a_symbolic_link() {
-    let elsewhere = tempdir().unwrap();
+    let elsewhere = private_dir();
     let target = elsewhere.path().join("precious");
     for name in ["state.json", "state.lock", "owner.lock"] {
         fs::write(&target, "precious").unwrap();
-        goes_on_with(|state| symlink(&target, state.join(name)).unwrap());
+        goes_on_with("Too many levels", |state| {
+            symlink(&target, state.join(name)).unwrap()
+        });
         assert_eq!(fs::read(&target).unwrap(), b"precious", "{name}");
     }
     let missing = elsewhere.path().join("missing");
-    goes_on_with(|state| symlink(&missing, state.join("state.json")).unwrap());
+    goes_on_with("Too many levels", |state| {
+        symlink(&missing, state.join("state.json")).unwrap();
+    });
     assert!(!missing.exists());
 }
 
 #[test]
 fn a_fifo() {
-    for name in ["state.json", "state.lock", "owner.lock"] {
-        goes_on_with(|state| {
+    for (name, why) in [
+        ("state.json", NOT_SENSIBLE),
+        ("state.lock", "state.lock is not a regular file"),
+        ("owner.lock", "owner.lock is not a regular file"),
+    ] {
+        goes_on_with(why, |state| {
             let mut command = Command::new(require("mkfifo"));
             let made = run(command.arg(state.join(name)), Duration::from_secs(10));
             assert_eq!(made.code, Some(0));
@@ -95,15 +110,19 @@ fn a_fifo() {
 
 #[test]
 fn a_directory() {
-    for name in ["state.json", "state.lock", "owner.lock"] {
-        goes_on_with(|state| fs::create_dir(state.join(name)).unwrap());
+    for (name, why) in [
+        ("state.json", NOT_SENSIBLE),
+        ("state.lock", "Is a directory"),
+        ("owner.lock", "Is a directory"),
+    ] {
+        goes_on_with(why, |state| fs::create_dir(state.join(name)).unwrap());
     }
 }
 
 #[test]
 fn a_directory_that_others_can_write_to() {
     for mode in [0o777, 0o770, 0o1777] {
-        goes_on_with(|state| {
+        goes_on_with(OTHERS_WRITE, |state| {
             fs::set_permissions(state, fs::Permissions::from_mode(mode)).unwrap();
         });
     }
@@ -111,18 +130,16 @@ fn a_directory_that_others_can_write_to() {
 
 #[test]
 fn a_missing_or_impossible_directory() {
-    let site = Site::start();
-    let parent = tempdir().unwrap();
+    let parent = private_dir();
     let file = parent.path().join("file");
     fs::write(&file, "").unwrap();
-    for state in [parent.path().join("missing/state"), file] {
-        let site = if state.ends_with("file") {
-            &site
-        } else {
-            &Site::start()
-        };
-        let config = with_state(&up_to_date(site, json!({})), &state);
-        goes_on(site, Host::new(&config));
+    for (state, why) in [
+        (parent.path().join("missing/state"), "No such file"),
+        (file, "not a directory"),
+    ] {
+        let site = Site::start();
+        let config = with_state(&up_to_date(&site, json!({})), &state);
+        goes_on(&site, Host::new(&config), why);
     }
     assert!(!parent.path().join("missing").exists());
 }
@@ -148,7 +165,7 @@ fn dated_2099() {
     const YEARS: i64 = 73 * 365 * 24 * 3600;
     for boot_id in [None, Some("another boot")] {
         let site = Site::start();
-        let state = tempdir().unwrap();
+        let state = private_dir();
         let config = with_state(&up_to_date(&site, json!({})), state.path());
         let mut host = Host::started(&config);
         host.expect_log("no update found");
@@ -166,7 +183,7 @@ fn dated_2099() {
         // A host whose clock is right does not wait until then.
         let other = Site::start();
         let config = with_state(&up_to_date(&other, json!({})), state.path());
-        goes_on(&other, Host::new(&config));
+        goes_on(&other, Host::new(&config), "dated in the future");
     }
 }
 
@@ -186,23 +203,35 @@ fn mounted(mount_it: &str, state: &Path) -> Command {
     command
 }
 
+/// On a file system of its own, which no other user may write to: what stands in the way is what the test says.
+fn goes_on_with_mount(mount_it: &str, why: &str) {
+    let site = Site::start();
+    let state = private_dir();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let host = Host::with(mounted(mount_it, state.path()), &config);
+    goes_on(&site, host, why);
+}
+
 #[test]
 fn a_full_disk() {
-    let site = Site::start();
-    let state = tempdir().unwrap();
-    let config = with_state(&up_to_date(&site, json!({})), state.path());
-    let fill = "mount -t tmpfs -o size=64k psc-test \"$1\"; \
-        dd if=/dev/zero of=\"$1/filler\" bs=4k 2>/dev/null || true";
-    goes_on(&site, Host::with(mounted(fill, state.path()), &config));
+    goes_on_with_mount(
+        "mount -t tmpfs -o mode=700,size=64k psc-test \"$1\"; \
+         dd if=/dev/zero of=\"$1/filler\" bs=4k 2>/dev/null || true",
+        "No space left",
+    );
+}
+
+#[test]
+fn a_disk_without_a_free_inode() {
+    // One is the directory's.
+    let mount = "mount -t tmpfs -o mode=700,nr_inodes=1 psc-test \"$1\"";
+    goes_on_with_mount(mount, "No space left");
 }
 
 #[test]
 fn a_read_only_file_system() {
-    let site = Site::start();
-    let state = tempdir().unwrap();
-    let config = with_state(&up_to_date(&site, json!({})), state.path());
-    let mount = "mount -t tmpfs -o ro psc-test \"$1\"";
-    goes_on(&site, Host::with(mounted(mount, state.path()), &config));
+    let mount = "mount -t tmpfs -o mode=700,ro psc-test \"$1\"";
+    goes_on_with_mount(mount, "Read-only file system");
 }
 
 /// As another user, for whom the server's public files and the program are readable.
@@ -233,9 +262,13 @@ fn as_nobody(site: &Site, place: &Path) -> Command {
 #[test]
 fn of_another_user() {
     // Nothing may be made in it; nothing may be read in it; its files may be neither read nor changed.
-    for (mode, with_files) in [(0o755, false), (0o700, true), (0o777, true)] {
+    for (mode, with_files, why) in [
+        (0o755, false, "Permission denied"),
+        (0o700, true, "Permission denied"),
+        (0o777, true, OTHERS_WRITE),
+    ] {
         let site = Site::start();
-        let place = tempdir().unwrap();
+        let place = private_dir();
         let state = place.path().join("state");
         fs::create_dir(&state).unwrap();
         if with_files {
@@ -246,7 +279,8 @@ fn of_another_user() {
         }
         fs::set_permissions(&state, fs::Permissions::from_mode(mode)).unwrap();
         let config = with_state(&up_to_date(&site, json!({})), &state);
-        goes_on(&site, Host::with(as_nobody(&site, place.path()), &config));
+        let host = Host::with(as_nobody(&site, place.path()), &config);
+        goes_on(&site, host, why);
     }
 }
 
@@ -254,7 +288,7 @@ fn of_another_user() {
 #[test]
 fn what_was_repaired_is_used_again() {
     let site = Site::start();
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let config = with_state(&up_to_date(&site, json!({})), state.path());
     fs::create_dir(state.path().join("owner.lock")).unwrap();
     let mut host = Host::started(&config);

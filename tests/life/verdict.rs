@@ -3,12 +3,12 @@
 use crate::clock::{Clock, DAY};
 use crate::host::{Host, with_state};
 use crate::support::{assert_one_request, up_to_date};
-use psc_testkit::Site;
+use psc_testkit::{Site, private_dir};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use tempfile::{TempDir, tempdir};
+use tempfile::TempDir;
 
 const UPDATE: &str = "security update is available";
 
@@ -21,7 +21,7 @@ fn offline() -> Value {
 
 /// A host that learned of an update, and left.
 fn informed(site: &Site, clock: &Clock) -> (TempDir, Value) {
-    let state = tempdir().unwrap();
+    let state = private_dir();
     let config = with_state(&site.config(json!({})), state.path());
     let mut host = Host::with(clock.command(), &config);
     host.start();

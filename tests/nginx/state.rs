@@ -2,9 +2,9 @@
 
 use crate::checks::Checks;
 use crate::server::{Nginx, SOON, is_root};
-use psc_testkit::require;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use psc_testkit::{require, write_private};
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
@@ -48,6 +48,13 @@ fn as_nobody(command: &Command) -> Command {
     dropped
 }
 
+/// One that psc can use, whatever this process's umask.
+fn private_directory(path: &Path) {
+    let mut private = DirBuilder::new();
+    private.mode(0o700).recursive(true);
+    private.create(path).expect("a directory");
+}
+
 #[test]
 fn row_16_garbage_for_a_state_is_no_reason_to_check_often() {
     let checks = Checks::start();
@@ -59,8 +66,8 @@ fn row_16_garbage_for_a_state_is_no_reason_to_check_often() {
         b"[]",
         b"{\"next_check\":99999999999}",
     ] {
-        fs::create_dir_all(nginx.path("state")).expect("a directory");
-        fs::write(nginx.path("state/state.json"), garbage).expect("garbage");
+        private_directory(&nginx.path("state"));
+        write_private(&nginx.path("state/state.json"), garbage);
         let before = checks.server.requests().len();
         nginx.start();
         assert_eq!(checks.requests_after(before + 1), before + 1);
