@@ -186,16 +186,24 @@ static void nothing_is_logged(int count)
     CHECK(log_find(&journal, 0, "Security update check failed") == -1); /* the host's wish is no failure */
 }
 
+/* A checker of its own whose check waits. *FROM is the number of its first log record. */
+static psc_checker *waiting_checker(const struct hang *hang, const char *config, int *from)
+{
+    psc_checker *checker = new_checker(config, hang->configuration);
+    *from = log_count(&journal);
+    if (hang->before != NULL) hang->before();
+    CHECK_CODE(PSC_OK, psc_start(checker));
+    EXPECT_LOG(&journal, *from, "sending:");
+    hang->arrived();
+    return checker;
+}
+
 static void measure_stop(const struct hang *hang, const char *config, int trials)
 {
     long long times[LONGEST_TRIALS];
     for (int i = 0; i < trials; i++) {
-        psc_checker *checker = new_checker(config, hang->configuration);
-        int from = log_count(&journal);
-        if (hang->before != NULL) hang->before();
-        CHECK_CODE(PSC_OK, psc_start(checker));
-        EXPECT_LOG(&journal, from, "sending:");
-        hang->arrived();
+        int from;
+        psc_checker *checker = waiting_checker(hang, config, &from);
         long long start = now_us();
         CHECK_CODE(PSC_OK, stop_fully(checker));
         times[i] = now_us() - start;
@@ -213,12 +221,8 @@ static void measure_free(const struct hang *hang, const char *config, int trials
 {
     long long times[LONGEST_TRIALS];
     for (int i = 0; i < trials; i++) {
-        psc_checker *checker = new_checker(config, hang->configuration);
-        int from = log_count(&journal);
-        if (hang->before != NULL) hang->before();
-        CHECK_CODE(PSC_OK, psc_start(checker));
-        EXPECT_LOG(&journal, from, "sending:");
-        hang->arrived();
+        int from;
+        psc_checker *checker = waiting_checker(hang, config, &from);
         long long start = now_us();
         psc_free(checker);
         times[i] = now_us() - start;

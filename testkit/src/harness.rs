@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::{Finished, Link, compile, run, valgrind};
 
+/// Ten minutes, moved by up to a tenth.
+const FIRST_RETRY: std::ops::RangeInclusive<i64> = 540..=661;
+
 /// What one check came to.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -36,6 +39,30 @@ impl Outcome {
             .iter()
             .filter(|(_, message)| message.contains(phrase))
             .collect()
+    }
+
+    /// The check has ended, whatever it waited for.
+    pub fn assert_took_less_than(&self, seconds: u64) {
+        let limit = Duration::from_secs(seconds);
+        assert!(
+            self.elapsed < limit,
+            "took {:?}\n{}",
+            self.elapsed,
+            self.output
+        );
+    }
+
+    /// After a first failure the next check comes soon.
+    pub fn assert_first_retry(&self) {
+        let next = self.next_check.unwrap_or_default();
+        assert!(FIRST_RETRY.contains(&next), "{}", self.output);
+    }
+
+    /// None of these was logged, returned or dumped.
+    pub fn assert_hides(&self, secrets: &[&str]) {
+        for secret in secrets {
+            assert!(!self.output.contains(secret), "{secret}: {}", self.output);
+        }
     }
 
     fn parse(finished: &Finished) -> Outcome {

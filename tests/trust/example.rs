@@ -2,14 +2,11 @@
 
 use crate::support::{
     LIMIT, PSC_UPDATE_AVAILABLE, Service, answer, check, fingerprint_of_pem, hex, offline_config,
-    shell_blocks, verify,
+    shell_blocks, unwrapped, verify,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use openssl::encrypt::Decrypter;
-use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::Padding;
 use openssl::sha::sha256;
 use openssl::symm::{Cipher, encrypt_aead};
 use psc_testkit::{repo, require, run};
@@ -195,21 +192,9 @@ fn the_licence_follows_from_its_key() {
     assert_eq!(decoded(&license["tag"]), tag);
 
     let key = private_key("license_key.pem");
-    let mut decrypter = Decrypter::new(&key).expect("a decrypter");
-    decrypter
-        .set_rsa_padding(Padding::PKCS1_OAEP)
-        .expect("OAEP");
-    decrypter
-        .set_rsa_oaep_md(MessageDigest::sha256())
-        .expect("SHA-256");
-    decrypter
-        .set_rsa_mgf1_md(MessageDigest::sha256())
-        .expect("SHA-256");
     let wrapped = decoded(&license["key"]);
     assert_eq!(wrapped.len(), 256, "as long as the modulus");
-    let mut unwrapped = vec![0; decrypter.decrypt_len(&wrapped).expect("a length")];
-    let length = decrypter.decrypt(&wrapped, &mut unwrapped).expect("OAEP");
-    assert_eq!(unwrapped[..length], one_time_key);
+    assert_eq!(unwrapped(&key, &wrapped), one_time_key);
 
     // The rest of the request is the same, in the same order.
     let mut without = request.clone();

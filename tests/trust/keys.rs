@@ -10,6 +10,7 @@ use openssl::pkey::{PKey, Private};
 use psc_testkit::{require, run};
 use serde_json::json;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 fn verified_by(report: &Report, key: &str) {
@@ -76,6 +77,18 @@ fn the_documented_rotation_works_with_both_orders_of_the_keys() {
     verified_by(&with(&service, "new"), &new);
 }
 
+/// An answer that `key` signed verifies with the keys in `file`, and the verdict tells by which.
+fn verdict_names(file: &Path, key: &PKey<Private>) {
+    let answer = answer(key, r#"{"nonce":"n","update":0}"#);
+    let report = verify(&offline_config(file, json!({})), answer.as_bytes(), "n");
+    assert_eq!(
+        report.result["key_fingerprint"],
+        fingerprint(key),
+        "{}",
+        report.everything
+    );
+}
+
 /// The commands of docs/key-rotation.md, as they stand there.
 #[test]
 fn the_documented_commands_make_the_files() {
@@ -96,14 +109,7 @@ fn the_documented_commands_make_the_files() {
     assert!(done.stdout.starts_with(&digest), "{}", done.stdout);
     let file = dir.path().join("update_check_server_pubkey.pem");
     for key in [&old_key, &new_key] {
-        let answer = answer(key, r#"{"nonce":"n","update":0}"#);
-        let report = verify(&offline_config(&file, json!({})), answer.as_bytes(), "n");
-        assert_eq!(
-            report.result["key_fingerprint"],
-            fingerprint(key),
-            "{}",
-            report.everything
-        );
+        verdict_names(&file, key);
     }
 }
 
@@ -115,18 +121,7 @@ fn the_key_that_verified_is_named_in_a_detached_verdict_too() {
     let pem: Vec<String> = keys.iter().map(public_pem).collect();
     fs::write(&file, format!("The first:\n{}", pem.join("The next:\r\n"))).expect("write keys");
     for key in &keys {
-        let data = r#"{"nonce":"n","update":0}"#;
-        let report = verify(
-            &offline_config(&file, json!({})),
-            answer(key, data).as_bytes(),
-            "n",
-        );
-        assert_eq!(
-            report.result["key_fingerprint"],
-            fingerprint(key),
-            "{}",
-            report.everything
-        );
+        verdict_names(&file, key);
     }
 }
 

@@ -3,14 +3,11 @@
 use crate::relay::{Relay, Rewrite};
 use crate::support::{
     LIMIT, PSC_ERR_CONFIG, PSC_ERR_FILE, PSC_ERR_HTTP, PSC_UPDATE_AVAILABLE, Report, Service,
-    check, check_under_valgrind, hex, merged, public_pem, rsa_key,
+    check, check_under_valgrind, hex, merged, public_pem, rsa_key, unwrapped,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use openssl::encrypt::Decrypter;
-use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
-use openssl::rsa::Padding;
 use openssl::symm::{Cipher, decrypt_aead};
 use psc_testkit::{Link, compile, compile_preload, wait_until};
 use serde_json::{Value, json};
@@ -44,21 +41,7 @@ fn opened(service: &Service, body: &str) -> (Vec<u8>, Vec<u8>) {
     };
     let pem = fs::read(service.path("license_key.pem")).expect("the server's licence key");
     let private = PKey::private_key_from_pem(&pem).expect("a key");
-    let mut decrypter = Decrypter::new(&private).expect("a decrypter");
-    decrypter
-        .set_rsa_padding(Padding::PKCS1_OAEP)
-        .expect("OAEP");
-    decrypter
-        .set_rsa_oaep_md(MessageDigest::sha256())
-        .expect("SHA-256");
-    decrypter
-        .set_rsa_mgf1_md(MessageDigest::sha256())
-        .expect("SHA-256");
-    let mut key = vec![0; decrypter.decrypt_len(&part("key")).expect("a length")];
-    let length = decrypter
-        .decrypt(&part("key"), &mut key)
-        .expect("the one-time key");
-    key.truncate(length);
+    let key = unwrapped(&private, &part("key"));
     assert_eq!(
         (key.len(), part("iv").len(), part("tag").len()),
         (32, 12, 16)

@@ -2,9 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use openssl::encrypt::Decrypter;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private, Public};
-use openssl::rsa::Rsa;
+use openssl::rsa::{Padding, Rsa};
 use openssl::sign::Signer;
 use psc_refserver::{Options, Server, keygen};
 use psc_testkit::{Link, compile, repo, run, valgrind};
@@ -192,6 +193,21 @@ pub fn public_pem(key: &PKey<Private>) -> String {
 
 pub fn fingerprint(key: &PKey<Private>) -> String {
     fingerprint_of_der(&key.public_key_to_der().expect("DER"))
+}
+
+/// What was wrapped with RSA-OAEP and SHA-256 (contract section 5), with OpenSSL's own functions.
+pub fn unwrapped(key: &PKey<Private>, wrapped: &[u8]) -> Vec<u8> {
+    let mut decrypter = Decrypter::new(key).expect("a decrypter");
+    decrypter
+        .set_rsa_padding(Padding::PKCS1_OAEP)
+        .expect("OAEP");
+    let sha256 = MessageDigest::sha256();
+    decrypter.set_rsa_oaep_md(sha256).expect("SHA-256");
+    decrypter.set_rsa_mgf1_md(sha256).expect("SHA-256");
+    let mut plain = vec![0; decrypter.decrypt_len(wrapped).expect("a length")];
+    let length = decrypter.decrypt(wrapped, &mut plain).expect("OAEP");
+    plain.truncate(length);
+    plain
 }
 
 pub fn fingerprint_of_pem(pem: &[u8]) -> String {
