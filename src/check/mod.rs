@@ -64,10 +64,7 @@ impl Attempt {
 /// Makes one check in the calling thread; `cancel` ends it early.
 pub fn run(config: &CheckConfig, cancel: &dyn Cancel, voice: &Voice) -> Attempt {
     #[cfg(feature = "test-panic")]
-    #[allow(clippy::panic)]
-    if config.settings.program_name == "psc-test-panic" {
-        panic!("asked for by a test");
-    }
+    panic_on_demand(config);
     let attempt = match Nonce::new().and_then(|nonce| Request::new(config, nonce)) {
         Ok(request) => Attempt {
             nonce: Some(request.nonce.clone()),
@@ -79,6 +76,14 @@ pub fn run(config: &CheckConfig, cancel: &dyn Cancel, voice: &Voice) -> Attempt 
     // What OpenSSL left in this thread's error queue is not the host's business.
     drop(openssl::error::ErrorStack::get());
     attempt
+}
+
+#[cfg(feature = "test-panic")]
+fn panic_on_demand(config: &CheckConfig) {
+    assert!(
+        config.settings.program_name != "psc-test-panic",
+        "asked for by a test"
+    );
 }
 
 fn exchange(
