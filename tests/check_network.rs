@@ -1,7 +1,7 @@
 //! Between psc and the server: names, connections, time, certificates.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ const UPDATE: i32 = 1;
 const ERR_FILE: i32 = -7;
 const ERR_NETWORK: i32 = -8;
 const ERR_TLS: i32 = -9;
+const ERR_SYSTEM: i32 = -14;
 
 fn check(config: &Value) -> Outcome {
     Check::new(Link::Shared).run(config)
@@ -84,16 +85,15 @@ struct FullBacklog {
 }
 
 mod socket {
-    use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+    use std::net::{SocketAddr, TcpListener};
     use std::os::fd::AsRawFd;
 
     pub struct Listener(TcpListener);
 
     impl Listener {
         /// std's listeners have a backlog of 128; listening again changes it.
-        pub fn with_smallest_backlog() -> Listener {
-            let any = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
-            let listener = TcpListener::bind(any).expect("a listener");
+        pub fn with_smallest_backlog(address: SocketAddr) -> Listener {
+            let listener = TcpListener::bind(address).expect("a listener");
             // SAFETY: a descriptor that the listener owns.
             assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
             Listener(listener)
@@ -106,8 +106,8 @@ mod socket {
 }
 
 impl FullBacklog {
-    fn new() -> FullBacklog {
-        let listener = socket::Listener::with_smallest_backlog();
+    fn new(address: SocketAddr) -> FullBacklog {
+        let listener = socket::Listener::with_smallest_backlog(address);
         let address = listener.address();
         let mut clients = Vec::new();
         while let Ok(client) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
@@ -125,12 +125,31 @@ impl FullBacklog {
 #[test]
 fn a_network_that_drops_everything() {
     let site = Site::start();
-    let full = FullBacklog::new();
+    let full = FullBacklog::new("127.0.0.1:0".parse().expect("an address"));
     let outcome =
         check(&site.config(json!({ "url": format!("https://{}/", full.address), "timeout": 2 })));
     assert_failed(&outcome, ERR_NETWORK, &["timed out"]);
     outcome.assert_took_less_than(5);
     outcome.assert_first_retry();
+}
+
+/// Of the two families one is configured and leads nowhere, as IPv6 does in many networks.
+#[test]
+fn an_address_that_drops_everything_is_no_end_while_another_answers() {
+    let mut elapsed = Duration::ZERO;
+    for (answers, drops) in [("127.0.0.1", "::1"), ("::1", "127.0.0.1")] {
+        let address = |ip: &str| ip.parse::<IpAddr>().expect("an address");
+        let site = Site::start_with(|options| options.listen = (address(answers), 0).into());
+        let port = site.server.port();
+        let _full = FullBacklog::new((address(drops), port).into());
+        let url = format!("https://localhost:{port}/v1/check.json");
+        let outcome = check(&site.config(json!({ "url": url, "timeout": 20 })));
+        assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
+        outcome.assert_took_less_than(10);
+        elapsed += outcome.elapsed;
+    }
+    // One of them came first, and was waited for.
+    assert!(elapsed > Duration::from_millis(200), "{elapsed:?}");
 }
 
 #[test]
@@ -151,6 +170,25 @@ fn addresses_work_like_names() {
     let site = Site::start_with(|options| options.listen = "[::1]:0".parse().expect("an address"));
     let v6 = format!("https://[::1]:{}/v1/check.json", site.server.port());
     assert_eq!(check(&site.config(json!({ "url": v6 }))).code, Some(UPDATE));
+}
+
+/// A nonce that could be guessed would let old answers through.
+#[test]
+fn without_random_numbers_nothing_is_sent() {
+    let site = Site::start();
+    let with_fault = |fault: &str| {
+        Check::new(Link::Shared)
+            .env("LD_PRELOAD", compile_preload("c-tests/preload-random.c"))
+            .env("RANDOM_FAULT", fault)
+            .run(&site.config(json!({})))
+    };
+    for fault in ["fails", "nothing"] {
+        let outcome = with_fault(fault);
+        assert_failed(&outcome, ERR_SYSTEM, &["no random numbers"]);
+    }
+    assert_eq!(site.server.connections(), 0);
+    let outcome = with_fault("short");
+    assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
 }
 
 #[test]
