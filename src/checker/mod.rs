@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::log::{Logger, Sink};
 use crate::presence::Presence;
 use crate::state::memory::Memory;
+use crate::state::record::Record;
 use crate::stop::Stop;
 use crate::sync::lock;
 use crate::sys::clock::{Clock, SystemClock};
@@ -29,6 +30,8 @@ pub struct Checker {
     pub stop: Stop,
     config: Mutex<Config>,
     memory: Mutex<Memory>,
+    /// A copy of what `memory` could not write, for those who do not wait for it.
+    unsaved: Mutex<Option<Record>>,
     running: Mutex<Running>,
     /// `running` has changed.
     changed: Condvar,
@@ -50,6 +53,7 @@ impl Checker {
             stop: Stop::new(),
             config: Mutex::new(config),
             memory: Mutex::new(memory),
+            unsaved: Mutex::default(),
             running: Mutex::default(),
             changed: Condvar::new(),
             presence: Presence::default(),

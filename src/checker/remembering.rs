@@ -76,6 +76,7 @@ impl Checker {
                     }
                 },
             );
+            *lock(&self.unsaved) = memory.unsaved().cloned();
             memory.take_warning()
         };
         say_warning(voice, warning);
@@ -148,6 +149,7 @@ impl Checker {
                     next = u64::try_from(until).unwrap_or(0);
                 },
             );
+            *lock(&self.unsaved) = memory.unsaved().cloned();
             memory.take_warning()
         };
         say_warning(voice, warning);
@@ -179,9 +181,9 @@ impl Checker {
         let dir = config.settings.state_dir.as_deref();
         match (dir, self.memory.try_lock()) {
             (Some(dir), Err(TryLockError::WouldBlock)) => {
-                memory::read(&StateDir::new(dir), self.clock.as_ref())
-                    .ok()
-                    .flatten()
+                let found = memory::read(&StateDir::new(dir), self.clock.as_ref());
+                let unsaved = lock(&self.unsaved).clone();
+                memory::newest(found.ok().flatten(), unsaved)
                     .unwrap_or_else(|| Record::new(self.clock.now(), self.clock.boot_id()))
             }
             (_, free) => {

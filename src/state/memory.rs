@@ -87,6 +87,11 @@ impl Memory {
         !self.unsaved
     }
 
+    /// What could not be written.
+    pub fn unsaved(&self) -> Option<&Record> {
+        self.unsaved.then_some(&self.record)
+    }
+
     /// `in_memory`: whether a change that could not be made in the file is made in memory.
     fn apply(
         &mut self,
@@ -141,9 +146,8 @@ impl Memory {
 
     /// Other processes write, too: the newer record counts.
     fn take_up(&mut self, found: Option<Record>) {
-        let newest = |record: &Record| record.last.as_ref().map(|last| last.at.boot);
         match found {
-            Some(found) if !self.unsaved || newest(&found) > newest(&self.record) => {
+            Some(found) if !self.unsaved || is_newer(&found, &self.record) => {
                 self.record = found;
             }
             _ => {}
@@ -197,6 +201,19 @@ fn is_passing(error: &io::Error) -> bool {
         error.raw_os_error(),
         Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR | libc::EAGAIN)
     )
+}
+
+fn is_newer(found: &Record, unsaved: &Record) -> bool {
+    let last = |record: &Record| record.last.as_ref().map(|last| last.at.boot);
+    last(found) > last(unsaved)
+}
+
+/// The one that counts of what was read and what could not be written.
+pub fn newest(found: Option<Record>, unsaved: Option<Record>) -> Option<Record> {
+    match (found, unsaved) {
+        (Some(found), Some(unsaved)) if is_newer(&found, &unsaved) => Some(found),
+        (found, unsaved) => unsaved.or(found),
+    }
 }
 
 /// The record in the directory; `None` when there is none yet.

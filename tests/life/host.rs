@@ -3,8 +3,9 @@
 use crate::support::program;
 use psc_testkit::{Link, wait_until};
 use serde_json::{Value, json};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -131,6 +132,26 @@ impl Host {
             code != IN_FLIGHT
         });
         code
+    }
+
+    /// Waits until psc's thread has looked what is to be done and gone to sleep, more than once: in time that a test makes.
+    pub fn wait_for_rest(&self) {
+        let before = self.rests();
+        wait_until("the thread's rest", LIMIT, || self.rests() > before + 4);
+    }
+
+    /// How often psc's thread has gone to sleep.
+    fn rests(&self) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("a process");
+        let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+        let thread = tasks
+            .flatten()
+            .find(|task| text(task.path().join("comm")) == "psc\n");
+        let status = thread.map_or_else(String::new, |task| text(task.path().join("status")));
+        let count = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.map_or(0, |count| count.trim().parse().expect("a number"))
     }
 
     pub fn status(&mut self) -> Value {

@@ -5,12 +5,18 @@ use crate::host::{Host, with_state};
 use crate::support::{assert_one_request, assert_requests, program, succeed, up_to_date};
 use psc_testkit::{Link, Site, long, private_dir};
 use serde_json::{Value, json};
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+const ERR_NETWORK: i32 = -8;
+
+/// Nobody listens there.
+const NOBODY: &str = "https://127.0.0.1:1/";
 
 #[test]
 fn many_processes_killed_at_random_make_one_check_per_due_time() {
@@ -80,6 +86,16 @@ fn an_owner_that_is_killed_during_its_check_is_followed() {
 
 #[test]
 fn an_owner_that_stops_is_followed() {
+    is_followed(Host::stop);
+}
+
+/// It makes no checks, so it must not keep others from them.
+#[test]
+fn an_owner_that_is_switched_off_is_followed() {
+    is_followed(|first| first.configure(&json!({ "disabled": true })));
+}
+
+fn is_followed(leave: fn(&mut Host)) {
     let site = Site::start();
     let state = private_dir();
     let mut clock = Clock::new();
@@ -89,13 +105,155 @@ fn an_owner_that_stops_is_followed() {
     first.expect_log("no update found");
     let mut second = Host::with(clock.command(), &config);
     second.start();
-    first.stop();
+    leave(&mut first);
     clock.pass(10);
     becomes_owner(&mut second);
+    assert_eq!(first.status()["owner"], false);
     clock.pass(NEXT_CHECK);
     second.expect_log("no update found");
     assert_requests(&site, 2);
     assert_eq!(first.records("no update found").len(), 1);
+}
+
+/// A cleaner of old files takes the lock away, and another process makes and holds a new one: this one.
+#[test]
+fn an_owner_whose_lock_was_removed_notices() {
+    let site = Site::start();
+    let state = private_dir();
+    let mut clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut host = Host::with(clock.command(), &config);
+    host.start();
+    host.expect_log("no update found");
+    becomes_owner(&mut host);
+    let new = state.path().join("owner.lock.new");
+    let lock = locked(&new);
+    fs::rename(&new, state.path().join("owner.lock")).unwrap();
+    host.wait_for_status("the loss", |status| status["owner"] == false);
+    drop(lock);
+    clock.pass(100);
+    becomes_owner(&mut host);
+}
+
+/// A process that was stopped in the middle of a change holds the record for ever: a check by hand is made all the same, a
+/// status and a stop come at once, and what could not be written is written as soon as it can be.
+#[test]
+fn a_record_that_is_held_for_ever_blocks_nobody() {
+    let site = Site::start();
+    let state = private_dir();
+    let mut clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut host = Host::with(clock.command(), &config);
+    host.configure(&json!({ "url": NOBODY }));
+    assert_eq!(host.run(), ERR_NETWORK);
+    host.configure(&json!({ "url": site.server.url() }));
+    clock.pass(700);
+    let lock = locked(&state.path().join("state.lock"));
+    let mut stops: Vec<Duration> = (0..5)
+        .map(|_| {
+            host.start();
+            becomes_owner(&mut host);
+            let started = Instant::now();
+            host.status();
+            host.stop();
+            started.elapsed()
+        })
+        .collect();
+    stops.sort();
+    // A change waits for half a second.
+    assert!(stops[2] < Duration::from_millis(250), "{stops:?}");
+
+    let started = Instant::now();
+    assert_eq!(host.run(), 0);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_eq!(host.status()["verdict"], "ok");
+    host.start();
+    becomes_owner(&mut host);
+    host.wait_for_rest();
+    let warnings = host.records("the state in ");
+    assert!(warnings[0].1.contains("cannot be written"), "{warnings:?}");
+    for _ in 0..20 {
+        // Also at the moments in which the thread tries to write.
+        assert_eq!(host.status()["verdict"], "ok");
+    }
+    let mut other = Host::with(clock.command(), &config);
+    assert_eq!(other.status()["verdict"], "never_checked");
+
+    drop(lock);
+    other.wait_for_status("the record", |status| status["verdict"] == "ok");
+    assert_one_request(&site);
+}
+
+/// Makes that file, locked as another process of the host has it.
+fn locked(path: &Path) -> File {
+    let file = File::create(path).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    // SAFETY: takes a descriptor that is open and a flag.
+    assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
+    file
+}
+
+/// A server that hangs, and an administrator who restarts: the wait after a check that was cut short stays the first one.
+#[test]
+fn checks_that_are_cut_short_are_neither_repeated_at_once_nor_counted_as_failures() {
+    let site = Site::start();
+    site.server.set_fault("hang");
+    let state = private_dir();
+    let mut clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    for times in 1..=3 {
+        let mut host = Host::with(clock.command(), &config);
+        host.start();
+        assert_requests(&site, times);
+        host.stop();
+        let next = host.next_check();
+        assert!((500..=660).contains(&next), "{next}");
+        assert_eq!(host.status()["last_check"], Value::Null);
+        host.start();
+        host.quit();
+        clock.pass(700);
+    }
+    assert_requests(&site, 3);
+}
+
+/// The waits of contract section 5, as the thread and psc_run_once come to them together.
+#[test]
+fn a_network_that_fails_is_asked_less_and_less_often() {
+    let site = Site::start();
+    let state = private_dir();
+    let mut host = Host::new(&with_state(&up_to_date(&site, json!({})), state.path()));
+    for _ in 0..2 {
+        host.configure(&json!({ "url": NOBODY }));
+        for wait in [600, 3600, 21_600, 86_400, 86_400] {
+            assert_eq!(host.run(), ERR_NETWORK);
+            let next = host.next_check();
+            assert!((wait - 60..=wait + wait / 10).contains(&next), "{next}");
+        }
+        host.configure(&json!({ "url": site.server.url() }));
+        assert_eq!(host.run(), 0);
+    }
+}
+
+/// It moves from one directory to the other: one schedule, one owner each.
+#[test]
+fn a_new_state_directory_is_owned_and_the_old_one_given_away() {
+    let site = Site::start();
+    let (old, new) = (private_dir(), private_dir());
+    let mut clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), old.path());
+    let mut first = Host::with(clock.command(), &config);
+    first.start();
+    first.expect_log("no update found");
+    first.configure(&json!({ "state_dir": new.path() }));
+    let mut second = Host::with(clock.command(), &config);
+    second.start();
+    clock.pass(10);
+    becomes_owner(&mut second);
+    let mut third = Host::with(clock.command(), &with_state(&config, new.path()));
+    third.start();
+    clock.pass(100);
+    becomes_owner(&mut first);
+    assert_eq!(third.status()["owner"], false);
 }
 
 /// What a status says about the host, as opposed to the process.
