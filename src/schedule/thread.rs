@@ -247,3 +247,51 @@ impl Shift<'_> {
         self.sleeper.sleep(waker, limit);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::clock::{Clock, Now};
+    use psc_testkit::Site;
+    use serde_json::json;
+    use std::sync::{Arc, Mutex};
+
+    struct Broken;
+
+    impl Clock for Broken {
+        #[allow(clippy::panic)]
+        fn now(&self) -> Now {
+            panic!("deliberate")
+        }
+
+        fn boot_id(&self) -> &'static str {
+            ""
+        }
+    }
+
+    /// Outside a check, too: the host lives on, its log and `psc_status` tell.
+    #[test]
+    fn a_panic_ends_the_thread_and_is_told() {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let keep = Arc::clone(&said);
+        let sink = move |level, text: &std::ffi::CStr| {
+            keep.lock().unwrap().push((level, text.to_owned()));
+        };
+        let mut checker = Checker::new(Some(Box::new(sink)));
+        let site = Site::start();
+        let config = site.config(json!({})).to_string();
+        assert!(checker.configure(config.as_bytes()).is_ok());
+        checker.clock = Box::new(Broken);
+        let voice = Voice::new(&checker.logger);
+        main(&checker, &voice, checker.stop.marks());
+        let crash = checker.crash().unwrap();
+        assert_eq!(
+            (&crash["code"], &crash["text"]),
+            (&json!(-15), &json!("deliberate"))
+        );
+        let said = said.lock().unwrap();
+        assert_eq!(said.len(), 1);
+        assert_eq!(said[0].0, ERROR);
+        assert!(said[0].1.to_string_lossy().contains("deliberate"));
+    }
+}

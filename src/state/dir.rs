@@ -257,6 +257,42 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_left_in_the_way_of_the_next_record() {
+        let (parent, state) = state_dir();
+        state.make().unwrap();
+        let temporary = state.path.join(TEMPORARY);
+        // Of a process that died meanwhile.
+        std::fs::write(&temporary, "half").unwrap();
+        state.write(b"one").unwrap();
+        assert_eq!(state.read().unwrap().unwrap(), b"one");
+        // Of somebody who wants another file changed.
+        let other = parent.path().join("other");
+        std::fs::write(&other, "precious").unwrap();
+        symlink(&other, &temporary).unwrap();
+        state.write(b"two").unwrap();
+        assert_eq!(state.read().unwrap().unwrap(), b"two");
+        assert_eq!(std::fs::read(&other).unwrap(), b"precious");
+        // What could not take the record's name does not stay.
+        std::fs::remove_file(state.path.join(RECORD)).unwrap();
+        std::fs::create_dir(state.path.join(RECORD)).unwrap();
+        assert!(state.write(b"three").is_err());
+        assert!(!temporary.exists());
+    }
+
+    /// Who reads while another process writes sees the one record or the other, in full.
+    #[test]
+    fn a_record_is_never_seen_half_written() {
+        let (_parent, state) = state_dir();
+        state.make().unwrap();
+        state.write(b"old").unwrap();
+        let mut reader = File::open(state.path.join(RECORD)).unwrap();
+        state.write(b"new").unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "old");
+    }
+
+    #[test]
     fn there_is_one_owner() {
         let (_parent, state) = state_dir();
         let owner = state.try_own().unwrap();

@@ -216,6 +216,78 @@ mod tests {
         assert_eq!(record.since.age(later), 10_000);
     }
 
+    /// A record with every moment there is, and where each is in it.
+    fn full(at: Now) -> (serde_json::Value, [&'static str; 6]) {
+        let moment = Moment::of(at);
+        let mut record = Record::new(at, "a");
+        record.due = Some(moment);
+        record.untrusted_since = Some(moment);
+        record.reminded = Some(moment);
+        record.last = Some(Last {
+            at: moment,
+            code: Some(0),
+            message: None,
+            ending: Ending::Authentic { backoff_minutes: 0 },
+        });
+        record.authentic = Some(Authenticated {
+            at: moment,
+            running_version: String::new(),
+            nonce: String::new(),
+            request_sha256: String::new(),
+            data: String::new(),
+            signature: String::new(),
+        });
+        let places = [
+            "/since",
+            "/due",
+            "/untrusted_since",
+            "/reminded",
+            "/last/at",
+            "/authentic/at",
+        ];
+        (serde_json::to_value(&record).unwrap(), places)
+    }
+
+    #[test]
+    fn every_moment_is_moved_to_this_boot() {
+        let (record, places) = full(now(100_000, 1_000_000));
+        let later = now(5, 1_001_000);
+        let moved = Record::parse(record.to_string().as_bytes(), later, "b").unwrap();
+        let moved = serde_json::to_value(&moved).unwrap();
+        for place in places {
+            assert_eq!(moved.pointer(place).unwrap()["boot"], 5 - 1000, "{place}");
+        }
+        assert_eq!(moved["boot_id"], "b");
+    }
+
+    #[test]
+    fn no_moment_is_believed_that_cannot_be() {
+        let at = now(100_000, 1_000_000);
+        let (record, places) = full(at);
+        let parsed = |place: &str, ahead: i64| {
+            let mut record = record.clone();
+            record.pointer_mut(place).unwrap()["boot"] = (100_000 + ahead).into();
+            Record::parse(record.to_string().as_bytes(), at, "a")
+        };
+        for place in places {
+            let most = if place == "/due" {
+                FURTHEST_DUE
+            } else {
+                CLOCK_SLACK
+            };
+            assert!(parsed(place, most).is_ok(), "{place}");
+            assert!(parsed(place, most + 1).is_err(), "{place}");
+        }
+        assert_eq!(FURTHEST_DUE, 8 * 86_400);
+    }
+
+    #[test]
+    fn another_format_is_not_believed() {
+        let (mut record, _) = full(now(100, 1000));
+        record["format"] = (FORMAT + 1).into();
+        assert!(Record::parse(record.to_string().as_bytes(), now(100, 1000), "a").is_err());
+    }
+
     #[test]
     fn what_cannot_be_is_not_believed() {
         let back = now(5, 1_000_000 - 2 * CLOCK_SLACK);
