@@ -1,9 +1,13 @@
 /*
  * Host event "fork": a started handle that a child inherits is inert there, and the parent goes on.
  *
- *   life-fork CONFIG
+ *   life-fork CONFIG [STATE_DIR]     with one, the parent owns it, and goes on to
  */
 #include "life-common.h"
+
+#include <sys/file.h>
+
+#define WAKERS 4 /* descriptors of a started handle: two pipes, both ends */
 
 static psc_checker *other; /* configured before the fork, not started: the child may use it */
 
@@ -30,7 +34,7 @@ static void inert(psc_checker *checker, struct log *journal)
     CHECK(now_ms() - start < bound_ms());
     CHECK(log_count(journal) == count);
     CHECK_SOON(count_threads() == 1);
-    CHECK(count_descriptors() <= descriptors);
+    CHECK(count_descriptors() <= descriptors - WAKERS); /* not left to a child that lives on */
 }
 
 /* Locks of OpenSSL may be held for ever here, by a thread that there is not: a child forked in the middle of a check makes
@@ -54,6 +58,49 @@ static void child_of_an_idle_parent(psc_checker *checker, struct log *journal, c
     CHECK_CODE(PSC_OK, stop_fully(other));
     psc_free(other);
     CHECK_SOON(count_threads() == 1);
+}
+
+/* Is the owner's lock of this directory among this process's descriptors? */
+static int has_lock_open(const char *state_dir)
+{
+    char path[1024];
+    struct stat lock, file;
+    snprintf(path, sizeof path, "%s/owner.lock", state_dir);
+    CHECK(stat(path, &lock) == 0);
+    for (int descriptor = 0; descriptor < 64; descriptor++) {
+        if (fstat(descriptor, &file) == 0 && file.st_dev == lock.st_dev && file.st_ino == lock.st_ino) return 1;
+    }
+    return 0;
+}
+
+/* Whether somebody holds it. */
+static int is_locked(const char *state_dir)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/owner.lock", state_dir);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    CHECK(file != -1);
+    int locked = flock(file, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+    close(file);
+    return locked;
+}
+
+/* The child's copy of the lock is closed: it must not outlive the parent there. The parent's own is not let go. */
+static void child_of_an_owner(psc_checker *checker, struct log *journal, const char *state_dir)
+{
+    CHECK(has_lock_open(state_dir));
+    inert(checker, journal);
+    CHECK(!has_lock_open(state_dir));
+    CHECK(is_locked(state_dir));
+}
+
+static int is_owner(psc_checker *checker)
+{
+    char *json;
+    CHECK_CODE(PSC_OK, psc_status(checker, &json));
+    int found = strstr(json, "\"owner\":true") != NULL;
+    psc_string_free(json);
+    return found;
 }
 
 typedef void child_fn(psc_checker *, struct log *, const char *);
@@ -112,11 +159,27 @@ static void while_the_thread_sleeps(const char *config)
     psc_free(other);
 }
 
+static void while_it_owns(const char *config, const char *state_dir)
+{
+    static struct log journal;
+    log_init(&journal);
+    psc_checker *checker = checker_new(log_record, &journal, config);
+    CHECK_CODE(PSC_OK, configure_format(checker, "{\"start_delay\":3600,\"state_dir\":\"%s\"}", state_dir));
+    CHECK_CODE(PSC_OK, psc_start(checker));
+    WAIT_UNTIL(is_owner(checker));
+    fork_child(child_of_an_owner, checker, &journal, state_dir);
+    CHECK(is_owner(checker) && is_locked(state_dir));
+    CHECK_CODE(PSC_OK, stop_fully(checker));
+    CHECK(!is_owner(checker) && !is_locked(state_dir));
+    psc_free(checker);
+}
+
 int main(int argc, char **argv)
 {
-    CHECK(argc == 2);
+    CHECK(argc == 2 || argc == 3);
     in_the_middle_of_a_check(argv[1]);
     while_the_thread_sleeps(argv[1]);
+    if (argc == 3) while_it_owns(argv[1], argv[2]);
     CHECK_SOON(count_threads() == 1);
     return 0;
 }

@@ -344,6 +344,9 @@ static void signals(const char *config, int milliseconds)
     printf("%ld signals in %d rounds\n", atomic_load(&handled), rounds);
     CHECK(atomic_load(&handled) >= 100 && rounds >= 3);
 
+    /* More wishes than a pipe holds (64 KiB), and nobody there to take them: the calls that fail inside leave errno alone. */
+    for (int i = 0; i < 70000; i++) on_alarm(SIGALRM);
+
     int from = log_count(&journal);
     CHECK_CODE(PSC_OK, psc_run_once(stormy, NULL));
     CHECK_CODE(PSC_OK, psc_start(stormy));
@@ -492,9 +495,13 @@ static void blocked(const char *config)
     long long start = now_ms();
     CHECK_CODE(PSC_ERR_TIMEOUT, psc_stop(checker));
     long long took = now_ms() - start;
-    printf("psc_stop gave up after %lld ms\n", took);
-    CHECK(took >= 500 && took < 2 * bound_ms());
+    start = now_ms();
     CHECK_CODE(PSC_ERR_TIMEOUT, psc_stop(checker)); /* as often as it is asked */
+    long long took_again = now_ms() - start;
+    printf("psc_stop gave up after %lld ms, and %lld ms\n", took, took_again);
+    CHECK(took >= 500 && took_again >= 500);
+    /* The second that the contract gives; one of the two may have met a busy machine. */
+    CHECK((took < took_again ? took : took_again) < bound_ms());
 
     CHECK(sem_post(&may_return) == 0);
     CHECK_CODE(PSC_OK, stop_fully(checker)); /* joined now */

@@ -29,6 +29,37 @@ static void work(psc_checker *checker, int ready, int leave)
     CHECK_SOON(count_threads() == 1);
 }
 
+static int is_owner(psc_checker *checker)
+{
+    char *json;
+    CHECK_CODE(PSC_OK, psc_status(checker, &json));
+    int owns = strstr(json, "\"owner\":true") != NULL;
+    psc_string_free(json);
+    return owns;
+}
+
+/* A worker that has no descriptor left just now cannot tell whether it is the owner. It must not make checks of its own
+ * from then on, but look again. */
+static void without_descriptors(const char *config, const char *state_dir)
+{
+    static struct log journal;
+    struct rlimit limit, low;
+    log_init(&journal);
+    psc_checker *checker = checker_new(log_record, &journal, config);
+    CHECK_CODE(PSC_OK, configure_format(checker, "{\"start_delay\":3600,\"state_dir\":\"%s\"}", state_dir));
+    int next = dup(0);
+    CHECK(next > 0 && close(next) == 0);
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    low = limit;
+    low.rlim_cur = (rlim_t) next + 5; /* what wakes the thread, and its timer */
+    CHECK(setrlimit(RLIMIT_NOFILE, &low) == 0);
+    CHECK_CODE(PSC_OK, psc_start(checker));
+    EXPECT_LOG(&journal, 0, "Too many open files");
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    WAIT_UNTIL(is_owner(checker));
+    psc_free(checker);
+}
+
 int main(int argc, char **argv)
 {
     static struct log journal;
@@ -61,5 +92,7 @@ int main(int argc, char **argv)
     CHECK_SOON(count_threads() == 1);
     CHECK(log_count(&journal) == 0); /* the master logged nothing: it never started anything */
     psc_free(checker);
+
+    without_descriptors(argv[1], argv[2]);
     return 0;
 }

@@ -97,8 +97,10 @@ fn a_started_handle_is_inert_in_a_child() {
     let config = up_to_date(&site, json!({})).to_string();
     for link in LINKS {
         let program = program("life-fork", link);
-        succeed(Command::new(&program).arg(&config));
-        succeed(checked(&program).arg(&config));
+        let state = private_dir();
+        succeed(Command::new(&program).arg(&config).arg(state.path()));
+        let state = private_dir();
+        succeed(checked(&program).arg(&config).arg(state.path()));
     }
     assert_requests(&site, 4);
 }
