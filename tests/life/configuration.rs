@@ -1,10 +1,10 @@
 //! Run-time configuration takes effect at once; disabled means no network at all.
 
-use crate::clock::{Clock, HOUR};
+use crate::clock::{Clock, HOUR, NEXT_CHECK};
 use crate::host::Host;
 use crate::support::{assert_one_request, assert_requests, preload, program, up_to_date};
 use psc_testkit::{Link, Site, require};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -108,6 +108,67 @@ fn disabling_cancels_a_check() {
     let records = host.quit();
     let failures = records.iter().filter(|(_, text)| text.contains("failed"));
     assert_eq!(failures.count(), 0, "{records:?}");
+    assert_one_request(&site);
+}
+
+/// A thread whose check was cancelled by being switched off goes on when it is switched on, as often as that happens.
+#[test]
+fn switched_off_and_on_again_it_checks_as_before() {
+    let site = Site::start();
+    let mut clock = Clock::new();
+    let mut host = Host::with(
+        clock.command(),
+        &up_to_date(&site, json!({ "log_level": 4 })),
+    );
+    host.start();
+    host.expect_log("no update found");
+    for times in 1..=2 {
+        host.configure(&json!({ "disabled": true }));
+        host.expect_log_times("disabled", times);
+        // What leaves it off is no news.
+        for interval in [43_200, 86_400] {
+            host.configure(&json!({ "interval": interval }));
+            host.status();
+        }
+        clock.pass(NEXT_CHECK);
+        assert_eq!(host.status()["next_check"], Value::Null);
+        host.configure(&json!({ "disabled": false }));
+        host.expect_log_times("no update found", times + 1);
+    }
+    assert_eq!(host.records("disabled").len(), 2);
+    assert_requests(&site, 3);
+}
+
+/// Many machines that start at once, after a power failure, must not ask at once.
+#[test]
+fn the_first_check_waits_for_its_delay_and_a_part_of_the_jitter() {
+    let site = Site::start();
+    let mut clock = Clock::new();
+    let mut host = Host::with(clock.command(), &up_to_date(&site, json!({})));
+    host.configure(&json!({ "start_delay": 1000 }));
+    host.start();
+    wait_for_next_check(&mut host, 990..=1000);
+    clock.pass(980);
+    wait_for_next_check(&mut host, 1..=20);
+    assert_eq!(site.server.connections(), 0);
+    clock.pass(20);
+    host.expect_log("no update found");
+    host.quit();
+
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        let mut host = Host::with(clock.command(), &up_to_date(&site, json!({})));
+        host.configure(&json!({ "start_delay": 3600, "start_jitter": 86_400 }));
+        host.start();
+        waits.push(host.next_check());
+        host.quit();
+    }
+    assert!(
+        waits.iter().all(|wait| (3500..=90_000).contains(wait)),
+        "{waits:?}"
+    );
+    // One chance in a thousand each that no part of the jitter is drawn.
+    assert!(waits.iter().any(|wait| *wait > 3600), "{waits:?}");
     assert_one_request(&site);
 }
 

@@ -5,7 +5,7 @@ use crate::support::{assert_one_request, is_root, program, up_to_date};
 use psc_testkit::{Link, Site, private_dir, require, run, write_private};
 use serde_json::{Value, json};
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -261,11 +261,14 @@ fn as_nobody(site: &Site, place: &Path) -> Command {
 
 #[test]
 fn of_another_user() {
-    // Nothing may be made in it; nothing may be read in it; its files may be neither read nor changed.
-    for (mode, with_files, why) in [
-        (0o755, false, "Permission denied"),
-        (0o700, true, "Permission denied"),
-        (0o777, true, OTHERS_WRITE),
+    const THIRD: u32 = 65533;
+    // Nothing may be made in it; nothing may be read in it; its files may be neither read nor changed. A third user's may be
+    // made to be read.
+    for (owner, mode, with_files, why) in [
+        (0, 0o755, false, "Permission denied"),
+        (0, 0o700, true, "Permission denied"),
+        (0, 0o777, true, OTHERS_WRITE),
+        (THIRD, 0o755, true, "it belongs to another user"),
     ] {
         let site = Site::start();
         let place = private_dir();
@@ -278,10 +281,40 @@ fn of_another_user() {
             }
         }
         fs::set_permissions(&state, fs::Permissions::from_mode(mode)).unwrap();
+        chown(&state, Some(owner), None).unwrap();
         let config = with_state(&up_to_date(&site, json!({})), &state);
         let host = Host::with(as_nobody(&site, place.path()), &config);
         goes_on(&site, host, why);
     }
+}
+
+/// By root, before it dropped its privileges: the directory is the server's own, and so is what it makes of its files.
+#[test]
+fn files_of_another_user_in_its_own_directory() {
+    const NOBODY: u32 = 65534;
+    let site = Site::start();
+    let place = private_dir();
+    let state = place.path().join("state");
+    fs::create_dir(&state).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+    let files = ["state.json", "state.lock", "owner.lock"].map(|name| state.join(name));
+    for file in &files {
+        write_private(file, b"{}");
+    }
+    let command = as_nobody(&site, place.path());
+    chown(&state, Some(NOBODY), Some(NOBODY)).unwrap();
+    let config = with_state(&up_to_date(&site, json!({})), &state);
+    let mut host = Host::with(command, &config);
+    host.start();
+    host.expect_log("no update found");
+    host.wait_for_status("ownership", |status| status["owner"] == true);
+    let records = host.quit();
+    let warnings = records.iter().filter(|(level, _)| *level <= WARNING);
+    assert_eq!(warnings.count(), 0, "{records:#?}");
+    for file in &files {
+        assert_eq!(file.metadata().unwrap().uid(), NOBODY, "{file:?}");
+    }
+    assert_one_request(&site);
 }
 
 /// A directory that can be used again after the next start is.

@@ -10,6 +10,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use tempfile::TempDir;
 
+const ERR_HTTP: i32 = -10;
+
 const UPDATE: &str = "security update is available";
 
 /// Nobody listens there.
@@ -26,7 +28,11 @@ fn informed(site: &Site, clock: &Clock) -> (TempDir, Value) {
     let mut host = Host::with(clock.command(), &config);
     host.start();
     assert_eq!(host.expect_log(UPDATE).0, 1);
-    host.quit();
+    host.wait_for_rest();
+    // What was said just now needs no reminder.
+    let records = host.quit();
+    let said = records.iter().filter(|(_, text)| text.contains(UPDATE));
+    assert_eq!(said.count(), 1, "{records:#?}");
     assert_one_request(site);
     (state, config)
 }
@@ -59,6 +65,26 @@ fn a_known_update_is_repeated_at_start_and_once_a_day_also_offline() {
     assert_one_request(&site);
 }
 
+/// A new generation of workers has the old one's records in the same log.
+#[test]
+fn a_known_update_is_not_repeated_by_who_follows_the_owner() {
+    let site = Site::start();
+    let mut clock = Clock::new();
+    let (_state, config) = informed(&site, &clock);
+    let mut first = restarted(&config, &clock);
+    first.expect_log(UPDATE);
+    let mut second = restarted(&config, &clock);
+    // It looks, and finds the owner.
+    second.wait_for_rest();
+    first.quit();
+    clock.pass(100);
+    second.wait_for_status("ownership", |status| status["owner"] == true);
+    assert_eq!(second.records(UPDATE).len(), 0);
+    clock.pass(DAY + 60);
+    second.expect_log(UPDATE);
+    assert_eq!(second.records(UPDATE).len(), 1);
+}
+
 #[test]
 fn a_known_update_is_forgotten_when_another_version_runs() {
     let site = Site::start();
@@ -86,11 +112,13 @@ fn flip_first_letter(text: &mut Value) {
 
 #[test]
 fn a_stored_answer_that_was_tampered_with_is_not_believed() {
-    let changes: [fn(&mut Value); 4] = [
+    let changes: [fn(&mut Value); 5] = [
         |record| flip_first_letter(&mut record["authentic"]["data"]),
         |record| flip_first_letter(&mut record["authentic"]["signature"]),
         |record| record["authentic"]["nonce"] = json!("1 of another request"),
         |record| record["authentic"]["signature"] = json!(""),
+        // An old answer, to look like a new one.
+        |record| record["authentic"]["at"]["wall"] = json!(1_000_000_000),
     ];
     for (index, change) in changes.into_iter().enumerate() {
         let site = Site::start();
@@ -130,4 +158,50 @@ fn a_long_silence_is_one_warning() {
     }
     assert_eq!(host.records("no authentic answer").len(), 1);
     assert_eq!(host.status()["verdict"], "stale");
+
+    // The next silence is another one.
+    host.configure(&json!({ "url": site.server.url() }));
+    assert_eq!(host.run(), 0);
+    assert_eq!(host.status()["verdict"], "ok");
+    host.configure(&offline());
+    for _ in 0..9 {
+        clock.pass(DAY + 60);
+        host.next_check();
+    }
+    host.expect_log_times("no authentic answer", 2);
+}
+
+/// psc_status says so until an authentic answer comes; what goes wrong otherwise does not take it back.
+#[test]
+fn answers_that_cannot_be_trusted_are_told() {
+    let site = Site::start();
+    let mut host = Host::new(&up_to_date(&site, json!({})));
+    assert_eq!(host.run(), 0);
+    for (fault, code) in [("forged", -12), ("replay", -13)] {
+        site.server.set_fault(fault);
+        assert_eq!(host.run(), code);
+        let since = host.status()["untrusted_since"].clone();
+        assert!(since.is_i64(), "{since}");
+        site.server.set_fault("status-500");
+        assert_eq!(host.run(), ERR_HTTP);
+        let status = host.status();
+        assert_eq!(status["verdict"], "untrusted", "{status}");
+        assert_eq!(
+            (&status["since"], &status["untrusted_since"]),
+            (&since, &since)
+        );
+        site.server.set_fault("");
+        assert_eq!(host.run(), 0);
+        let status = host.status();
+        assert_eq!(status["verdict"], "ok", "{status}");
+        assert_eq!(status["untrusted_since"], Value::Null);
+    }
+    // An update that is known is worth more.
+    host.configure(&json!({ "passenger_version": "6.0.10" }));
+    assert_eq!(host.run(), 1);
+    site.server.set_fault("forged");
+    assert_eq!(host.run(), -12);
+    let status = host.status();
+    assert_eq!(status["verdict"], "update", "{status}");
+    assert!(status["untrusted_since"].is_i64(), "{status}");
 }
