@@ -184,6 +184,47 @@ fn a_record_that_is_held_for_ever_blocks_nobody() {
     assert_one_request(&site);
 }
 
+/// Killed in the middle of one by hand: the start that follows makes none of its own.
+#[test]
+fn a_check_by_hand_that_is_killed_is_not_repeated_at_once() {
+    let site = Site::start();
+    site.server.set_fault("hang");
+    let state = private_dir();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut host = Host::new(&config);
+    host.begin_run();
+    assert_one_request(&site);
+    host.kill();
+    let mut host = Host::started(&config);
+    assert!(host.next_check() > 300);
+    assert_one_request(&site);
+}
+
+/// The owner's lock is not all that keeps two from making one check: who waited for the record looks at it again.
+#[test]
+fn a_check_that_another_process_has_just_made_is_not_made_again() {
+    let site = Site::start();
+    let other = Site::start();
+    let (state, elsewhere) = (private_dir(), private_dir());
+    let mut made = Host::new(&with_state(
+        &up_to_date(&other, json!({})),
+        elsewhere.path(),
+    ));
+    assert_eq!(made.run(), 0);
+    let clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let lock = locked(&state.path().join("state.lock"));
+    let mut host = Host::with(clock.command(), &config);
+    host.start();
+    host.wait_for_rest();
+    let record = state.path().join("state.json");
+    fs::copy(elsewhere.path().join("state.json"), record).unwrap();
+    drop(lock);
+    assert!(host.next_check() > 12 * 3600 - 60);
+    host.wait_for_rest();
+    assert_eq!(site.server.connections(), 0);
+}
+
 /// Makes that file, locked as another process of the host has it.
 fn locked(path: &Path) -> File {
     let file = File::create(path).unwrap();

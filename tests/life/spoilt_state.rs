@@ -327,6 +327,10 @@ fn what_was_repaired_is_used_again() {
     let mut host = Host::started(&config);
     host.expect_log("no update found");
     host.stop();
+    // As long as it is not, each start is worth a line.
+    host.start();
+    host.expect_log_times("cannot be used", 2);
+    host.stop();
     fs::remove_dir(state.path().join("owner.lock")).unwrap();
     host.start();
     host.wait_for_status("ownership", |status| status["owner"] == true);

@@ -1,7 +1,7 @@
 //! What the thread is like, and the event loop that takes its records.
 
 use crate::host::Host;
-use crate::support::{assert_requests, checked, program, succeed, up_to_date};
+use crate::support::{checked, program, succeed, up_to_date};
 use psc_testkit::{Link, Site, compile_against, library_with_feature};
 use serde_json::json;
 use std::process::Command;
@@ -22,7 +22,7 @@ fn an_event_loop_takes_the_records() {
         let site = Site::start();
         let config = up_to_date(&site, json!({})).to_string();
         succeed(Command::new(program("life-eventloop", link)).arg(&config));
-        assert!(site.server.requests().len() >= 3);
+        assert_three_or_four(&site);
     }
 }
 
@@ -31,8 +31,13 @@ fn an_event_loop_leaks_nothing() {
     let site = Site::start();
     let config = up_to_date(&site, json!({})).to_string();
     succeed(checked(&program("life-eventloop", Link::Static)).arg(&config));
-    assert!(site.server.requests().len() >= 3);
-    assert_requests(&site, site.server.requests().len());
+    assert_three_or_four(&site);
+}
+
+/// One of its checks is stopped, perhaps before it has asked.
+fn assert_three_or_four(site: &Site) {
+    let requests = site.server.requests().len();
+    assert!((3..=4).contains(&requests), "{requests}");
 }
 
 const ERR_INTERNAL: i32 = -15;
