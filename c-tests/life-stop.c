@@ -523,6 +523,18 @@ static void blocked(const char *config)
     WAIT_UNTIL(psc_threads() == 0);
     CHECK(atomic_load(&entered) == 2);
     WAIT_UNTIL(count_threads() == 1);
+
+    /* What another call has to say waits behind the one that is blocked; after the stop it is not said either. */
+    checker = checker_new(block, &journal, config);
+    CHECK_CODE(PSC_OK, psc_configure(checker, "{\"disabled\":true,\"log_level\":4}"));
+    CHECK_CODE(PSC_OK, psc_start(checker));
+    WAIT_UNTIL(atomic_load(&entered) == 3);
+    CHECK_CODE(PSC_DISABLED, psc_run_once(checker, NULL));
+    CHECK_CODE(PSC_ERR_TIMEOUT, psc_stop(checker));
+    CHECK(sem_post(&may_return) == 0);
+    CHECK_CODE(PSC_OK, stop_fully(checker));
+    CHECK(atomic_load(&entered) == 3);
+    psc_free(checker);
 }
 
 /* --- two threads at once ----------------------------------------------------------------------------------- */
