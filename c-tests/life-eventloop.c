@@ -5,6 +5,8 @@
  */
 #include "life-common.h"
 
+#include <semaphore.h>
+
 #define FLOOD 5000
 #define LARGEST_QUEUE 512
 
@@ -101,12 +103,45 @@ static void stopped(const char *config)
     psc_free(checker);
 }
 
+static sem_t may_return;
+static atomic_int entered;
+
+static void block_first(void *user_data, int level, const char *message)
+{
+    log_record(user_data, level, message);
+    if (atomic_fetch_add(&entered, 1) > 0) return;
+    while (sem_wait(&may_return) == -1) {
+    }
+}
+
+/* psc_log_fd while a record is being delivered and another waits behind it: that one is for the host to drain, as soon as
+ * the delivery has ended. */
+static void late(const char *config)
+{
+    CHECK(sem_init(&may_return, 0, 0) == 0);
+    psc_checker *checker = checker_new(block_first, &journal, config);
+    CHECK_CODE(PSC_OK, psc_configure(checker, "{\"disabled\":true,\"log_level\":4}"));
+    CHECK_CODE(PSC_OK, psc_start(checker));
+    WAIT_UNTIL(atomic_load(&entered) == 1);
+    CHECK_CODE(PSC_DISABLED, psc_run_once(checker, NULL));
+    int descriptor = psc_log_fd(checker);
+    CHECK_CODE(PSC_OK, psc_log_drain(checker)); /* never two calls at once */
+    CHECK(atomic_load(&entered) == 1 && !is_readable(descriptor, 0));
+    CHECK(sem_post(&may_return) == 0);
+    CHECK(is_readable(descriptor, PATIENCE_MS));
+    CHECK_CODE(PSC_OK, psc_log_drain(checker));
+    CHECK(atomic_load(&entered) == 2);
+    CHECK_CODE(PSC_OK, stop_fully(checker));
+    psc_free(checker);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 2);
     log_init(&journal);
     background(argv[1]);
     stopped(argv[1]);
+    late(argv[1]);
     int descriptors = count_descriptors(), from = log_count(&journal);
     psc_checker *checker = checker_new(log_record, &journal, argv[1]);
     int descriptor = psc_log_fd(checker);
