@@ -251,17 +251,19 @@ impl Shift<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::clock::{Clock, Now};
+    use crate::sys::clock::{Clock, Now, SystemClock};
     use psc_testkit::Site;
     use serde_json::json;
+    use std::sync::atomic::AtomicBool;
     use std::sync::{Arc, Mutex};
 
-    struct Broken;
+    /// Once.
+    struct Broken(AtomicBool);
 
     impl Clock for Broken {
-        #[allow(clippy::panic)]
         fn now(&self) -> Now {
-            panic!("deliberate")
+            assert!(!self.0.swap(false, Ordering::SeqCst), "deliberate");
+            SystemClock::new().now()
         }
 
         fn boot_id(&self) -> &'static str {
@@ -281,7 +283,7 @@ mod tests {
         let site = Site::start();
         let config = site.config(json!({})).to_string();
         assert!(checker.configure(config.as_bytes()).is_ok());
-        checker.clock = Box::new(Broken);
+        checker.clock = Box::new(Broken(AtomicBool::new(true)));
         let voice = Voice::new(&checker.logger);
         main(&checker, &voice, checker.stop.marks());
         let crash = checker.crash().unwrap();
@@ -293,5 +295,11 @@ mod tests {
         assert_eq!(said.len(), 1);
         assert_eq!(said[0].0, ERROR);
         assert!(said[0].1.to_string_lossy().contains("deliberate"));
+        drop(said);
+        // Another start is another beginning.
+        let checker = Arc::new(checker);
+        assert!(checker.start().is_ok());
+        assert!(checker.crash().is_none());
+        assert!(checker.stop().is_ok());
     }
 }
