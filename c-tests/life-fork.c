@@ -9,7 +9,7 @@
 
 #define WAKERS 4 /* descriptors of a started handle: two pipes, both ends */
 
-static psc_checker *other; /* configured before the fork, not started: the child may use it */
+static psc_checker *other; /* configured and used before the fork, not started: the child may use it */
 
 static void inert(psc_checker *checker, struct log *journal)
 {
@@ -53,8 +53,10 @@ static void child_of_an_idle_parent(psc_checker *checker, struct log *journal, c
     CHECK_CODE(PSC_OK, psc_run_once(own, NULL));
     CHECK(log_find(journal, 0, "no update found") != -1);
     psc_free(own);
+    int descriptors = count_descriptors();
     CHECK_CODE(PSC_OK, psc_start(other));
     CHECK_SOON(psc_threads() == 1);
+    CHECK_SOON(count_descriptors() >= descriptors + WAKERS); /* of its own: what wakes the parent is the parent's */
     CHECK_CODE(PSC_OK, stop_fully(other));
     psc_free(other);
     CHECK_SOON(count_threads() == 1);
@@ -150,6 +152,7 @@ static void while_the_thread_sleeps(const char *config)
     log_init(&second);
     psc_checker *checker = checker_new(log_record, &journal, config);
     other = checker_new(log_record, &second, config);
+    CHECK_CODE(PSC_OK, psc_run_once(other, NULL)); /* it may cross a fork all the same */
     CHECK_CODE(PSC_OK, psc_configure(other, "{\"start_delay\":3600}"));
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"start_delay\":3600}"));
     CHECK_CODE(PSC_OK, psc_start(checker));

@@ -282,6 +282,26 @@ mod tests {
     }
 
     #[test]
+    fn what_has_begun_counts_as_the_next_second() {
+        let begun = Now {
+            boot: Duration::from_millis(100_001),
+            wall: 0,
+        };
+        assert_eq!(Moment::of(begun).boot, 101);
+        assert_eq!(Moment::of(now(100, 0)).boot, 100);
+    }
+
+    /// Where there is no such thing as an id of the boot, each start may be after one.
+    #[test]
+    fn without_a_boot_id_the_calendar_counts() {
+        let mut record: serde_json::Value = serde_json::from_slice(&written()).unwrap();
+        record["boot_id"] = "".into();
+        let later = now(5, 1_010_000);
+        let record = Record::parse(record.to_string().as_bytes(), later, "").unwrap();
+        assert_eq!(record.due.unwrap().until(later), 40_000);
+    }
+
+    #[test]
     fn another_format_is_not_believed() {
         let (mut record, _) = full(now(100, 1000));
         record["format"] = (FORMAT + 1).into();

@@ -102,7 +102,8 @@ fn a_started_handle_is_inert_in_a_child() {
         let state = private_dir();
         succeed(checked(&program).arg(&config).arg(state.path()));
     }
-    assert_requests(&site, 4);
+    // One by the parent and one by its child, four times.
+    assert_requests(&site, 8);
 }
 
 /// The program itself must not need libpsc: it would keep the library mapped.
