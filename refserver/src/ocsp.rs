@@ -19,17 +19,21 @@ pub(crate) enum Status {
     Good,
     /// Since an hour ago.
     Revoked,
+    /// Good, valid until a week ago.
+    WasGood,
 }
 
 /// What `issuer` says of `certificate`, which it has signed. Valid since an hour ago, and for another day.
+/// `digest` names the certificate.
 pub(crate) fn response(
     certificate: &X509Ref,
     issuer: &Identity,
     status: Status,
+    digest: MessageDigest,
 ) -> Result<Vec<u8>, ErrorStack> {
     const SUCCESSFUL: u8 = 0;
     const BASIC_RESPONSE: &str = "1.3.6.1.5.5.7.48.1.1";
-    let basic = der::octet_string(&basic_response(certificate, issuer, status)?);
+    let basic = der::octet_string(&basic_response(certificate, issuer, status, digest)?);
     let bytes = der::sequence(&[&der::object(BASIC_RESPONSE)?, &basic]);
     Ok(der::sequence(&[
         &der::enumerated(SUCCESSFUL),
@@ -41,13 +45,17 @@ fn basic_response(
     certificate: &X509Ref,
     issuer: &Identity,
     status: Status,
+    digest: MessageDigest,
 ) -> Result<Vec<u8>, ErrorStack> {
-    let now = SystemTime::now();
+    let now = match status {
+        Status::WasGood => SystemTime::now() - 8 * DAY,
+        Status::Good | Status::Revoked => SystemTime::now(),
+    };
     let an_hour_ago = der::generalized_time(now - HOUR);
     let single = der::sequence(&[
-        &certificate_id(certificate, &issuer.certificate)?,
+        &certificate_id(certificate, &issuer.certificate, digest)?,
         &match status {
-            Status::Good => der::implicit(0, &[]),
+            Status::Good | Status::WasGood => der::implicit(0, &[]),
             Status::Revoked => der::explicit(1, &an_hour_ago),
         },
         &an_hour_ago,
@@ -64,16 +72,16 @@ fn basic_response(
     ]))
 }
 
-/// The CertID with SHA-1, cut out of a request: the bindings encode it nowhere else.
-fn certificate_id(certificate: &X509Ref, issuer: &X509Ref) -> Result<Vec<u8>, ErrorStack> {
+/// The CertID, cut out of a request: the bindings encode it nowhere else.
+fn certificate_id(
+    certificate: &X509Ref,
+    issuer: &X509Ref,
+    digest: MessageDigest,
+) -> Result<Vec<u8>, ErrorStack> {
     // OCSPRequest, TBSRequest, requestList and Request, each shorter than 128 bytes.
     const HEADERS: usize = 4 * 2;
     let mut request = OcspRequest::new()?;
-    request.add_id(OcspCertId::from_cert(
-        MessageDigest::sha1(),
-        certificate,
-        issuer,
-    )?)?;
+    request.add_id(OcspCertId::from_cert(digest, certificate, issuer)?)?;
     Ok(request.to_der()?.split_off(HEADERS))
 }
 
@@ -97,10 +105,15 @@ mod tests {
     use openssl::stack::Stack;
     use openssl::x509::store::X509StoreBuilder;
 
-    fn assert_verifies(key: PKey<Private>, status: Status, expected: OcspCertStatus) {
+    fn assert_verifies(
+        key: PKey<Private>,
+        status: Status,
+        digest: MessageDigest,
+        expected: OcspCertStatus,
+    ) {
         let authority = issue_for(key, &Profile::authority("authority"), None).unwrap();
         let server = issue(&Profile::server(), Some(&authority)).unwrap();
-        let der = response(&server.certificate, &authority, status).unwrap();
+        let der = response(&server.certificate, &authority, status, digest).unwrap();
         let response = OcspResponse::from_der(&der).unwrap();
         assert_eq!(response.to_der().unwrap(), der);
         assert_eq!(response.status(), OcspResponseStatus::SUCCESSFUL);
@@ -113,11 +126,7 @@ mod tests {
         basic
             .verify(&chain, &store.build(), OcspFlag::empty())
             .unwrap();
-        let id = OcspCertId::from_cert(
-            MessageDigest::sha1(),
-            &server.certificate,
-            &authority.certificate,
-        );
+        let id = OcspCertId::from_cert(digest, &server.certificate, &authority.certificate);
         let found = basic.find_status(&id.unwrap()).unwrap();
         assert_eq!(found.status, expected);
         found.check_validity(0, None).unwrap();
@@ -130,8 +139,10 @@ mod tests {
             (Status::Good, OcspCertStatus::GOOD),
             (Status::Revoked, OcspCertStatus::REVOKED),
         ] {
-            assert_verifies(ec_key().unwrap(), status, expected);
-            assert_verifies(rsa_key(2048).unwrap(), status, expected);
+            for digest in [MessageDigest::sha1(), MessageDigest::sha256()] {
+                assert_verifies(ec_key().unwrap(), status, digest, expected);
+                assert_verifies(rsa_key(2048).unwrap(), status, digest, expected);
+            }
         }
     }
 }

@@ -163,10 +163,14 @@ fn tls_faults_are_refused_by_a_client_that_verifies() {
         // OpenSSL leaves the common name and staples to its callers, and its level is the distribution's matter.
         let left_to_callers = [
             "tls-cn-only",
+            "tls-mail-name-only",
             "tls-weak-rsa",
             "tls-sha1-chain",
             "tls-ocsp-revoked",
+            "tls-ocsp-revoked-sha256",
             "tls-must-staple",
+            "tls-must-staple-forged",
+            "tls-must-staple-outdated",
         ];
         if left_to_callers.contains(&fault.name) {
             continue;
@@ -193,7 +197,9 @@ fn staples_are_what_their_faults_say() {
     ] {
         site.server.set_fault(name);
         let stream = connect(site.server.port(), &site.path("ca.pem"), None).unwrap();
-        assert_eq!(stapled_status(stream.ssl()), stapled, "{name}");
+        let found = found_in_staple(stream.ssl(), MessageDigest::sha1());
+        let expected = stapled.map(|status| (status, true, true));
+        assert_eq!(found, expected, "{name}");
         let certificate = stream.ssl().peer_certificate().unwrap().to_der().unwrap();
         let features = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x01\x18\x04\x05\x30\x03\x02\x01\x05";
         let demands = certificate
@@ -206,17 +212,46 @@ fn staples_are_what_their_faults_say() {
     assert!(OcspResponse::from_der(stream.ssl().ocsp_status().unwrap()).is_err());
 }
 
-/// What a verified staple says of the server's certificate.
-fn stapled_status(ssl: &SslRef) -> Option<OcspCertStatus> {
+/// Each is wrong in the one way that its name says.
+#[test]
+fn bad_staples_are_bad_in_one_way() {
+    let site = Site::start();
+    let sha1 = MessageDigest::sha1();
+    for (name, digest, expected) in [
+        (
+            "tls-ocsp-revoked-sha256",
+            MessageDigest::sha256(),
+            (OcspCertStatus::REVOKED, true, true),
+        ),
+        (
+            "tls-must-staple-forged",
+            sha1,
+            (OcspCertStatus::GOOD, false, true),
+        ),
+        (
+            "tls-must-staple-outdated",
+            sha1,
+            (OcspCertStatus::GOOD, true, false),
+        ),
+    ] {
+        site.server.set_fault(name);
+        let stream = connect(site.server.port(), &site.path("ca.pem"), None).unwrap();
+        let found = found_in_staple(stream.ssl(), digest);
+        assert_eq!(found, Some(expected), "{name}");
+    }
+}
+
+/// What a staple says of the server's certificate, whether its signature verifies, and whether it is in force.
+fn found_in_staple(ssl: &SslRef, digest: MessageDigest) -> Option<(OcspCertStatus, bool, bool)> {
     let basic = OcspResponse::from_der(ssl.ocsp_status()?).unwrap().basic();
     let basic = basic.unwrap();
     let chain = ssl.verified_chain().unwrap();
     let store = ssl.ssl_context().cert_store();
-    basic.verify(chain, store, OcspFlag::empty()).unwrap();
-    let id = OcspCertId::from_cert(MessageDigest::sha1(), &chain[0], &chain[1]).unwrap();
+    let is_genuine = basic.verify(chain, store, OcspFlag::empty()).is_ok();
+    let id = OcspCertId::from_cert(digest, &chain[0], &chain[1]).unwrap();
     let found = basic.find_status(&id).unwrap();
-    found.check_validity(0, None).unwrap();
-    Some(found.status)
+    let is_in_force = found.check_validity(0, None).is_ok();
+    Some((found.status, is_genuine, is_in_force))
 }
 
 #[test]

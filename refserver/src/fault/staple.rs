@@ -2,9 +2,10 @@
 
 use super::tls::presenting;
 use crate::Error;
-use crate::certificate::{Profile, issue};
+use crate::certificate::{Identity, Profile, ec_key, issue};
 use crate::keys::authority;
 use crate::ocsp::{self, Status};
+use openssl::hash::MessageDigest;
 use openssl::ssl::SslContext;
 use std::path::Path;
 
@@ -16,6 +17,10 @@ enum Staple {
     Nothing,
     Garbage,
     Signed(Status),
+    /// Names the certificate by its SHA-256 digest.
+    WithSha256(Status),
+    /// In the name of the authority, signed with another key.
+    Forged(Status),
 }
 
 pub fn good(dir: &Path) -> Result<SslContext, Error> {
@@ -24,6 +29,10 @@ pub fn good(dir: &Path) -> Result<SslContext, Error> {
 
 pub fn revoked(dir: &Path) -> Result<SslContext, Error> {
     stapled(dir, &[], Staple::Signed(Status::Revoked))
+}
+
+pub fn revoked_sha256(dir: &Path) -> Result<SslContext, Error> {
+    stapled(dir, &[], Staple::WithSha256(Status::Revoked))
 }
 
 pub fn garbage(dir: &Path) -> Result<SslContext, Error> {
@@ -38,6 +47,14 @@ pub fn must_staple_good(dir: &Path) -> Result<SslContext, Error> {
     stapled(dir, &[MUST_STAPLE], Staple::Signed(Status::Good))
 }
 
+pub fn must_staple_forged(dir: &Path) -> Result<SslContext, Error> {
+    stapled(dir, &[MUST_STAPLE], Staple::Forged(Status::Good))
+}
+
+pub fn must_staple_outdated(dir: &Path) -> Result<SslContext, Error> {
+    stapled(dir, &[MUST_STAPLE], Staple::Signed(Status::WasGood))
+}
+
 /// The response is made anew for every client that asks for one, so that it is always fresh.
 fn stapled(dir: &Path, extensions: &[(&str, &[u8])], staple: Staple) -> Result<SslContext, Error> {
     let authority = authority(dir)?;
@@ -47,12 +64,22 @@ fn stapled(dir: &Path, extensions: &[(&str, &[u8])], staple: Staple) -> Result<S
     };
     let server = issue(&profile, Some(&authority))?;
     let mut builder = presenting(&server, &[])?;
+    let forger = Identity {
+        key: ec_key()?,
+        ..authority.clone()
+    };
     builder.set_status_callback(move |ssl| {
-        let response = match staple {
+        let (signer, status, digest) = match staple {
             Staple::Nothing => return Ok(false),
-            Staple::Garbage => b"no OCSP response".to_vec(),
-            Staple::Signed(status) => ocsp::response(&server.certificate, &authority, status)?,
+            Staple::Garbage => {
+                ssl.set_ocsp_status(b"no OCSP response")?;
+                return Ok(true);
+            }
+            Staple::Signed(status) => (&authority, status, MessageDigest::sha1()),
+            Staple::WithSha256(status) => (&authority, status, MessageDigest::sha256()),
+            Staple::Forged(status) => (&forger, status, MessageDigest::sha1()),
         };
+        let response = ocsp::response(&server.certificate, signer, status, digest)?;
         ssl.set_ocsp_status(&response)?;
         Ok(true)
     })?;

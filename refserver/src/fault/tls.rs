@@ -52,6 +52,19 @@ pub fn cn_only(dir: &Path) -> Result<SslContext, Error> {
     )
 }
 
+pub fn mail_name_only(dir: &Path) -> Result<SslContext, Error> {
+    // SubjectAltName { rfc822Name "localhost" } in DER.
+    let mail = b"\x30\x0b\x81\x09localhost";
+    server_certificate(
+        dir,
+        &Profile {
+            dns_name: None,
+            extensions: &[("2.5.29.17", mail)],
+            ..Profile::server()
+        },
+    )
+}
+
 pub fn eku_client_only(dir: &Path) -> Result<SslContext, Error> {
     server_certificate(
         dir,
