@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use openssl::x509::X509;
 use psc_refserver::ClientCertificate;
 use psc_testkit::{Check, Link, Outcome, Site, compile_preload};
 use serde_json::{Value, json};
@@ -238,6 +239,90 @@ fn the_systems_authorities_do_not_vouch_for_a_private_one() {
     let outcome = check(&site.config(json!({ "certificate_path": null })));
     assert_failed(&outcome, ERR_TLS, &["certificate"]);
     assert!(site.server.requests().is_empty());
+}
+
+/// A system whose /etc/ssl/certs is a directory with that site's authority, and no bundle.
+fn with_system_store(site: &Site) -> Check {
+    let pem = std::fs::read(site.path("ca.pem")).expect("a certificate");
+    let certificate = X509::from_pem(&pem).expect("a certificate");
+    // As `openssl rehash` names it.
+    let name = format!("{:08x}.0", certificate.subject_name_hash());
+    std::fs::create_dir(site.path("store")).expect("a directory");
+    std::fs::write(site.path(&format!("store/{name}")), pem).expect("write");
+    Check::new(Link::Shared)
+        .env("LD_PRELOAD", compile_preload("c-tests/preload-no-trust.c"))
+        .env("TRUST_STORE", site.path("store"))
+}
+
+#[test]
+fn a_directory_of_the_system_is_trusted_when_nothing_is_configured() {
+    let site = Site::start();
+    let outcome = with_system_store(&site).run(&site.config(json!({ "certificate_path": null })));
+    assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
+}
+
+#[test]
+fn configured_authorities_are_trusted_instead_of_the_systems() {
+    let (configured, of_system) = (Site::start(), Site::start());
+    let config = configured.config(json!({ "url": of_system.server.url() }));
+    let outcome = with_system_store(&of_system).run(&config);
+    assert_failed(&outcome, ERR_TLS, &["not signed by a trusted authority"]);
+    assert!(of_system.server.requests().is_empty());
+}
+
+/// OpenSSL's own configuration, as a distribution or an administrator sets it.
+fn with_security_level(site: &Site, level: u32) -> Check {
+    let path = site.path(&format!("openssl-{level}.cnf"));
+    let lines = format!(
+        "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n[tls]\nCipherString = DEFAULT@SECLEVEL={level}\n"
+    );
+    std::fs::write(&path, lines).expect("write");
+    Check::new(Link::Shared).env("OPENSSL_CONF", path)
+}
+
+#[test]
+fn a_lax_system_does_not_make_weak_certificates_good() {
+    let site = Site::start();
+    let check = with_security_level(&site, 0);
+    assert_eq!(check.run(&site.config(json!({}))).code, Some(UPDATE));
+    for fault in ["tls-weak-rsa", "tls-sha1-chain"] {
+        site.server.set_fault(fault);
+        let outcome = check.run(&site.config(json!({})));
+        assert_failed(&outcome, ERR_TLS, &["too weak"]);
+    }
+    assert_eq!(site.server.requests().len(), 1);
+}
+
+#[test]
+fn a_stricter_system_is_obeyed() {
+    let site = Site::start();
+    // 192 bits: more than the server's P-256 key has.
+    let config = site.config(json!({ "client_certificate_path": "" }));
+    let outcome = with_security_level(&site, 4).run(&config);
+    assert_failed(&outcome, ERR_TLS, &[]);
+    assert!(site.server.requests().is_empty());
+}
+
+/// Contract section 4, for `log_level` 7.
+#[test]
+fn every_field_sent_and_received_is_told_at_level_7() {
+    let site = Site::start();
+    let outcome = check(&site.config(json!({ "log_level": 7, "web_server_version": "1.22.1" })));
+    let body = site.server.requests().remove(0).body;
+    let sent: Value = serde_json::from_str(&body).expect("JSON");
+    let sent = sent.as_object().expect("an object");
+    assert_eq!(sent.len(), 5, "{body}");
+    for (name, value) in sent {
+        let line = (7, format!("sending: {name}: {value}"));
+        assert!(outcome.log.contains(&line), "{line:?}: {}", outcome.output);
+    }
+    for name in ["nonce", "update", "version", "log", "request_sha256"] {
+        let records = outcome.records(&format!("received: {name}: "));
+        assert_eq!(records.len(), 1, "{name}: {}", outcome.output);
+        assert_eq!(records[0].0, 7, "{name}");
+    }
+    assert_eq!(outcome.records("received: update: 1").len(), 1);
+    assert_eq!(outcome.records("unverified: {").len(), 1);
 }
 
 #[test]
