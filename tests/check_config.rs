@@ -546,6 +546,7 @@ fn keys_that_are_not_rsa_public_keys_of_2048_bits_are_refused() {
     let key = "server_public_key_path";
     assert_refused(&[
         (key, files.write("small", public_pem(&private_key(1024)))),
+        (key, files.write("short", public_pem(&private_key(2040)))),
         (key, files.write("ec", public_pem(&ec))),
         (
             key,
@@ -692,6 +693,36 @@ fn good_files_are_read_once() {
     ]);
     let done = psc_testkit::run(&mut command, Duration::from_secs(20));
     assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+}
+
+/// A key that was rotated by a new directory must be the one that counts from then on.
+#[test]
+fn a_new_resources_dir_brings_its_own_files() {
+    let files = Files::new();
+    let key = private_key(2048);
+    let identity = joined(&[&certificate(&key, -60, 3600), &private_pem(&key)]);
+    for (dir, server_key) in [("old", &key), ("new", &private_key(2048))] {
+        fs::create_dir(files.path(dir)).expect("a directory");
+        files.write(
+            &format!("{dir}/update_check_server_pubkey.pem"),
+            public_pem(server_key),
+        );
+        files.write(&format!("{dir}/update_check_client_cert.pem"), &identity);
+    }
+    let ca = files.write("ca", certificate(&key, -60, 3600));
+    fs::create_dir(files.path("empty")).expect("a directory");
+    let answers = merge(&[
+        json!({ "resources_dir": files.path("old"), "certificate_path": ca,
+            "passenger_version": "6.0.10", "server_identifier": "nginx" }),
+        json!({ "resources_dir": files.path("new") }),
+        json!({ "resources_dir": files.path("empty") }),
+    ]);
+    let codes: Vec<i32> = answers.iter().map(|answer| answer.code).collect();
+    assert_eq!(codes, [0, 0, ERR_FILE], "{}", answers[2].error);
+    let keys = |number: usize| answers[number].inspected["server_public_keys"].clone();
+    assert_eq!(keys(0).as_array().map(Vec::len), Some(1));
+    assert_ne!(keys(0), keys(1), "the new directory's key");
+    assert_eq!(keys(1), keys(2), "all or nothing");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod proxy_support;
 
 use std::net::{TcpListener, TcpStream};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -50,6 +51,15 @@ fn assert_failed(outcome: &Outcome, code: i32, phrases: &[&str]) {
             outcome.output
         );
     }
+}
+
+/// With jitter: when a check that failed is repeated. Who was not answered asks again soon.
+const TEN_MINUTES: RangeInclusive<i64> = 600..=660;
+const A_DAY: RangeInclusive<i64> = 86_400..=95_040;
+
+fn assert_next(outcome: &Outcome, expected: RangeInclusive<i64>) {
+    let next = outcome.next_check.expect("a next check");
+    assert!(expected.contains(&next), "{next}: {}", outcome.output);
 }
 
 /// A real proxy: a program that is stopped when dropped.
@@ -359,6 +369,7 @@ fn refusals_are_told_apart() {
         let proxy = Proxy::answering(answer);
         let outcome = through(&site, &format!("http://127.0.0.1:{}", proxy.port));
         assert_failed(&outcome, ERR_NETWORK, &["proxy", phrase]);
+        assert_next(&outcome, A_DAY);
     }
 }
 
@@ -418,11 +429,9 @@ fn a_silent_proxy_is_bounded_by_the_timeout() {
 #[test]
 fn a_proxy_that_is_not_there() {
     let site = Site::start();
-    assert_failed(
-        &through(&site, "http://127.0.0.1:1"),
-        ERR_NETWORK,
-        &["proxy", "127.0.0.1"],
-    );
+    let outcome = through(&site, "http://127.0.0.1:1");
+    assert_failed(&outcome, ERR_NETWORK, &["proxy", "127.0.0.1"]);
+    assert_next(&outcome, TEN_MINUTES);
     let outcome = Check::new(Link::Shared)
         .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
         .env("RESOLVER_NONE", "proxy.invalid")

@@ -313,7 +313,8 @@ mod socks {
         let mut methods = vec![0; usize::from(count)];
         stream.read_exact(&mut methods)?;
         let method = if login.is_some() { 2 } else { 0 };
-        if !methods.contains(&method) {
+        // GSSAPI is never to be offered: it would use Kerberos tickets of the host's.
+        if !methods.contains(&method) || methods.contains(&1) {
             stream.write_all(&[5, 0xff])?;
             return Ok(false);
         }
