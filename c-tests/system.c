@@ -1,8 +1,9 @@
 /*
- * No descriptor left for a socket: PSC_ERR_SYSTEM, a complete result, and the next check works again.
+ * No descriptors left, and one more with each check until they suffice: PSC_ERR_SYSTEM, a complete result, and the
+ * next check works again.
  * No thread: PSC_ERR_SYSTEM, and the handle is as it was, also in a child of a fork.
  *
- *   system CONFIG         a configuration whose check finds an update
+ *   system CONFIG         a configuration whose check finds an update, by a URL that needs no name look-up
  */
 #include "harness.h"
 
@@ -50,9 +51,8 @@ int main(int argc, char **argv)
 {
     static struct records records;
     struct rlimit limit, none;
-    psc_result *result = NULL;
     psc_checker *checker = psc_init(keep_record, &records);
-    int next;
+    int next, left, code;
 
     CHECK(argc == 2);
     CHECK_CODE(PSC_OK, psc_configure(checker, argv[1]));
@@ -62,15 +62,22 @@ int main(int argc, char **argv)
     close(next);
     CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     none = limit;
-    none.rlim_cur = (rlim_t) next;
-    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
-
-    CHECK_CODE(PSC_ERR_SYSTEM, psc_run_once(checker, &result));
-    CHECK_CODE(PSC_ERR_SYSTEM, psc_result_code(result));
-    CHECK(psc_result_next_check(result) > 0);
-    CHECK(logged(&records, "Security update check failed:") == 1);
-    CHECK(logged(&records, "descriptor") == 1);
-    psc_result_free(result);
+    for (left = 0, code = PSC_ERR_SYSTEM; code != PSC_UPDATE_AVAILABLE; left++) {
+        psc_result *result = NULL;
+        CHECK(left < 32);
+        none.rlim_cur = (rlim_t) (next + left);
+        CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+        code = psc_run_once(checker, &result);
+        CHECK_CODE(code, psc_result_code(result));
+        CHECK(psc_result_next_check(result) > 0);
+        if (code != PSC_UPDATE_AVAILABLE) {
+            CHECK_CODE(PSC_ERR_SYSTEM, code);
+            CHECK(logged(&records, "Security update check failed: no descriptor") == left + 1);
+        }
+        psc_result_free(result);
+    }
+    CHECK(logged(&records, "no descriptors:") >= 1); /* to be cancelled through */
+    CHECK(logged(&records, "no descriptor for a socket:") >= 1);
 
     CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     CHECK_CODE(PSC_UPDATE_AVAILABLE, psc_run_once(checker, NULL));

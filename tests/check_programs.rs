@@ -68,8 +68,10 @@ fn host_untouched() {
 #[test]
 fn system() {
     let site = Site::start();
+    let url = format!("https://127.0.0.1:{}/v1/check.json", site.server.port());
+    let config = site.config(json!({ "url": url })).to_string();
     for link in LINKS {
-        Check::new(link).run_program("c-tests/system.c", &[&site.config(json!({})).to_string()]);
+        Check::new(link).run_program("c-tests/system.c", &[&config]);
     }
 }
 

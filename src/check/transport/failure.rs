@@ -65,6 +65,11 @@ pub fn timeout(config: &CheckConfig) -> Failure {
     .retried(Retry::Unanswered)
 }
 
+/// libcurl calls it a failure to connect, and the network is not to blame.
+pub fn no_socket(reason: &std::io::Error) -> Failure {
+    Failure::system(format!("no descriptor for a socket: {reason}"))
+}
+
 /// The transfer broke off.
 pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
     let detail = detail(error, config);

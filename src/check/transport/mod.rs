@@ -18,6 +18,7 @@ use curl::easy::{Easy2, Handler, WriteError};
 use curl::multi::{Easy2Handle, Multi, WaitFd};
 use socket2::Socket;
 use std::ffi::{c_int, c_void};
+use std::io;
 use std::os::fd::{IntoRawFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -118,7 +119,10 @@ fn answer(
     match (ended, exchange.overflow) {
         (_, Some(Overflow::Memory)) => Err(Failure::system("there is no memory for the answer")),
         (_, Some(_)) if !is_error_page => Err(too_large().with_status(status)),
-        (Err(error), None) => Err(failure::of_transfer(&mut easy, &error, config)),
+        (Err(error), None) => Err(match exchange.no_socket.take() {
+            Some(reason) if error.is_couldnt_connect() => failure::no_socket(&reason),
+            _ => failure::of_transfer(&mut easy, &error, config),
+        }),
         (Ok(()), None) if status == 200 => Ok(std::mem::take(&mut exchange.body)),
         _ => Err(failure::of_status(status, exchange.retry_after)),
     }
@@ -137,6 +141,8 @@ pub struct Exchange {
     retry_after: Option<u64>,
     /// A socket was asked for.
     connecting: bool,
+    /// Why there was none, when the limits of this process or system are to blame.
+    no_socket: Option<io::Error>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,6 +161,7 @@ impl Exchange {
             overflow: None,
             retry_after: None,
             connecting: false,
+            no_socket: None,
         }
     }
 }
@@ -201,9 +208,19 @@ impl Handler for Exchange {
         protocol: c_int,
     ) -> Option<curl_sys::curl_socket_t> {
         self.connecting = true;
-        Socket::new(family.into(), kind.into(), Some(protocol.into()))
-            .ok()
-            .map(IntoRawFd::into_raw_fd)
+        match Socket::new(family.into(), kind.into(), Some(protocol.into())) {
+            Ok(socket) => Some(socket.into_raw_fd()),
+            Err(error) => {
+                // Anything else, such as a family that the kernel lacks, is a matter of the address.
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+                ) {
+                    self.no_socket = Some(error);
+                }
+                None
+            }
+        }
     }
 
     /// libcurl would print to stderr what a debug handler does not take.
