@@ -1,12 +1,14 @@
 /*
  * psc leaves no mark on its host: signal handlers and mask, environment, descriptors, threads, locale,
- * umask, working directory, standard streams and pending signals are the same after checks as before.
+ * umask, working directory, standard streams, pending signals and OpenSSL's error queue, which nginx and Apache complain
+ * about, are the same after checks as before.
  *
  *   host-untouched CONFIG...      each is configured and checked, whatever comes out
  */
 #include "harness.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
@@ -151,6 +153,16 @@ static void break_connection(void *user_data, int level, const char *message)
     CHECK(raise(SIGPIPE) == 0);
 }
 
+/* Looked up, so that this host need not be linked with OpenSSL itself. */
+static unsigned long openssl_error(void)
+{
+    unsigned long (*peek)(void) = NULL;
+    void *found = dlsym(RTLD_DEFAULT, "ERR_peek_error");
+    CHECK(found != NULL);
+    memcpy(&peek, &found, sizeof peek);
+    return peek();
+}
+
 static void check_once(const char *config)
 {
     static struct records records;
@@ -158,6 +170,7 @@ static void check_once(const char *config)
     CHECK(checker != NULL);
     if (psc_configure(checker, config) == PSC_OK)
         psc_run_once(checker, NULL);
+    CHECK(openssl_error() == 0);
     CHECK(logged(&records, "thread panicked") == 0);
     psc_free(checker);
     forget_records(&records);

@@ -63,6 +63,18 @@ fn host_untouched() {
     for link in LINKS {
         Check::new(link).run_program("c-tests/host-untouched.c", &arguments);
     }
+    // OpenSSL has something to say about each of these.
+    for fault in [
+        "forged",
+        "tls-11-only",
+        "tls-weak-rsa",
+        "tls-must-staple",
+        "tls-demand-client-cert",
+        "handshake-plain-http",
+    ] {
+        site.server.set_fault(fault);
+        Check::new(Link::Shared).run_program("c-tests/host-untouched.c", &arguments[..1]);
+    }
 }
 
 #[test]

@@ -433,6 +433,11 @@ fn a_proxy_that_is_not_there() {
     assert_failed(&outcome, ERR_NETWORK, &["proxy", "127.0.0.1"]);
     assert_next(&outcome, TEN_MINUTES);
     let outcome = Check::new(Link::Shared)
+        .env("https_proxy", "http://127.0.0.1:1")
+        .run(&site.config(json!({ "proxy_url": null })));
+    assert_failed(&outcome, ERR_NETWORK, &["proxy that the environment names"]);
+    assert_next(&outcome, TEN_MINUTES);
+    let outcome = Check::new(Link::Shared)
         .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
         .env("RESOLVER_NONE", "proxy.invalid")
         .run(&site.config(json!({ "proxy_url": "http://proxy.invalid:3128" })));
@@ -456,7 +461,7 @@ fn a_proxy_behind_tls() {
     assert_failed(
         &through(&site, &format!("https://localhost:{}", proxy.port)),
         ERR_TLS,
-        &["certificate"],
+        &["the proxy's certificate"],
     );
     assert!(proxy.asked().is_empty());
 }
