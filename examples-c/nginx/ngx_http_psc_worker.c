@@ -49,15 +49,18 @@ ngx_http_psc_init_module(ngx_cycle_t *cycle)
 
     if (ngx_http_psc_owner.conf) {
         ngx_http_psc_take_over(conf, cycle);
+        return NGX_OK;
+    }
 
-    } else if (ngx_process == NGX_PROCESS_SINGLE
-               && !ngx_is_init_cycle(cycle->old_cycle))
+    if (conf->complete) {
+        ngx_http_psc_follow_log_level(conf, cycle);
+    }
+
+    if (ngx_process == NGX_PROCESS_SINGLE
+        && !ngx_is_init_cycle(cycle->old_cycle))
     {
         /* a reload that brings a configuration to check with */
         return ngx_http_psc_init_process(cycle);
-
-    } else if (conf->complete) {
-        ngx_http_psc_follow_log_level(conf, cycle);
     }
 
     return NGX_OK;

@@ -48,12 +48,11 @@ impl Checks {
         self.server.requests().len()
     }
 
-    pub fn wait_for_connection(&self) {
-        psc_testkit::wait_until(
-            "a connection to the check server",
-            crate::server::SOON,
-            || self.server.connections() > 0,
-        );
+    /// Until a check is under way: connected, shaken hands, and asked.
+    pub fn wait_for_check(&self) {
+        psc_testkit::wait_until("a request", crate::server::SOON, || {
+            !self.server.requests().is_empty()
+        });
     }
 }
 

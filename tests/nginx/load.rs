@@ -62,7 +62,7 @@ fn row_22_a_check_in_flight_slows_nothing_down() {
     checks.server.set_fault("hang");
     config.disable("off").set("timeout", 180);
     let nginx = Nginx::started(&config);
-    checks.wait_for_connection();
+    checks.wait_for_check();
     let with = load(&nginx, requests());
     assert_eq!(nginx.log_lines("Security update check"), [] as [String; 0]);
     nginx.end_clean();

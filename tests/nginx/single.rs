@@ -2,8 +2,10 @@
 //! new connections in it, with or without us.
 
 use crate::checks::Checks;
+use crate::config::Config;
 use crate::server::{Nginx, SOON};
 use psc_testkit::wait_until;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
@@ -35,7 +37,7 @@ fn row_12_a_single_process_leaves_a_check_that_hangs() {
     let checks = Checks::start();
     checks.server.set_fault("hang");
     let mut nginx = started(&checks);
-    checks.wait_for_connection();
+    checks.wait_for_check();
     let elapsed = nginx.end(libc::SIGQUIT);
     assert!(elapsed.as_millis() < 1500, "{elapsed:?}");
     nginx.assert_no_bad_signs();
@@ -55,6 +57,11 @@ fn row_12_a_reload_gives_the_running_thread_its_new_configuration() {
     reload(&nginx, "another interval");
     wait_until("another plan", SOON, || {
         client.status()["next_check"].as_i64() > Some(5 * DAY)
+    });
+    nginx.config.unset("interval");
+    reload(&nginx, "no interval any more");
+    wait_until("the plan of before", SOON, || {
+        client.status()["next_check"].as_i64() < Some(3 * DAY)
     });
 
     nginx.config.disable("on");
@@ -79,10 +86,49 @@ fn row_12_a_reload_can_bring_the_first_configuration_to_check_with() {
     let mut nginx = Nginx::started(&config);
     assert!(nginx.checking().is_empty());
     nginx.config.set("version", "6.0.10").disable("off");
+    nginx.config.log_level = "debug".to_string();
     reload(&nginx, "something to check with");
     nginx.wait_for_owner("the process", SOON, |pid| pid == nginx.pid());
     assert_eq!(checks.requests_after(1), 1);
+    nginx.wait_for_line("sending:");
     nginx.end_clean();
+}
+
+#[test]
+fn row_12_a_reload_can_change_the_level() {
+    let checks = Checks::start();
+    let mut config = checks.config();
+    config.master_process = false;
+    config.daemon = true;
+    config.disable("on");
+    let mut nginx = Nginx::started(&config);
+    nginx.config.disable("off");
+    nginx.config.log_level = "debug".to_string();
+    reload(&nginx, "another level");
+    nginx.wait_for_line("sending:");
+    nginx.end_clean();
+}
+
+#[test]
+fn row_12_a_reload_can_take_everything_away() {
+    for with_http in [true, false] {
+        let checks = Checks::start();
+        let mut nginx = started(&checks);
+        nginx.wait_for_owner("the process", SOON, |pid| pid == nginx.pid());
+        let mut bare = Config::bare();
+        bare.master_process = false;
+        bare.daemon = true;
+        nginx.config = bare;
+        nginx.write_config();
+        if !with_http {
+            let text = fs::read_to_string(nginx.conf_file()).expect("nginx.conf");
+            let (main, _) = text.split_once("http {").expect("a block");
+            fs::write(nginx.conf_file(), main).expect("nginx.conf");
+        }
+        signal_reload(&nginx, "nothing to check with");
+        wait_until("nobody's turn", SOON, || nginx.owners().is_empty());
+        nginx.end_clean();
+    }
 }
 
 /// A connection from before the reloads.
@@ -105,11 +151,15 @@ impl Client {
     }
 }
 
-/// nginx reads the file some time after the signal.
 fn reload(nginx: &Nginx, what: &str) {
+    nginx.write_config();
+    signal_reload(nginx, what);
+}
+
+/// nginx reads the file some time after the signal.
+fn signal_reload(nginx: &Nginx, what: &str) {
     let done = |nginx: &Nginx| nginx.log_lines("using the \"epoll\"").len();
     let before = done(nginx);
-    nginx.write_config();
     nginx.signal(libc::SIGHUP);
     wait_until(what, SOON, || done(nginx) > before);
 }
