@@ -58,8 +58,10 @@ pub fn compile_preload(source: &str) -> PathBuf {
     once(&format!("preload {source}"), |output| {
         let mut command = compiler(source);
         command
-            .args(["-g", "-pthread", "-fPIC", "-shared", "-D_GNU_SOURCE", "-o"])
-            .arg(output);
+            .args(["-g", "-pthread", "-fPIC", "-shared", "-D_GNU_SOURCE"])
+            .arg("-I")
+            .arg(repo().join("include"));
+        command.arg("-o").arg(output);
         command.arg(repo().join(source)).arg("-ldl");
         command
     })

@@ -1,12 +1,14 @@
 //! What the integration tests of psc share. A missing program is a panic that says what to
 //! install; what a system does not allow is a counted, visible [`skip`].
 
+mod calls;
 mod compile;
 mod harness;
 mod library;
 mod process;
 mod site;
 
+pub use calls::{Call, Calls};
 pub use compile::{Link, compile, compile_against, compile_preload};
 pub use harness::{Check, Outcome};
 pub use library::{

@@ -67,6 +67,7 @@ pub struct Apache {
     pub environment: Vec<(String, String)>,
     /// False: no LoadModule and no directive of the module.
     pub with_module: bool,
+    pub link: Link,
     states: usize,
     parent: Option<u32>,
     dir: Option<TempDir>,
@@ -102,6 +103,7 @@ impl Apache {
             version: "6.0.20".into(),
             environment: Vec::new(),
             with_module: true,
+            link: Link::Static,
             states: 0,
             parent: None,
             dir: Some(dir),
@@ -158,7 +160,7 @@ impl Apache {
                  PscSecurityUpdateCheckCertificatePath {dir}/keys/ca.pem\n\
                  PscSecurityUpdateCheckStartDelay 0 0\n\
                  PscSecurityUpdateCheckStatePath {state}\n",
-                module = module(Link::Static).display(),
+                module = module(self.link).display(),
                 version = self.version,
                 url = self.check.url(),
                 state = self.state().display(),
@@ -306,9 +308,10 @@ impl Apache {
         assert_eq!(seen, count, "requests; log:\n{}", self.log());
     }
 
-    pub fn wait_for_connections(&self, count: usize) {
-        wait_until("a connection to the check server", SOON, || {
-            self.check.connections() >= count
+    /// Until so many checks were under way: connected, shaken hands, and asked.
+    pub fn wait_for_check(&self, count: usize) {
+        wait_until("a request to the check server", SOON, || {
+            self.check.requests().len() >= count
         });
     }
 

@@ -30,6 +30,30 @@ fn memory_over_gracefuls() {
     site.finish();
 }
 
+#[test]
+fn memory_over_requests_for_the_status() {
+    let mut site = Apache::new(Mpm::Prefork);
+    site.extra =
+        "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nMaxRequestWorkers 1\n".into();
+    site.processes = 1;
+    site.start();
+    site.wait_for_line("no update found");
+    let ask = |times: &str| {
+        let mut ab = Command::new(require("ab"));
+        ab.args(["-q", "-n", times]);
+        ab.arg(format!("http://127.0.0.1:{}/psc", site.port));
+        let done = run(&mut ab, Duration::from_secs(120));
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+    };
+    ask("100");
+    let child = site.owner();
+    let before = facts::resident(child);
+    ask("8000");
+    let after = facts::resident(child);
+    assert!(after < before + 1024, "from {before} to {after} KiB");
+    site.finish();
+}
+
 /// Requests a second and the failed ones, as ab counts them; a busy machine makes fewer of them.
 fn load(site: &Apache) -> (f64, f64) {
     // a connection each, and there are some 28,000 ports
@@ -76,7 +100,7 @@ fn row22_no_request_fails_while_a_check_runs() {
         site.extra = format!("{THREADS}PscSecurityUpdateCheckTimeout 180\n");
         site.check.set_fault("slow");
         site.again("restart");
-        site.wait_for_connections(1);
+        site.wait_for_check(1);
         let (with, failed) = load(&site);
         assert!(failed < 1.0, "{failed} failed");
         let children = site.children();

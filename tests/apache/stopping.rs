@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use psc_testkit::{compile_preload, long, wait_until};
+use psc_testkit::{Calls, Link, compile_preload, long, wait_until};
 
 use crate::apache::{Apache, Mpm, SOON, signal};
 use crate::facts;
@@ -21,9 +21,9 @@ fn time_to_end(pid: u32) -> Duration {
 /// Starts (again) with a state directory that knows of no check, and waits until one is under way.
 fn with_hanging_check(site: &mut Apache, start: impl FnOnce(&mut Apache)) -> u32 {
     site.forget();
-    let before = site.check.connections();
+    let before = site.check.requests().len();
     start(site);
-    site.wait_for_connections(before + 1);
+    site.wait_for_check(before + 1);
     site.owner()
 }
 
@@ -42,12 +42,12 @@ fn leaving(mpm: Mpm, fault: &str) {
 
     let owner = with_hanging_check(&mut site, Apache::start);
     site.forget();
-    let connections = site.check.connections();
+    let checks = site.check.requests().len();
     site.signal_apache("graceful");
     let graceful = time_to_end(owner);
     assert!(graceful < SERVER, "{mpm:?}: graceful took {graceful:?}");
 
-    site.wait_for_connections(connections + 1);
+    site.wait_for_check(checks + 1);
     let owner = site.owner();
     site.signal_apache("restart");
     let restart = time_to_end(owner);
@@ -115,7 +115,7 @@ fn row07_prefork_children_end_by_sigterm_under_load() {
     site.processes = 4;
     site.check.set_fault("hang");
     site.start();
-    site.wait_for_connections(1);
+    site.wait_for_check(1);
     let port = site.port;
     let over = std::sync::atomic::AtomicBool::new(false);
     let mut slowest = Duration::ZERO;
@@ -166,7 +166,7 @@ fn row07_a_recycled_child_gives_the_check_away() {
         site.extra = "MaxConnectionsPerChild 3\n".into();
         site.check.set_fault("hang");
         site.start();
-        site.wait_for_connections(1);
+        site.wait_for_check(1);
         let first = site.owner();
         let limit = Instant::now() + SOON;
         while facts::is_alive(first) {
@@ -229,6 +229,48 @@ fn row08_leaves_during_a_hanging_name_lookup() {
     }
 }
 
+/// Every thread is waited for, never by prefork's main thread, which is inside its signal handler then;
+/// and every handle is freed, by the process that made it.
+#[test]
+fn each_child_stops_its_thread_and_the_parent_frees_its_handles() {
+    for mpm in Mpm::ALL {
+        let mut site = Apache::new(mpm);
+        site.link = Link::Shared;
+        let calls = Calls::in_file(&site.path("run/calls"));
+        site.environment.extend(calls.environment());
+        site.check.set_fault("hang");
+        site.start();
+        site.wait_for_check(1);
+        assert!(site.get("/psc").contains("200 OK"));
+        let status = calls.of("psc_status");
+        assert_eq!(status.len(), 1, "{mpm:?}");
+        assert!(status[0].sigterm_blocked, "{mpm:?}");
+        let parent = i32::try_from(site.parent()).expect("a process id");
+        for how in ["graceful", "restart"] {
+            site.again(how);
+            assert_eq!(calls.kept_by(parent), 1, "{mpm:?} after {how}");
+        }
+        site.stop_by("stop");
+        assert_eq!(calls.kept_by(parent), 0, "{mpm:?}: {:?}", calls.all());
+        let started = calls.of("psc_start");
+        assert!(started.len() >= 3 * site.processes, "{mpm:?}: {started:?}");
+        let stopped = calls.of("psc_stop");
+        for child in started {
+            assert_ne!(child.pid, parent, "{mpm:?}");
+            let stop = stopped.iter().find(|call| call.pid == child.pid);
+            let stop = stop.unwrap_or_else(|| panic!("{mpm:?}: {} did not stop", child.pid));
+            assert!(mpm != Mpm::Prefork || !stop.in_main_thread, "{stop:?}");
+            assert!(
+                !calls
+                    .of("psc_free")
+                    .iter()
+                    .any(|call| call.pid == child.pid)
+            );
+        }
+        site.assert_clean_log();
+    }
+}
+
 /// row 20
 #[test]
 fn row20_cgi_programs_inherit_nothing() {
@@ -245,7 +287,7 @@ fn row20_cgi_programs_inherit_nothing() {
         .into();
     site.check.set_fault("hang");
     site.start();
-    site.wait_for_connections(1);
+    site.wait_for_check(1);
     let response = site.get("/descriptors.cgi");
     assert!(response.contains("200 OK"), "{response}");
     let inherited: Vec<&str> = response
@@ -258,5 +300,21 @@ fn row20_cgi_programs_inherit_nothing() {
         let ours = ["socket:", "eventfd", "timerfd", "eventpoll", "/state-"];
         assert!(!ours.iter().any(|kind| target.contains(kind)), "{target}");
     }
+    // nor a pipe, but for the program's own three, and what httpd itself was started with
+    let of_httpd = std::fs::read_dir(format!("/proc/{}/fd", site.parent())).expect("/proc");
+    let of_httpd: Vec<String> = of_httpd
+        .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+        .map(|target| target.display().to_string())
+        .collect();
+    let pipes = response.lines().filter(|line| {
+        let Some((start, target)) = line.split_once(" -> ") else {
+            return false;
+        };
+        let own = [" 0", " 1", " 2"]
+            .iter()
+            .any(|number| start.ends_with(number));
+        target.starts_with("pipe:") && !own && !of_httpd.contains(&target.to_owned())
+    });
+    assert_eq!(pipes.collect::<Vec<_>>(), [] as [&str; 0]);
     site.finish();
 }

@@ -1,9 +1,10 @@
 //! Memory over reloads; row 23, the part that needs a real nginx: valgrind.
 
 use crate::checks::Checks;
+use crate::module::module_with_shared_library;
 use crate::process;
 use crate::server::{Nginx, SOON};
-use psc_testkit::{long, require, wait_until};
+use psc_testkit::{Calls, long, require, wait_until};
 use std::process::Command;
 
 /// The first reloads fill what is kept for the next ones.
@@ -18,6 +19,41 @@ fn memory_of_the_master_stays_flat_over_reloads() {
     println!("nginx: the master's memory grew by {grown} kB over {reloads} reloads");
     assert!(grown < 1024, "{grown} kB");
     nginx.end_clean();
+}
+
+/// The master's part of it, exactly: a configuration takes its handle with it.
+#[test]
+fn each_handle_is_freed_by_who_made_it() {
+    let checks = Checks::start();
+    let mut config = checks.config();
+    config.load_module = false;
+    let mut nginx = Nginx::new(&config);
+    let calls = Calls::in_file(&nginx.path("calls"));
+    for (name, value) in calls.environment() {
+        nginx.set_environment(&name, &value);
+    }
+    nginx.config.main = format!(
+        "load_module {}; env PSC_CALLS;",
+        module_with_shared_library().display()
+    );
+    checks.server.set_fault("hang");
+    nginx.start();
+    checks.wait_for_check();
+    let master = nginx.pid();
+    for _ in 0..3 {
+        nginx.reload();
+        assert_eq!(calls.kept_by(master), 1);
+    }
+    nginx.end(libc::SIGQUIT);
+    assert_eq!(calls.kept_by(master), 0, "{:?}", calls.all());
+    let started = calls.of("psc_start");
+    assert_eq!(started.len(), 4, "{started:?}");
+    let stopped = calls.of("psc_stop");
+    for worker in started {
+        assert_ne!(worker.pid, master);
+        assert!(stopped.iter().any(|call| call.pid == worker.pid));
+    }
+    nginx.assert_no_bad_signs();
 }
 
 fn growth(nginx: &Nginx, reloads: usize) -> i64 {
