@@ -60,21 +60,25 @@ fn assert_accepted(nginx: &Nginx) {
     );
 }
 
-/// `directive` has to be named together with its line, and the reason with one of `words`.
+/// `directive` has to be named together with its line, and between the two a reason with `words`.
 fn assert_refused(nginx: &Nginx, directive: &str, words: &str) -> Finished {
     let done = nginx.test();
     let place = format!(
-        "in {}:{}",
+        " in {}:{}",
         nginx.conf_file().display(),
         nginx.config.line_of(directive)
     );
     let line = done.stderr.lines().find(|line| line.contains(&place));
     let line = line.unwrap_or_else(|| panic!("nobody says \"{place}\":\n{}", done.stderr));
+    // The directive's own name has most of the words, too.
+    let name = format!("\"{directive}\" directive");
+    let reason = line
+        .split_once(&name)
+        .and_then(|(_, rest)| rest.split_once(&place));
     assert!(
         done.code == Some(1)
             && line.contains("[emerg]")
-            && line.contains(&format!("\"{directive}\""))
-            && line.contains(words),
+            && reason.is_some_and(|(reason, _)| reason.contains(words)),
         "exit code {:?}\n{}",
         done.code,
         done.stderr
@@ -200,6 +204,50 @@ fn row_02_a_directive_twice_or_without_a_version_is_refused() {
     let mut bare = Nginx::new(&Config::bare());
     bare.config.unset("state_path");
     assert_accepted(&bare);
+}
+
+#[test]
+fn relative_paths_are_those_of_nginx() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    let conf = nginx.path("conf");
+    fs::create_dir(&conf).expect("a directory");
+    for file in [
+        "ca.pem",
+        "update_check_client_cert.pem",
+        "update_check_server_pubkey.pem",
+    ] {
+        fs::copy(checks.dir.path().join(file), conf.join(file)).expect("a copy");
+    }
+    // Files are beside nginx.conf, whose directory is not the prefix; the state is below the prefix.
+    nginx
+        .config
+        .set("certificate_path", "ca.pem")
+        .set("resources_dir", ".")
+        .set("state_path", "memory/");
+    nginx.write_config();
+    fs::rename(nginx.conf_file(), conf.join("nginx.conf")).expect("rename");
+    let mut command = nginx.command();
+    let done = run(
+        command.arg("-c").arg(conf.join("nginx.conf")).arg("-t"),
+        Duration::from_secs(20),
+    );
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(nginx.path("memory").is_dir() && !conf.join("memory").exists());
+}
+
+#[test]
+fn row_02_only_the_http_block_takes_the_directives() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    nginx.config.unset("timeout");
+    nginx.config.http = "server { psc_security_update_check_timeout 5; }".to_string();
+    let done = nginx.test();
+    assert!(
+        done.code == Some(1) && done.stderr.contains("directive is not allowed here"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]

@@ -43,13 +43,16 @@ fn row_03_one_request_and_one_owner() {
 #[test]
 fn the_request_tells_the_running_server() {
     let checks = Checks::start();
-    let nginx = Nginx::started(&checks.config());
+    let mut config = checks.config();
+    // What means something in JSON is part of a value as well.
+    config.set("version", r#"'99.0.0 "b\\c"'"#);
+    let nginx = Nginx::started(&config);
     let requests = checks.server.wait_for_requests(1, SOON);
     let body: serde_json::Value = serde_json::from_str(&requests[0].body).expect("JSON");
     let mut version = nginx.command();
     let version = psc_testkit::run(version.arg("-v"), SOON).stderr;
     assert_eq!(body["server_integration"], "nginx");
-    assert_eq!(body["passenger_version"], crate::checks::CURRENT);
+    assert_eq!(body["passenger_version"], r#"99.0.0 "b\c""#);
     assert_eq!(
         format!(
             "nginx version: nginx/{}",

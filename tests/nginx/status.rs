@@ -65,13 +65,19 @@ fn the_status_page_works_without_a_check() {
     nginx.config.unset("state_path");
     nginx.start();
     assert_eq!(nginx.status()["running"], false);
+    assert!(nginx.checking().is_empty());
+    assert_eq!(nginx.log_lines("psc"), [] as [String; 0]);
+    assert!(!nginx.path("psc_state").exists());
     nginx.end_clean();
 
     let checks = Checks::start();
     let mut config = checks.config();
     config.disable("on");
-    let nginx = Nginx::started(&config);
+    let mut nginx = Nginx::new(&config);
+    nginx.config.unset("state_path");
+    nginx.start();
     assert!(nginx.status().is_object());
     assert_eq!(checks.server.connections(), 0);
+    assert!(!nginx.path("psc_state").exists());
     nginx.end_clean();
 }
