@@ -69,7 +69,12 @@ fn row02_bad_values_are_refused_with_file_and_line() {
         ("PscSecurityUpdateCheckStartDelay -1", "whole number"),
         ("PscSecurityUpdateCheckStartDelay 0 90000", "start_jitter"),
         (long_version.as_str(), "passenger_version"),
+        (
+            "PscSecurityUpdateCheckVersion 6.0\u{7}",
+            "passenger_version",
+        ),
         ("PscDisableSecurityUpdateCheck Maybe", "On or Off"),
+        ("PscSecurityUpdateCheckStatePath /state\u{7}", "state_dir"),
     ];
     for (line, reason) in cases {
         let directive = line.split(' ').next().expect("a directive");
@@ -115,12 +120,19 @@ fn row02_only_the_main_server_takes_the_directives() {
             reason,
         );
     }
-    let switch = "<VirtualHost *:80>\nPscDisableSecurityUpdateCheck On\n</VirtualHost>\n";
-    refused(
-        switch,
-        "PscDisableSecurityUpdateCheck",
-        "cannot occur within <VirtualHost> section",
-    );
+    for line in [
+        "PscDisableSecurityUpdateCheck On",
+        "PscSecurityUpdateCheckVersion 6",
+        "PscSecurityUpdateCheckStartDelay 0",
+        "PscSecurityUpdateCheckStatePath off",
+    ] {
+        let directive = line.split(' ').next().expect("a directive");
+        refused(
+            &format!("<VirtualHost *:80>\n{line}\n</VirtualHost>\n"),
+            directive,
+            "cannot occur within <VirtualHost> section",
+        );
+    }
 }
 
 /// row 2
@@ -151,6 +163,19 @@ fn row02_a_missing_version_is_refused_unless_checks_are_off() {
     );
     let done = without_version(&site, "off.conf", "PscDisableSecurityUpdateCheck On\n");
     assert_eq!(done.code, Some(0), "{}", done.stderr);
+}
+
+#[test]
+fn relative_paths_are_below_the_server_root() {
+    let mut site = Apache::new(Mpm::Event);
+    site.extra = "PscSecurityUpdateCheckCertificatePath keys/ca.pem\n\
+                  PscSecurityUpdateCheckResourcesDir keys\n\
+                  PscSecurityUpdateCheckStatePath memory\n"
+        .into();
+    site.start();
+    site.wait_for_line("no update found");
+    assert!(site.path("memory/state.json").is_file());
+    site.finish();
 }
 
 /// row 14
@@ -209,7 +234,11 @@ fn row14_a_graceful_loads_and_unloads_the_module() {
 #[test]
 fn row12_off_means_no_thread_and_no_request() {
     let mut site = Apache::new(Mpm::Event);
-    site.extra = "PscDisableSecurityUpdateCheck On\n".into();
+    // nor must the files be there that it would need
+    site.extra = format!(
+        "PscDisableSecurityUpdateCheck On\nPscSecurityUpdateCheckResourcesDir {}\n",
+        site.path("run").display()
+    );
     site.start();
     site.wait_for_line("disabled");
     assert!(site.get("/psc").contains("200 OK"));
@@ -219,7 +248,7 @@ fn row12_off_means_no_thread_and_no_request() {
     assert_eq!(site.check.connections(), 0);
     assert!(!site.state().exists());
 
-    site.extra.clear();
+    site.extra = "PscDisableSecurityUpdateCheck Off\n".into();
     site.again("graceful");
     site.wait_for_requests(1);
     site.finish();
@@ -365,7 +394,9 @@ fn psc_debug_shows_what_travels() {
 fn the_request_names_the_running_server() {
     let mut site = Apache::new(Mpm::Event);
     // what ServerTokens hides from clients is still known here
-    site.extra = "ServerTokens Prod\n".into();
+    site.extra = "ServerTokens Prod\n\
+                  PscSecurityUpdateCheckVersion \"6.0.20 \\\"b\\\\c\\\"\"\n"
+        .into();
     site.start();
     let request = site
         .check
@@ -378,7 +409,8 @@ fn the_request_names_the_running_server() {
     for part in [
         "\"server_integration\":\"apache\"".to_owned(),
         format!("\"server_version\":\"{version}\""),
-        "\"passenger_version\":\"6.0.20\"".to_owned(),
+        // what means something in JSON is part of a value as well
+        r#""passenger_version":"6.0.20 \"b\\c\"""#.to_owned(),
     ] {
         assert!(
             request.body.replace(": ", ":").contains(&part),

@@ -218,6 +218,25 @@ fn row16_a_state_directory_of_somebody_else() {
 
 /// row 16
 #[test]
+fn row16_a_state_path_that_is_no_directory() {
+    let mut site = Apache::new(Mpm::Event);
+    site.start();
+    site.wait_for_line("no update found");
+    // a link to a directory that would do, and a file
+    let (link, file) = (site.path("link"), site.path("file"));
+    std::os::unix::fs::symlink(site.state(), &link).expect("a link");
+    fs::write(&file, "").expect("a file");
+    for path in [link, file] {
+        site.extra = format!("PscSecurityUpdateCheckStatePath {}\n", path.display());
+        site.again("graceful");
+        let line = site.wait_for_line(&format!("the state directory {}", path.display()));
+        assert!(line.contains("is not a directory"), "{line}");
+    }
+    site.finish();
+}
+
+/// row 16
+#[test]
 fn row16_a_state_directory_that_cannot_be_made() {
     let mut site = Apache::new(Mpm::Prefork);
     site.extra = "PscSecurityUpdateCheckStatePath /proc/psc-state\n".into();
@@ -268,8 +287,12 @@ fn row16_a_state_file_of_garbage() {
         site.wait_for_line("no update found");
         site.stop_by("stop");
         fs::write(site.state().join("state.json"), garbage).expect("a state file");
+        // psc's warning comes through where httpd writes warnings
+        site.extra = "LogLevel psc:warn\n".into();
         site.start();
         site.wait_for_requests(2);
+        let line = site.wait_for_line("the schedule is kept in memory");
+        assert!(line.contains("[psc:warn]"), "{line}");
         site.finish();
         if !long() {
             break;
@@ -419,7 +442,29 @@ fn without_a_state_directory_one_child_checks() {
         site.extra = "PscSecurityUpdateCheckStatePath off\n".into();
         site.start();
         site.wait_for_line("no update found");
+        let checking = || {
+            let mut children = site.children();
+            children.retain(|&pid| !facts::blocked_signals(pid, "psc").is_empty());
+            children
+        };
+        let old = site.children();
         site.again("graceful");
+        wait_until(
+            "one child of the new generation",
+            SOON,
+            || matches!(checking()[..], [one] if !old.contains(&one)),
+        );
+        // somebody else's end is no reason for a second one
+        let owner = checking()[0];
+        let other = site.children().into_iter().find(|&pid| pid != owner);
+        let other = other.expect("another child");
+        signal(other, libc::SIGKILL);
+        wait_until("another child in its place", SOON, || {
+            let now = site.children();
+            now.len() >= site.processes && !now.contains(&other)
+        });
+        std::thread::sleep(Duration::from_secs(1)); // what must not come cannot be awaited
+        assert_eq!(checking(), [owner], "{mpm:?}");
         // a crash loop is no check loop
         let victims = site.children();
         for &pid in &victims {
@@ -429,13 +474,7 @@ fn without_a_state_directory_one_child_checks() {
             let now = site.children();
             now.len() >= site.processes && now.iter().all(|pid| !victims.contains(pid))
         });
-        let checking = || {
-            site.children()
-                .iter()
-                .filter(|&&pid| !facts::blocked_signals(pid, "psc").is_empty())
-                .count()
-        };
-        wait_until("one child that will check", SOON, || checking() == 1);
+        wait_until("one child that will check", SOON, || checking().len() == 1);
         assert_eq!(site.check.connections(), 1, "{mpm:?}");
         assert!(!site.state().exists());
         site.stop_by("stop");
