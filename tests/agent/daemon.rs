@@ -1,7 +1,7 @@
 //! examples-c/agent.cpp as a daemon: what it logs, how it takes signals, how it leaves.
 
 use crate::support::{Agent, LIMIT, Service};
-use psc_testkit::{Finished, Link, compile, compile_preload, run, wait_until};
+use psc_testkit::{Finished, Link, compile, compile_preload, require, run, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn it_logs_no_update_and_a_forged_answer() {
 fn a_bad_configuration_changes_nothing_and_a_good_one_counts_at_once() {
     let service = Service::start();
     service
-        .write_config(&service.config(json!({"disabled": true, "web_server_version": "1.22.1"})));
+        .write_config(&service.config(json!({"disabled": true, "web_server_version": "1.22.1", "program_name": "\"A\", and \"B\", or C\\"})));
     let agent = Agent::start(&service);
 
     let bad = json!({"passenger_version": "6.0.66", "disabled": false});
@@ -132,12 +132,14 @@ fn leaves_at_once_while(
     check_hangs: impl Fn() -> bool,
 ) {
     service.server.set_fault(fault);
-    service.write_config(&service.config(json!({"timeout": 180})));
+    service.write_config(&service.config(json!({"timeout": 180, "log_level": 4})));
     let agent = Agent::start(service);
     wait_until("a check that hangs", LIMIT, check_hangs);
     let (code, elapsed, log) = agent.end(signal);
     assert_eq!(code, Some(0), "{log}");
     assert!(elapsed < LEAVING, "{fault}: it took {elapsed:?}");
+    // The thread's last record, made when the event loop is over.
+    assert!(log.contains("Security update check cancelled"), "{log}");
     assert!(log.ends_with("notice: stopped\n"), "{log}");
 }
 
@@ -145,10 +147,10 @@ fn leaves_at_once_while(
 fn it_leaves_at_once_while_the_answer_does_not_come() {
     let service = Service::start();
     leaves_at_once_while(&service, "hang", libc::SIGTERM, || {
-        service.server.connections() > 0
+        service.server.requests().len() == 1
     });
     leaves_at_once_while(&service, "hang", libc::SIGINT, || {
-        service.server.connections() > 1
+        service.server.requests().len() == 2
     });
 }
 
@@ -187,7 +189,7 @@ fn a_check_that_hangs_holds_up_nothing() {
     service.write_config(&service.config(json!({"timeout": 180})));
     let agent = Agent::start(&service);
     wait_until("a check that hangs", LIMIT, || {
-        service.server.connections() > 0
+        !service.server.requests().is_empty()
     });
     agent.signal(libc::SIGHUP);
     agent.wait_for_log("is in force");
@@ -208,6 +210,7 @@ fn a_rotated_log_is_opened_again() {
     service.write_config(&service.config(json!({"disabled": true})));
     let agent = Agent::start(&service);
     let (log, rotated) = (service.path("agent.log"), service.path("agent.log.1"));
+    let descriptors = agent.descriptors();
     fs::rename(&log, &rotated).expect("rotate");
     agent.signal(libc::SIGUSR1);
     wait_until("a new log file", LIMIT, || log.exists());
@@ -218,6 +221,7 @@ fn a_rotated_log_is_opened_again() {
             .expect("the old log")
             .contains("is in force")
     );
+    assert_eq!(agent.descriptors(), descriptors);
 
     // Where no file can be opened, it keeps the one it has.
     fs::rename(&log, service.path("agent.log.2")).expect("rotate");
@@ -227,6 +231,27 @@ fn a_rotated_log_is_opened_again() {
         fs::read_to_string(service.path("agent.log.2"))
             .is_ok_and(|log| log.contains("cannot open the log file again: Is a directory"))
     });
+    assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
+}
+
+/// What the log goes to may be full, or gone.
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let service = Service::start();
+    service.write_config(&service.config(json!({})));
+    let program = compile("examples-c/agent.cpp", Link::Shared);
+
+    let agent = Agent::spawn(Command::new(&program), &service, Path::new("/dev/full"));
+    service.server.wait_for_requests(1, LIMIT);
+    assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
+
+    let pipe = service.path("pipe");
+    let made = run(Command::new(require("mkfifo")).arg(&pipe), LIMIT);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let agent = Agent::spawn(Command::new(&program), &service, &pipe);
+    drop(fs::File::open(&pipe).expect("a reader, for a moment"));
+    service.server.wait_for_requests(2, LIMIT);
+    agent.signal(libc::SIGHUP);
     assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
 }
 
@@ -300,11 +325,12 @@ fn valgrind_finds_nothing() {
     assert_eq!(code, Some(0), "{log}");
 
     service.server.set_fault("hang");
-    let before = service.server.connections();
+    let before = service.server.requests().len();
     service.write_config(&service.config(json!({"timeout": 180})));
     let agent = Agent::start_under_valgrind(&service);
+    // Not before: a handshake under valgrind takes longer than psc_stop waits.
     wait_until("a check that hangs", LIMIT, || {
-        service.server.connections() > before
+        service.server.requests().len() > before
     });
     let (code, _, log) = agent.end(libc::SIGTERM);
     assert_eq!(code, Some(0), "{log}");

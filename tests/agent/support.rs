@@ -4,7 +4,7 @@ use psc_refserver::{Options, Server, keygen};
 use psc_testkit::{Link, compile, valgrind, wait_until};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -93,22 +93,38 @@ impl Agent {
         )
     }
 
-    pub fn start_by(mut command: Command, service: &Service) -> Agent {
+    pub fn start_by(command: Command, service: &Service) -> Agent {
         let log = service.path("agent.log");
         if log.exists() {
             fs::remove_file(&log).expect("remove an earlier agent's log");
         }
-        command
-            .arg(service.path("agent.json"))
-            .arg(&log)
-            .stdin(Stdio::null());
-        let child = command.spawn().expect("the agent runs");
-        let agent = Agent { child, log };
+        let agent = Agent::spawn(command, service, &log);
         agent.wait_for_log("started");
         agent
     }
 
+    /// Does not wait for anything.
+    pub fn spawn(mut command: Command, service: &Service, log: &Path) -> Agent {
+        command
+            .arg(service.path("agent.json"))
+            .arg(log)
+            .stdin(Stdio::null());
+        let child = command.spawn().expect("the agent runs");
+        let log = log.to_path_buf();
+        Agent { child, log }
+    }
+
+    /// How many it has open.
+    pub fn descriptors(&self) -> usize {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        open.expect("a running agent").count()
+    }
+
+    /// Empty when it is no plain file, which could not be read to its end.
     pub fn log(&self) -> String {
+        if !self.log.is_file() {
+            return String::new();
+        }
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
