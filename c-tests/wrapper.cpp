@@ -96,11 +96,16 @@ void a_failure_says_why() {
     CHECK(checker.run_once().code() == PSC_ERR_STATE);
     // C would take the part before the NUL for the whole.
     CHECK(checker.configure(std::string("{}\0{}", 5)).code() == PSC_ERR_INVALID_ARGUMENT);
+    psc::Result result;
+    CHECK(checker.verify("{}", std::string("a\0b", 3), result).code() == PSC_ERR_INVALID_ARGUMENT);
 }
 
 void moving_keeps_the_log_function() {
     std::vector<std::string> lines;
-    psc::Checker first([&lines](int, const std::string &line) { lines.push_back(line); });
+    psc::Checker first([&lines](int level, const std::string &line) {
+        CHECK(level == 4);  // "disabled"
+        lines.push_back(line);
+    });
     CHECK(first.configure(SWITCHED_OFF).ok());
     psc::Checker second(std::move(first));
     psc::Checker third;
@@ -201,8 +206,8 @@ void a_verdict_can_be_read_and_moved() {
     CHECK(result.update_available());
     CHECK(result.get() != nullptr);
     CHECK(result.message().find("security update is available") != std::string::npos);
-    CHECK(!result.version().empty());
-    CHECK(!result.notice().empty());
+    CHECK(result.version() == "6.0.20");
+    CHECK(result.notice().find("Fixed in") != std::string::npos);
     CHECK(result.http_status() == 200);
     CHECK(result.next_check() >= 43200);
 
@@ -215,11 +220,17 @@ void a_verdict_can_be_read_and_moved() {
     CHECK(json.str().find("PSC_UPDATE_AVAILABLE") != std::string::npos);
 
     psc::Text text;
-    CHECK(checker.describe(text).ok() && !text.empty());
-    CHECK(checker.inspect_config(text).ok() && !text.empty());
-    CHECK(checker.preview_request(text).ok() && !text.empty());
-    CHECK(checker.verify("{}", "nonce", result).code() == PSC_ERR_RESPONSE);
+    CHECK(checker.describe(text).ok() && text.str().find("\"running\"") != std::string::npos);
+    CHECK(checker.inspect_config(text).ok() && text.str().find("\"interval\"") != std::string::npos);
+    CHECK(checker.preview_request(text).ok() && text.str().find("\"nonce\"") != std::string::npos);
+    const psc::Status fields_are_missing = checker.verify("{}", "nonce", result);
+    CHECK(fields_are_missing.code() == PSC_ERR_RESPONSE);
     CHECK(result.code() == PSC_ERR_RESPONSE);
+    // The last byte counts.
+    const psc::Status no_json = checker.verify("{}]", "nonce", result);
+    CHECK(no_json.code() == PSC_ERR_RESPONSE && no_json.message() != fields_are_missing.message());
+    // Not the verdict of before.
+    CHECK(!checker.verify("{}", std::string("a\0b", 3), result).ok() && result.empty());
 }
 
 }  // namespace

@@ -4,6 +4,7 @@ use crate::support::{Agent, LIMIT, Service};
 use psc_testkit::{Finished, Link, compile, compile_preload, require, run, wait_until};
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -222,6 +223,11 @@ fn a_rotated_log_is_opened_again() {
             .contains("is in force")
     );
     assert_eq!(agent.descriptors(), descriptors);
+    let mode = fs::metadata(&log)
+        .expect("the new log")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o007, 0, "{mode:o}: for everybody to read");
 
     // Where no file can be opened, it keeps the one it has.
     fs::rename(&log, service.path("agent.log.2")).expect("rotate");

@@ -1,6 +1,8 @@
 //! One check a day, however many processes, restarts and crashes.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -159,15 +161,10 @@ fn row06_a_killed_owner_is_replaced_without_a_new_check() {
 fn row13_a_draining_child_gives_the_lock_away() {
     let mut site = Apache::new(Mpm::Event);
     site.processes = 1;
-    fs::write(site.path("large"), vec![b'x'; 32 << 20]).expect("a large file");
     site.start();
     site.wait_for_line("no update found");
     let old = site.owner();
-    // a client that asks and does not read
-    let mut client = std::net::TcpStream::connect(("127.0.0.1", site.port)).expect("a connection");
-    std::io::Write::write_all(&mut client, b"GET /large HTTP/1.0\r\n\r\n").expect("a request");
-    let mut first = [0; 1];
-    std::io::Read::read_exact(&mut client, &mut first).expect("the first byte");
+    let client = client_that_does_not_read(&site);
 
     site.again("graceful");
     let limit = Duration::from_secs(65);
@@ -186,6 +183,44 @@ fn row13_a_draining_child_gives_the_lock_away() {
     drop(client);
     wait_until("the end of the old child", SOON, || !facts::is_alive(old));
     site.finish();
+}
+
+/// row 13: nor is the election held up by it
+#[test]
+fn row13_a_draining_child_without_a_state_directory() {
+    let mut site = Apache::new(Mpm::Event);
+    site.processes = 1;
+    site.extra = "PscSecurityUpdateCheckStatePath off\n".into();
+    site.start();
+    site.wait_for_line("no update found");
+    let old = site.children()[0];
+    let client = client_that_does_not_read(&site);
+    site.again("graceful");
+    wait_until(
+        "a child of the new generation that will check",
+        SOON,
+        || {
+            let checks = |pid: &u32| !facts::blocked_signals(*pid, "psc").is_empty();
+            site.children().iter().any(|pid| *pid != old && checks(pid))
+        },
+    );
+    assert!(
+        facts::is_alive(old),
+        "the old child still serves its client"
+    );
+    drop(client);
+    site.finish();
+}
+
+/// Keeps a child busy.
+fn client_that_does_not_read(site: &Apache) -> TcpStream {
+    fs::write(site.path("large"), vec![b'x'; 32 << 20]).expect("a large file");
+    let mut client = TcpStream::connect(("127.0.0.1", site.port)).expect("a connection");
+    client
+        .write_all(b"GET /large HTTP/1.0\r\n\r\n")
+        .expect("a request");
+    client.read_exact(&mut [0; 1]).expect("the first byte");
+    client
 }
 
 /// row 16
