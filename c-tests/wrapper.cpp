@@ -82,6 +82,7 @@ void an_empty_result_has_empty_texts() {
     CHECK(result.version().empty());
     CHECK(result.notice().empty());
     CHECK(result.json(json).code() == PSC_ERR_INVALID_ARGUMENT);
+    CHECK(!result.json(json).message().empty());
     CHECK(json.empty() && json.str().empty());
 }
 
