@@ -227,9 +227,9 @@ void a_verdict_can_be_read_and_moved() {
     const psc::Status fields_are_missing = checker.verify("{}", "nonce", result);
     CHECK(fields_are_missing.code() == PSC_ERR_RESPONSE);
     CHECK(result.code() == PSC_ERR_RESPONSE);
-    // The last byte counts.
-    const psc::Status no_json = checker.verify("{}]", "nonce", result);
-    CHECK(no_json.code() == PSC_ERR_RESPONSE && no_json.message() != fields_are_missing.message());
+    // Every byte counts: a space at the end is none too few, a bracket is one too many.
+    CHECK(checker.verify("{} ", "nonce", result).message() == fields_are_missing.message());
+    CHECK(checker.verify("{}]", "nonce", result).message() != fields_are_missing.message());
     // Not the verdict of before.
     CHECK(!checker.verify("{}", std::string("a\0b", 3), result).ok() && result.empty());
 }

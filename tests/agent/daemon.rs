@@ -59,7 +59,7 @@ fn it_logs_no_update_and_a_forged_answer() {
 fn a_bad_configuration_changes_nothing_and_a_good_one_counts_at_once() {
     let service = Service::start();
     service
-        .write_config(&service.config(json!({"disabled": true, "web_server_version": "1.22.1", "program_name": "\"A\", and \"B\", or C\\"})));
+        .write_config(&service.config(json!({"disabled": true, "web_server_version": "1.22.1", "program_name": "A 19\" server, or two"})));
     let agent = Agent::start(&service);
 
     let bad = json!({"passenger_version": "6.0.66", "disabled": false});
