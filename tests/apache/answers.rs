@@ -1,6 +1,9 @@
 //! Answers from outside, in httpd's error log.
 
-use psc_testkit::long;
+use std::process::Command;
+use std::time::Duration;
+
+use psc_testkit::{long, repo, run};
 
 use crate::apache::{Apache, Mpm, bytes};
 use crate::facts;
@@ -13,6 +16,24 @@ fn lines_of_check(site: &mut Apache, phrase: &str) -> Vec<String> {
     site.again("graceful");
     site.wait_for_line(phrase);
     site.psc_lines()
+}
+
+#[test]
+fn the_demo_shows_every_verdict() {
+    let mut demo = Command::new(repo().join("examples-c/apache/demo.sh"));
+    let done = run(&mut demo, Duration::from_secs(600));
+    assert_eq!(done.code, Some(0), "{}\n{}", done.stdout, done.stderr);
+    for phrase in [
+        "[psc:info]",
+        "no update found",
+        "security update is available",
+        "forged signature",
+        "\"verdict\":\"ok\"",
+        "PscSecurityUpdateCheck: {",
+        "saw: 3",
+    ] {
+        assert!(done.stdout.contains(phrase), "{phrase}: {}", done.stdout);
+    }
 }
 
 #[test]
