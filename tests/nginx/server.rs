@@ -229,7 +229,7 @@ impl Nginx {
     }
 
     /// A single process misses a signal that arrives right before it waits for events, until the next event.
-    fn nudge(&self, since: Instant) {
+    pub fn nudge(&self, since: Instant) {
         if !self.config.master_process && since.elapsed() > Duration::from_millis(300) {
             TcpStream::connect(("127.0.0.1", self.port)).ok();
         }

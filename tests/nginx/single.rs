@@ -8,6 +8,7 @@ use psc_testkit::wait_until;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 
 const DAY: i64 = 24 * 3600;
 
@@ -160,6 +161,10 @@ fn reload(nginx: &Nginx, what: &str) {
 fn signal_reload(nginx: &Nginx, what: &str) {
     let done = |nginx: &Nginx| nginx.log_lines("using the \"epoll\"").len();
     let before = done(nginx);
+    let sent = Instant::now();
     nginx.signal(libc::SIGHUP);
-    wait_until(what, SOON, || done(nginx) > before);
+    wait_until(what, SOON, || {
+        nginx.nudge(sent);
+        done(nginx) > before
+    });
 }
