@@ -6,7 +6,8 @@
 // CONFIG holds psc's configuration, one JSON object. Signals:
 //
 //     SIGHUP             read CONFIG again. It is the whole configuration: a key that is gone from it
-//                        is back at its default. A bad one changes nothing and is reported.
+//                        is back at its default. A bad one, or what is no file of a sensible
+//                        size, changes nothing and is reported.
 //     SIGUSR1            open LOGFILE again, after it was rotated
 //     SIGTERM, SIGINT    leave, within a second even in the middle of a check
 //
@@ -17,9 +18,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -52,7 +51,8 @@ public:
 
     // Keeps the file it has when the new one will not open.
     bool reopen() {
-        const int fd = open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        // O_NONBLOCK: a pipe that nobody reads must not make the agent wait.
+        const int fd = open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
         if (fd < 0) {
             return false;
         }
@@ -81,7 +81,7 @@ private:
             if (written >= 0) {
                 done += static_cast<std::size_t>(written);
             } else if (errno != EINTR) {
-                return;  // a full disk must not stop the agent
+                return;  // a full disk or pipe must not stop the agent
             }
         }
     }
@@ -117,15 +117,56 @@ std::vector<std::string> keys_of(const std::string &json) {
     return keys;
 }
 
+psc::Status unreadable(const std::string &why) {
+    return psc::Status(PSC_ERR_FILE, "cannot read it: " + why);
+}
+
+psc::Status read_open_file(int fd, std::string &content) {
+    const std::size_t most = 1 << 20;
+    struct stat found;
+    if (fstat(fd, &found) != 0) {
+        return unreadable(std::strerror(errno));
+    }
+    if (!S_ISREG(found.st_mode)) {
+        return unreadable("not a regular file");
+    }
+    std::vector<char> buffer(1 << 16);
+    for (;;) {
+        const ssize_t count = read(fd, buffer.data(), buffer.size());
+        if (count == 0) {
+            return psc::Status();
+        }
+        if (count > 0) {
+            content.append(buffer.data(), static_cast<std::size_t>(count));
+        } else if (errno != EINTR) {
+            return unreadable(std::strerror(errno));
+        }
+        if (content.size() > most) {
+            return unreadable("larger than a configuration can be");
+        }
+    }
+}
+
+// Whatever has taken the file's place: a pipe that nobody writes to must not make the agent wait.
+psc::Status read_file(const std::string &path, std::string &content) {
+    const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        return unreadable(std::strerror(errno));
+    }
+    psc::Status status = read_open_file(fd, content);
+    close(fd);
+    return status;
+}
+
 // Tries the configuration on a checker of its own, which starts no thread and opens no connection.
 psc::Status prepare(const std::string &path, Prepared &prepared) {
-    std::ifstream file(path);
-    if (!file) {
-        return psc::Status(PSC_ERR_FILE, system_error("cannot read it"));
+    std::string json;
+    psc::Status status = read_file(path, json);
+    if (!status.ok()) {
+        return status;
     }
-    const std::string json((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     psc::Checker trial;
-    psc::Status status = trial.configure(json);
+    status = trial.configure(json);
     if (status.ok()) {
         status = trial.configure("{\"disabled\": true}");
     }

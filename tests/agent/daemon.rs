@@ -126,6 +126,52 @@ fn a_bad_configuration_changes_nothing_and_a_good_one_counts_at_once() {
     assert_eq!(service.server.requests().len(), 1);
 }
 
+fn make_fifo(path: &Path) {
+    let done = run(Command::new(require("mkfifo")).arg(path), LIMIT);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+}
+
+/// What takes the configuration's place is refused like a bad one, and SIGTERM is still heard.
+#[test]
+fn a_configuration_that_is_no_file_changes_nothing() {
+    let service = Service::start();
+    let config = service.path("agent.json");
+    let cases: [(&str, fn(&Path)); 4] = [
+        ("not a regular file", |path| {
+            fs::create_dir(path).expect("a directory");
+        }),
+        ("not a regular file", make_fifo),
+        ("not a regular file", |path| {
+            std::os::unix::fs::symlink("/dev/zero", path).expect("a link");
+        }),
+        ("larger than", |path| {
+            let file = fs::File::create(path).expect("a file");
+            file.set_len(1 << 40).expect("a large file");
+        }),
+    ];
+    for (reason, replace) in cases {
+        service.write_config(&service.config(json!({"disabled": true})));
+        let running = Agent::start(&service);
+        fs::remove_file(&config).expect("remove the configuration");
+        replace(&config);
+
+        let tried = agent(&[Path::new("--test"), &config]);
+        assert_eq!(tried.code, Some(1), "{tried:?}");
+        assert!(tried.stderr.contains(reason), "{}", tried.stderr);
+
+        running.signal(libc::SIGHUP);
+        running.wait_for_log(&format!("nothing was changed: cannot read it: {reason}"));
+        let (code, elapsed, log) = running.end(libc::SIGTERM);
+        assert_eq!(code, Some(0), "{log}");
+        assert!(elapsed < LEAVING, "it took {elapsed:?}");
+        if config.is_dir() {
+            fs::remove_dir(&config).expect("remove the directory");
+        } else {
+            fs::remove_file(&config).expect("remove the file");
+        }
+    }
+}
+
 fn leaves_at_once_while(
     service: &Service,
     fault: &str,
@@ -237,6 +283,21 @@ fn a_rotated_log_is_opened_again() {
         fs::read_to_string(service.path("agent.log.2"))
             .is_ok_and(|log| log.contains("cannot open the log file again: Is a directory"))
     });
+
+    // Nor does it wait for somebody who reads the new one.
+    fs::remove_dir(&log).expect("remove the directory");
+    make_fifo(&log);
+    agent.signal(libc::SIGUSR1);
+    wait_until("the complaint", LIMIT, || {
+        fs::read_to_string(service.path("agent.log.2"))
+            .is_ok_and(|log| log.contains("cannot open the log file again: No such device"))
+    });
+    agent.signal(libc::SIGTERM);
+    wait_until("the last line", LIMIT, || {
+        fs::read_to_string(service.path("agent.log.2")).is_ok_and(|log| log.contains("stopped"))
+    });
+    // the test's own look at the log would wait for a writer
+    fs::remove_file(&log).expect("remove the pipe");
     assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
 }
 
