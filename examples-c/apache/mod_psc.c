@@ -2,8 +2,8 @@
  * mod_psc: the security update check inside Apache httpd.
  *
  * The parent reads configuration, keys and certificates as root and never starts a thread: it forks
- * at any time, and a stray thread in it would take the whole server down. Each child starts the
- * handle that it inherited; with a state directory psc itself elects the one that checks.
+ * at any time, and a stray thread in it would take the whole server down. One child starts the
+ * handle that all of them inherit.
  */
 #include "mod_psc.h"
 
@@ -14,14 +14,10 @@
 
 APLOG_USE_MODULE(psc);
 
+enum { VERDICT_UPDATE_OR_FAILURE = 1, VERDICT_NO_UPDATE = 3 };   /* psc's levels for what checks came to */
+
 static psc_checker *checker;
 static pid_t parent;       /* the process that made the checker, and alone frees it */
-static int has_state_dir;
-
-psc_checker *mp_checker(void)
-{
-    return checker;
-}
 
 /* "no update" is psc's notice. httpd writes every notice whatever LogLevel says, and a line a day
  * that nothing happened is not worth that: it becomes info. */
@@ -36,6 +32,9 @@ static void write_log(void *unused, int level, const char *message)
 {
     (void)unused;
     ap_log_error(APLOG_MARK, httpd_level(level), 0, ap_server_conf, "%s", message);
+    if (level == VERDICT_UPDATE_OR_FAILURE || level == VERDICT_NO_UPDATE) {
+        mp_keeper_note_check();
+    }
 }
 
 /* Also runs in a child whose exit tears down the parent's pools. */
@@ -45,6 +44,7 @@ static apr_status_t free_checker(void *unused)
     if (getpid() == parent) {
         psc_free(checker);
         checker = NULL;
+        mp_use_for_status(NULL);
     }
     return APR_SUCCESS;
 }
@@ -52,7 +52,7 @@ static apr_status_t free_checker(void *unused)
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
 {
     mp_config *config = ap_get_module_config(server->module_config, &psc_module);
-    const char *state_dir;
+    const char *state_dir = NULL;
 
     (void)plog;
     /* httpd reads its configuration twice at start; this is the rehearsal. */
@@ -61,12 +61,11 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     }
     if (config->disabled) {
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, server, "the security update check is disabled");
-    }
-
-    state_dir = config->disabled ? NULL : mp_prepare_state_dir(config, server, ptemp);
-    has_state_dir = state_dir != NULL;
-    if (!config->disabled && !has_state_dir && !mp_prepare_election(server)) {
-        return HTTP_INTERNAL_SERVER_ERROR;
+    } else {
+        if (!mp_prepare_election(config, server, ptemp)) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        state_dir = mp_prepare_state_dir(config, server, ptemp);
     }
 
     checker = psc_init(write_log, NULL);
@@ -75,6 +74,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     parent = getpid();
+    mp_use_for_status(checker);
     apr_pool_cleanup_register(pconf, NULL, free_checker, apr_pool_cleanup_null);
     if (mp_configure(checker, config, state_dir, server, ptemp) < 0) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server, "%s", psc_last_error(checker));
@@ -83,83 +83,49 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     return OK;
 }
 
-static apr_status_t stop_here(void *unused)
+static apr_status_t end_keeper(void *unused)
 {
     (void)unused;
-    psc_stop(checker);
+    mp_keeper_end();
     return APR_SUCCESS;
-}
-
-static apr_status_t stop_elsewhere(void *unused)
-{
-    (void)unused;
-    mp_stopper_run();
-    return APR_SUCCESS;
-}
-
-/* Without a state directory nobody remembers the last check. The first child of a server's life
- * checks at once; the one that follows it, after a crash or a graceful restart, waits at least an
- * hour, so that a crash loop never becomes a check loop. */
-static int wait_as_successor(void)
-{
-    return psc_configure(checker, "{\"start_delay\":3600,\"start_jitter\":43200}");
 }
 
 static void child_init(apr_pool_t *pchild, server_rec *server)
 {
     const mp_config *config = ap_get_module_config(server->module_config, &psc_module);
-    int threaded = 0;
     apr_status_t status;
 
-    if (checker == NULL || config->disabled) {
+    if (checker == NULL || !mp_checks_are_wanted(config)) {
         return;
     }
-    if (!has_state_dir) {
-        if (!mp_elected()) {
-            return;
-        }
-        if (!mp_first_in_server_life()) {
-            wait_as_successor();
-        }
+    status = mp_keeper_start(checker, mp_interval(config));
+    if (status != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, server,
+                     "no thread for the security update check: this process makes none");
+        return;
     }
-
     /* prefork destroys pchild inside its SIGTERM handler. */
-    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
-    if (!threaded) {
-        status = mp_stopper_start(checker);
-        if (status != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, status, server,
-                         "no thread for the security update check: this process makes none");
-            return;
-        }
-    }
-    apr_pool_cleanup_register(pchild, NULL, threaded ? stop_here : stop_elsewhere,
-                              apr_pool_cleanup_null);
-    if (psc_start(checker) < 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, "the security update check does not start: %s",
-                     psc_last_error(checker));
-    }
+    apr_pool_cleanup_register(pchild, NULL, end_keeper, apr_pool_cleanup_null);
 }
 
 /* The start of a drain that may take hours: another child takes over meanwhile. Under prefork this
- * too runs inside the signal handler; psc_request_stop is made for that. */
+ * too runs inside the signal handler. */
 static void child_stopping(apr_pool_t *pchild, int graceful)
 {
     (void)pchild;
     (void)graceful;
-    if (checker != NULL) {
-        psc_request_stop(checker);
-    }
+    mp_keeper_tell();
 }
 
 static void register_hooks(apr_pool_t *pool)
 {
+    (void)pool;
     ap_hook_check_config(mp_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(mp_child_status, NULL, NULL, APR_HOOK_MIDDLE);
-    mp_register_status(pool);
+    mp_register_status();
 }
 
 module AP_MODULE_DECLARE_DATA psc_module = {

@@ -12,6 +12,8 @@
 
 APLOG_USE_MODULE(psc);
 
+#define DEFAULT_INTERVAL 86400   /* psc's own */
+
 enum kind { TEXT, PATH, NUMBER };
 
 struct directive {
@@ -77,22 +79,37 @@ static const char *json_number(apr_pool_t *pool, const char *text)
 /* One value by itself. Whether the files of the resources directory must be there is not known yet. */
 static const char *judge(apr_pool_t *pool, const char *key, const char *value)
 {
-    psc_checker *judge = psc_init(NULL, NULL);
+    psc_checker *trial = psc_init(NULL, NULL);
     const char *problem = NULL;
 
-    if (judge == NULL) {
+    if (trial == NULL) {
         return "no resources for a psc handle";
     }
-    if (psc_configure(judge, apr_psprintf(pool, "{\"disabled\":true,\"%s\":%s}", key, value)) < 0) {
-        problem = apr_pstrdup(pool, psc_last_error(judge));
+    if (psc_configure(trial, apr_psprintf(pool, "{\"disabled\":true,\"%s\":%s}", key, value)) < 0) {
+        problem = apr_pstrdup(pool, psc_last_error(trial));
     }
-    psc_free(judge);
+    psc_free(trial);
     return problem;
 }
 
 static mp_config *main_config(cmd_parms *cmd)
 {
     return ap_get_module_config(cmd->server->module_config, &psc_module);
+}
+
+/* A problem when the directive stands where it must not. */
+static const char *misplaced(cmd_parms *cmd)
+{
+    mp_config *config = main_config(cmd);
+
+    if (config->first == NULL) {
+        mp_setting *first = apr_pcalloc(cmd->pool, sizeof(*first));
+
+        first->file = cmd->directive->filename;
+        first->line = cmd->directive->line_num;
+        config->first = first;
+    }
+    return ap_check_cmd_context(cmd, GLOBAL_ONLY);
 }
 
 static void remember(cmd_parms *cmd, const char *key, const char *value)
@@ -129,11 +146,11 @@ static const char *add_number(cmd_parms *cmd, const char *key, const char *text)
 static const char *set(cmd_parms *cmd, void *unused, const char *argument)
 {
     const struct directive *directive = cmd->info;
-    const char *misplaced = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *problem = misplaced(cmd);
 
     (void)unused;
-    if (misplaced != NULL) {
-        return misplaced;
+    if (problem != NULL) {
+        return problem;
     }
     switch (directive->kind) {
     case NUMBER:
@@ -152,7 +169,7 @@ static const char *set(cmd_parms *cmd, void *unused, const char *argument)
 
 static const char *set_start_delay(cmd_parms *cmd, void *unused, const char *delay, const char *jitter)
 {
-    const char *problem = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *problem = misplaced(cmd);
 
     (void)unused;
     if (problem == NULL) {
@@ -166,7 +183,7 @@ static const char *set_start_delay(cmd_parms *cmd, void *unused, const char *del
 
 static const char *set_state_path(cmd_parms *cmd, void *unused, const char *argument)
 {
-    const char *problem = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *problem = misplaced(cmd);
     const char *path;
 
     (void)unused;
@@ -191,13 +208,13 @@ static const char *set_state_path(cmd_parms *cmd, void *unused, const char *argu
 
 static const char *set_disabled(cmd_parms *cmd, void *unused, int on)
 {
-    const char *misplaced = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *problem = misplaced(cmd);
 
     (void)unused;
-    if (misplaced == NULL) {
+    if (problem == NULL) {
         main_config(cmd)->disabled = on;
     }
-    return misplaced;
+    return problem;
 }
 
 const command_rec mp_directives[] = {
@@ -235,6 +252,18 @@ static const mp_setting *find(const mp_config *config, const char *key)
         }
     }
     return NULL;
+}
+
+int mp_checks_are_wanted(const mp_config *config)
+{
+    return !config->disabled;
+}
+
+int mp_interval(const mp_config *config)
+{
+    const mp_setting *setting = find(config, interval.key);
+
+    return setting == NULL ? DEFAULT_INTERVAL : atoi(setting->value);
 }
 
 /* NULL: off. DefaultRuntimeDir is known only once the whole configuration has been read. */
@@ -298,27 +327,26 @@ static int refuse(const mp_setting *where, server_rec *server, const char *probl
 int mp_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
 {
     const mp_config *config = ap_get_module_config(server->module_config, &psc_module);
-    const mp_setting *first = config->settings->nelts > 0 ? (const mp_setting *)config->settings->elts : NULL;
     const mp_setting *where = find(config, resources_dir.key);
-    psc_checker *judge;
+    psc_checker *trial;
     int status = OK;
 
     (void)pconf;
     (void)plog;
-    if (config->disabled) {
+    if (!mp_checks_are_wanted(config)) {
         return OK;
     }
     if (find(config, version.key) == NULL) {
-        return refuse(first, server, "PscSecurityUpdateCheckVersion is missing "
+        return refuse(config->first, server, "PscSecurityUpdateCheckVersion is missing "
                       "(or switch the check off: PscDisableSecurityUpdateCheck On)");
     }
-    judge = psc_init(NULL, NULL);
-    if (judge == NULL) {
+    trial = psc_init(NULL, NULL);
+    if (trial == NULL) {
         return refuse(NULL, server, "no resources for a psc handle");
     }
-    if (mp_configure(judge, config, mp_state_path(config, ptemp), server, ptemp) < 0) {
-        status = refuse(where != NULL ? where : find(config, version.key), server, psc_last_error(judge));
+    if (mp_configure(trial, config, mp_state_path(config, ptemp), server, ptemp) < 0) {
+        status = refuse(where != NULL ? where : find(config, version.key), server, psc_last_error(trial));
     }
-    psc_free(judge);
+    psc_free(trial);
     return status;
 }

@@ -1,13 +1,7 @@
-/*
- * The state directory is made here, while httpd is still root. Where there is none, "off" or not
- * usable, a word of memory that parent and children share decides which child checks.
- */
+/* The state directory is made here, while httpd is still root. */
 #include "mod_psc.h"
 
-#include "apr_atomic.h"
-#include "apr_shm.h"
 #include "apr_strings.h"
-#include "http_main.h"
 #include "unixd.h"
 
 #include <errno.h>
@@ -15,16 +9,6 @@
 #include <unistd.h>
 
 APLOG_USE_MODULE(psc);
-
-/* Shared by parent and children for the server's whole life, graceful restarts included. */
-struct election {
-    volatile apr_uint32_t owner;   /* process id of the child that checks; 0: none */
-    volatile apr_uint32_t started; /* some child has been the owner before */
-};
-
-#define RETAINED "mod_psc-election"
-
-static struct election *election;
 
 static uid_t server_user(void)
 {
@@ -84,49 +68,4 @@ const char *mp_prepare_state_dir(const mp_config *config, server_rec *server, ap
         return NULL;
     }
     return inside;
-}
-
-/* False when there is no memory to share. */
-int mp_prepare_election(server_rec *server)
-{
-    struct election **retained = ap_retained_data_get(RETAINED);
-    apr_shm_t *memory;
-    apr_status_t status;
-
-    if (retained == NULL) {
-        status = apr_shm_create(&memory, sizeof(*election), NULL, ap_pglobal);
-        if (status != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT, status, server, "no shared memory");
-            return 0;
-        }
-        retained = ap_retained_data_create(RETAINED, sizeof(*retained));
-        *retained = apr_shm_baseaddr_get(memory);
-        memset(*retained, 0, sizeof(**retained));
-    }
-    election = *retained;
-    /* A new generation of children elects anew; the old one's owner is about to be told to stop. */
-    apr_atomic_set32(&election->owner, 0);
-    return 1;
-}
-
-int mp_elected(void)
-{
-    return apr_atomic_cas32(&election->owner, (apr_uint32_t)getpid(), 0) == 0;
-}
-
-int mp_first_in_server_life(void)
-{
-    return apr_atomic_xchg32(&election->started, 1) == 0;
-}
-
-/* In the parent: the place of an owner that is gone is free before its successor is forked. */
-void mp_child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
-                     mpm_child_status status)
-{
-    (void)server;
-    (void)generation;
-    (void)slot;
-    if (status == MPM_CHILD_EXITED && election != NULL) {
-        apr_atomic_cas32(&election->owner, 0, (apr_uint32_t)pid);
-    }
 }

@@ -8,8 +8,15 @@
 #include <pthread.h>
 #include <signal.h>
 
+static psc_checker *checker;
+
+void mp_use_for_status(psc_checker *present)
+{
+    checker = present;
+}
+
 /* prefork leaves from inside its SIGTERM handler. Caught in here, it would hold what psc_stop waits for. */
-static int uninterrupted_status(psc_checker *checker, char **json)
+static int uninterrupted_status(char **json)
 {
     sigset_t all, before;
     int code;
@@ -27,7 +34,7 @@ static const char *status_json(apr_pool_t *pool)
     char *json = NULL;
     const char *copy;
 
-    if (mp_checker() == NULL || uninterrupted_status(mp_checker(), &json) < 0) {
+    if (checker == NULL || uninterrupted_status(&json) < 0) {
         return NULL;
     }
     copy = apr_pstrdup(pool, json);
@@ -74,9 +81,8 @@ static int status_line(request_rec *r, int flags)
     return OK;
 }
 
-void mp_register_status(apr_pool_t *pool)
+void mp_register_status(void)
 {
-    (void)pool;
     ap_hook_handler(status_handler, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, status_line, NULL, NULL, APR_HOOK_MIDDLE);
 }

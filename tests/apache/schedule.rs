@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use psc_testkit::{long, wait_until};
@@ -288,6 +289,16 @@ fn row16_a_state_directory_that_cannot_be_made() {
     site.finish();
 }
 
+fn shift_due(file: &Path, seconds: i64) {
+    let mut state: serde_json::Value =
+        serde_json::from_slice(&bytes(file)).expect("the state as JSON");
+    for clock in ["boot", "wall"] {
+        let due = &mut state["due"][clock];
+        *due = (due.as_i64().expect("a due time") + seconds).into();
+    }
+    fs::write(file, state.to_string()).expect("a state file");
+}
+
 /// row 16
 #[test]
 fn row16_a_due_time_ten_years_ahead() {
@@ -295,14 +306,7 @@ fn row16_a_due_time_ten_years_ahead() {
     site.start();
     site.wait_for_line("no update found");
     site.stop_by("stop");
-    let file = site.state().join("state.json");
-    let mut state: serde_json::Value =
-        serde_json::from_slice(&bytes(&file)).expect("the state as JSON");
-    for clock in ["boot", "wall"] {
-        let due = &mut state["due"][clock];
-        *due = (due.as_i64().expect("a due time") + 3650 * 86_400).into();
-    }
-    fs::write(&file, state.to_string()).expect("a state file");
+    shift_due(&site.state().join("state.json"), 3650 * 86_400);
     site.start();
     let status = site.get("/psc");
     let body = status.split_once("\r\n\r\n").expect("a response").1;
@@ -399,15 +403,20 @@ impl Drop for SmallFileSystem {
     }
 }
 
+/// The library that lies about the time.
+fn faketime() -> String {
+    psc_testkit::require("faketime");
+    ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|machine| format!("/usr/lib/{machine}/faketime/libfaketimeMT.so.1"))
+        .into_iter()
+        .find(|file| Path::new(file).exists())
+        .expect("libfaketime; install it with `make deps`")
+}
+
 /// row 19
 #[test]
 fn row19_a_clock_that_jumps() {
-    psc_testkit::require("faketime");
-    let library = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
-        .map(|machine| format!("/usr/lib/{machine}/faketime/libfaketimeMT.so.1"))
-        .into_iter()
-        .find(|file| std::path::Path::new(file).exists())
-        .expect("libfaketime; install it with `make deps`");
+    let library = faketime();
     let mut site = Apache::new(Mpm::Event);
     site.start();
     site.wait_for_line("no update found");
@@ -468,6 +477,40 @@ fn row21_two_servers_with_one_state_directory_and_with_two() {
     second.finish();
 }
 
+/// What the successor of a child that checked says when nothing but the server's memory knows of that check.
+const HELD_BACK: &str = "no state directory remembers this server's last security update check";
+
+fn checking(site: &Apache) -> Vec<u32> {
+    let mut children = site.children();
+    children.retain(|&pid| !facts::blocked_signals(pid, "psc").is_empty());
+    children
+}
+
+/// Kills every child, again and again; each time one of the new ones is elected, and waits.
+fn crash_loop(site: &Apache, rounds: usize) {
+    let before = site.check.connections();
+    let lines = site.log().matches(HELD_BACK).count();
+    for round in 1..=rounds {
+        let victims = site.children();
+        for &pid in &victims {
+            signal(pid, libc::SIGKILL);
+        }
+        wait_until("new children", SOON, || {
+            let now = site.children();
+            now.len() >= site.processes && now.iter().all(|pid| !victims.contains(pid))
+        });
+        site.wait_for_lines(HELD_BACK, lines + round);
+    }
+    assert!(checking(site).is_empty());
+    let children = format!("{:?}", site.mpm);
+    assert_eq!(
+        site.check.connections(),
+        before,
+        "{children}\n{}",
+        site.log()
+    );
+}
+
 /// `StatePath off`: nothing is kept, and still one child checks once.
 #[test]
 fn without_a_state_directory_one_child_checks() {
@@ -477,43 +520,125 @@ fn without_a_state_directory_one_child_checks() {
         site.extra = "PscSecurityUpdateCheckStatePath off\n".into();
         site.start();
         site.wait_for_line("no update found");
-        let checking = || {
-            let mut children = site.children();
-            children.retain(|&pid| !facts::blocked_signals(pid, "psc").is_empty());
-            children
-        };
-        let old = site.children();
+        assert_eq!(checking(&site).len(), 1, "{mpm:?}");
         site.again("graceful");
-        wait_until(
-            "one child of the new generation",
-            SOON,
-            || matches!(checking()[..], [one] if !old.contains(&one)),
-        );
-        // somebody else's end is no reason for a second one
-        let owner = checking()[0];
-        let other = site.children().into_iter().find(|&pid| pid != owner);
-        let other = other.expect("another child");
-        signal(other, libc::SIGKILL);
-        wait_until("another child in its place", SOON, || {
-            let now = site.children();
-            now.len() >= site.processes && !now.contains(&other)
-        });
-        std::thread::sleep(Duration::from_secs(1)); // what must not come cannot be awaited
-        assert_eq!(checking(), [owner], "{mpm:?}");
-        // a crash loop is no check loop
-        let victims = site.children();
-        for &pid in &victims {
-            signal(pid, libc::SIGKILL);
-        }
-        wait_until("new children", SOON, || {
-            let now = site.children();
-            now.len() >= site.processes && now.iter().all(|pid| !victims.contains(pid))
-        });
-        wait_until("one child that will check", SOON, || checking().len() == 1);
+        site.wait_for_line(HELD_BACK);
+        crash_loop(&site, 3);
         assert_eq!(site.check.connections(), 1, "{mpm:?}");
         assert!(!site.state().exists());
         site.stop_by("stop");
     }
+}
+
+/// Nobody is forked when enough children are left: one of these has to notice.
+#[test]
+fn a_child_that_is_there_already_takes_over() {
+    let mut site = Apache::new(Mpm::Prefork);
+    site.processes = 3;
+    site.extra = "PscSecurityUpdateCheckStatePath off\nMinSpareServers 1\n".into();
+    site.start();
+    site.wait_for_line("no update found");
+    let children = site.children();
+    let owner = checking(&site)[0];
+    signal(owner, libc::SIGKILL);
+    let line = site.wait_for_line(HELD_BACK);
+    let there_before = |pid: &&u32| line.contains(&format!("[pid {pid}"));
+    let successor = children.iter().find(there_before);
+    assert!(successor.is_some(), "{children:?}\n{}", site.log());
+    site.stop_by("stop");
+}
+
+/// row 16
+#[test]
+fn row16_a_crash_loop_with_a_full_state_directory() {
+    if !is_root() {
+        return psc_testkit::skip("row16", "a small file system needs root");
+    }
+    let mut site = Apache::new(Mpm::Prefork);
+    let small = site.path("small");
+    fs::create_dir(&small).expect("a directory");
+    let mount = SmallFileSystem::mount(&small);
+    let state = small.join("state");
+    site.extra = format!("PscSecurityUpdateCheckStatePath {}\n", state.display());
+    site.start();
+    site.wait_for_line("no update found");
+    site.stop_by("stop");
+    shift_due(&state.join("state.json"), -3 * 86_400);
+    fs::write(small.join("fill"), vec![0; 1 << 20]).expect_err("a full file system");
+    site.start();
+    site.wait_for_lines("no update found", 2);
+    crash_loop(&site, 6);
+    site.stop_by("stop");
+    drop(mount);
+}
+
+/// row 16
+#[test]
+fn row16_a_crash_loop_with_a_state_directory_that_is_taken_away() {
+    if !is_root() {
+        return psc_testkit::skip("row16", "chown needs root");
+    }
+    for mpm in [Mpm::Event, Mpm::Prefork] {
+        let mut site = Apache::new(mpm);
+        site.start();
+        site.wait_for_line("no update found");
+        // the directory alone remembers now
+        site.stop_by("stop");
+        site.start();
+        site.owner();
+        let nobody = Some(65534);
+        std::os::unix::fs::chown(site.state(), nobody, nobody).expect("chown");
+        crash_loop(&site, 3);
+        assert_eq!(site.check.connections(), 1);
+        site.stop_by("stop");
+    }
+}
+
+/// Each successor waits only for what is left of the interval.
+#[test]
+fn gracefuls_do_not_put_off_the_check_without_a_state_directory() {
+    const INTERVAL: u64 = 43_200;
+    let mut site = Apache::new(Mpm::Event);
+    site.extra =
+        format!("PscSecurityUpdateCheckStatePath off\nPscSecurityUpdateCheckInterval {INTERVAL}\n");
+    let offset = site.path("offset");
+    let advance = |seconds: u64| fs::write(&offset, format!("+{seconds}s")).expect("a clock");
+    advance(0);
+    fs::set_permissions(&offset, fs::Permissions::from_mode(0o644)).expect("permissions");
+    site.environment = vec![
+        ("LD_PRELOAD".into(), faketime()),
+        (
+            "FAKETIME_TIMESTAMP_FILE".into(),
+            offset.display().to_string(),
+        ),
+        ("FAKETIME_NO_CACHE".into(), "1".into()),
+    ];
+    site.start();
+    site.wait_for_line("no update found");
+    let checked = std::time::Instant::now();
+    for (gracefuls, hours) in [5, 10].into_iter().enumerate() {
+        advance(hours * 3600);
+        site.again("graceful");
+        let line = site.wait_for_lines(HELD_BACK, gracefuls + 1).pop();
+        let line = line.expect("a line");
+        let (_, seconds) = line.split_once("waits for ").expect("how long");
+        let (seconds, _) = seconds.split_once(' ').expect("a unit");
+        let seconds: u64 = seconds.parse().expect("a number");
+        let left = INTERVAL - hours * 3600;
+        assert!((left - 120..=left).contains(&seconds), "{hours} h: {line}");
+    }
+    assert_eq!(site.check.connections(), 1);
+
+    // the wait ends by itself
+    advance(INTERVAL - 5 - checked.elapsed().as_secs());
+    site.again("graceful");
+    site.wait_for_requests(2);
+    // and the next one is over before it begins
+    site.wait_for_lines("no update found", 2);
+    advance(3 * INTERVAL);
+    site.again("graceful");
+    site.wait_for_requests(3);
+    site.finish();
 }
 
 #[test]
