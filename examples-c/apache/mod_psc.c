@@ -59,6 +59,11 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
+    if (config->first == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
+                     "no directive of mod_psc is used: no security update checks are made");
+        return OK;
+    }
     if (config->disabled) {
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, server, "the security update check is disabled");
     } else {

@@ -254,9 +254,10 @@ static const mp_setting *find(const mp_config *config, const char *key)
     return NULL;
 }
 
+/* The module may be loaded before anybody has configured it. */
 int mp_checks_are_wanted(const mp_config *config)
 {
-    return !config->disabled;
+    return config->first != NULL && !config->disabled;
 }
 
 int mp_interval(const mp_config *config)

@@ -178,6 +178,46 @@ fn relative_paths_are_below_the_server_root() {
     site.finish();
 }
 
+/// A package may load the module before anybody has configured it.
+#[test]
+fn the_module_alone_does_nothing() {
+    let mut site = Apache::new(Mpm::Event);
+    let loaded = |site: &Apache| {
+        let config = site.config();
+        let line = config.lines().find(|line| line.contains("psc_module"));
+        format!("{}\nLogLevel warn psc:info\n", line.expect("LoadModule"))
+    };
+    let load = loaded(&site);
+    site.with_module = false;
+    site.extra.clone_from(&load);
+    let done = site.test_config();
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    site.start();
+    site.wait_for_line("no directive of mod_psc is used");
+    assert_eq!(site.psc_lines().len(), 1, "{}", site.log());
+    for pid in site.children() {
+        assert!(facts::blocked_signals(pid, "psc").is_empty());
+    }
+    assert_eq!(site.check.connections(), 0);
+    site.finish();
+
+    for directive in [
+        "PscDisableSecurityUpdateCheck Off",
+        "PscSecurityUpdateCheckStatePath off",
+        "PscSecurityUpdateCheckTimeout 5",
+    ] {
+        let mut site = Apache::new(Mpm::Event);
+        site.with_module = false;
+        site.extra = format!("{load}{directive}\n");
+        let done = site.test_config();
+        assert_ne!(done.code, Some(0), "{directive}");
+        let place = format!("on line {} of", site.config().lines().count());
+        let reason = "PscSecurityUpdateCheckVersion is missing";
+        assert!(done.stderr.contains(&place), "{}", done.stderr);
+        assert!(done.stderr.contains(reason), "{}", done.stderr);
+    }
+}
+
 /// row 14
 #[test]
 fn row14_a_graceful_with_a_bad_configuration_changes_nothing() {
