@@ -54,11 +54,18 @@ fn memory_over_requests_for_the_status() {
     site.finish();
 }
 
-/// Requests a second and the failed ones, as ab counts them; a busy machine makes fewer of them.
-fn load(site: &Apache) -> (f64, f64) {
+struct Load {
+    per_second: f64,
+    failed: f64,
+    /// Nearly all requests took no longer than so many milliseconds.
+    slowest_ms: f64,
+}
+
+/// As ab counts it; a busy machine makes fewer requests.
+fn load(site: &Apache) -> Load {
     // a connection each, and there are some 28,000 ports
     let (seconds, most) = if long() {
-        ("10", "12000")
+        ("10", "8000")
     } else {
         ("2", "3000")
     };
@@ -78,7 +85,11 @@ fn load(site: &Apache) -> (f64, f64) {
     };
     assert!(!done.stdout.contains("Non-2xx"), "{}", done.stdout);
     assert!(field("Complete requests:") > 0.0, "{}", done.stdout);
-    (field("Requests per second:"), field("Failed requests:"))
+    Load {
+        per_second: field("Requests per second:"),
+        failed: field("Failed requests:"),
+        slowest_ms: field("  99%"),
+    }
 }
 
 /// Close to httpd's defaults: with few threads event itself stalls now and then.
@@ -86,32 +97,45 @@ const THREADS: &str = "<IfModule !mpm_prefork_module>\n\
     ThreadsPerChild 25\nMinSpareThreads 50\nMaxSpareThreads 100\nMaxRequestWorkers 100\n\
     </IfModule>\n";
 
-/// row 22
-#[test]
-fn row22_no_request_fails_while_a_check_runs() {
-    for mpm in Mpm::ALL {
-        let mut site = Apache::new(mpm);
-        std::fs::write(site.path("page"), "hello\n").expect("a page");
-        site.extra = format!("{THREADS}PscDisableSecurityUpdateCheck On\n");
-        site.start();
-        let (without, failed) = load(&site);
-        assert!(failed < 1.0, "{failed} failed");
+fn checked_site(mpm: Mpm, more: &str) -> Apache {
+    let mut site = Apache::new(mpm);
+    std::fs::write(site.path("page"), "hello\n").expect("a page");
+    site.extra = format!("{THREADS}{more}\n");
+    site.check.set_fault("slow");
+    site.start();
+    site
+}
 
-        site.extra = format!("{THREADS}PscSecurityUpdateCheckTimeout 180\n");
-        site.check.set_fault("slow");
-        site.again("restart");
-        site.wait_for_check(1);
-        let (with, failed) = load(&site);
-        assert!(failed < 1.0, "{failed} failed");
-        let children = site.children();
-        let ticks: u64 = children
-            .into_iter()
-            .map(|pid| facts::processor_ticks(pid, "psc"))
-            .sum();
-        assert!(ticks < 10, "the check took {ticks} ticks of processor time");
-        println!(
-            "number: {mpm:?}: {without:.0} requests/s without, {with:.0} requests/s during a check; none failed"
+/// row 22: in turns, so that what else the machine does counts for both
+#[test]
+fn row22_a_check_that_runs_fails_and_slows_no_request() {
+    for mpm in Mpm::ALL {
+        let without = checked_site(mpm, "PscDisableSecurityUpdateCheck On");
+        let with = checked_site(mpm, "PscSecurityUpdateCheckTimeout 180");
+        with.wait_for_check(1);
+        let owner = with.owner();
+        let (mut best_without, mut best_with) = (f64::MAX, f64::MAX);
+        for round in 1..=3 {
+            for (site, best) in [(&without, &mut best_without), (&with, &mut best_with)] {
+                let load = load(site);
+                assert!(load.failed < 1.0, "{} failed", load.failed);
+                *best = best.min(load.slowest_ms);
+                let check = if site.port == with.port { "a" } else { "no" };
+                println!(
+                    "number: {mpm:?}, round {round}, {check} check runs: {:.0} requests/s, 99 % within {} ms",
+                    load.per_second, load.slowest_ms
+                );
+            }
+        }
+        assert!(
+            best_with <= 2.0 * best_without + 10.0,
+            "{mpm:?}: 99 % within {best_with} ms, {best_without} ms without a check"
         );
-        site.finish();
+        let ticks = facts::processor_ticks(owner, "psc");
+        assert!(ticks < 10, "the check took {ticks} ticks of processor time");
+        assert_eq!(with.owner(), owner, "{mpm:?}: it is still the same check");
+        assert_eq!(with.check.connections(), 1);
+        without.finish();
+        with.finish();
     }
 }

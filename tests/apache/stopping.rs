@@ -7,9 +7,10 @@ use psc_testkit::{Calls, Link, compile_preload, long, wait_until};
 use crate::apache::{Apache, Mpm, SOON, signal};
 use crate::facts;
 
-/// For a child; httpd itself looks after its children only a few times a second.
+/// For a child.
 const CHILD: Duration = Duration::from_millis(1500);
-const SERVER: Duration = Duration::from_millis(3000);
+/// What the module may add to the time that httpd itself needs. A machine that is busy adds some, too.
+const MORE: Duration = Duration::from_millis(750);
 
 /// Waits for the end of a process, and returns how long it took.
 fn time_to_end(pid: u32) -> Duration {
@@ -27,48 +28,90 @@ fn with_hanging_check(site: &mut Apache, start: impl FnOnce(&mut Apache)) -> u32
     site.owner()
 }
 
-/// What httpd itself needs, without a check.
-fn graceful_stop_of_httpd(mpm: Mpm) -> Duration {
+/// How long each way to leave takes: until one of the old children is gone, or the whole server.
+struct Leaving {
+    graceful: Duration,
+    restart: Duration,
+    stop: Duration,
+    graceful_stop: Duration,
+}
+
+impl Leaving {
+    fn each(self) -> [(&'static str, Duration); 4] {
+        [
+            ("graceful", self.graceful),
+            ("restart", self.restart),
+            ("stop", self.stop),
+            ("graceful-stop", self.graceful_stop),
+        ]
+    }
+}
+
+/// What httpd itself needs, without the module.
+fn leaving_of_httpd(mpm: Mpm) -> Leaving {
     let mut site = Apache::new(mpm);
     site.with_module = false;
     site.start();
-    site.stop_by("graceful-stop")
+    let again = |how: &str| {
+        let old = site.children();
+        site.signal_apache(how);
+        let elapsed = time_to_end(old[0]);
+        wait_until("new children", SOON, || {
+            let now = site.children();
+            now.len() >= site.processes && now.iter().all(|pid| !old.contains(pid))
+        });
+        elapsed
+    };
+    let (graceful, restart) = (again("graceful"), again("restart"));
+    let stop = site.stop_by("stop");
+    site.start();
+    Leaving {
+        graceful,
+        restart,
+        stop,
+        graceful_stop: site.stop_by("graceful-stop"),
+    }
 }
 
-/// row 7
-fn leaving(mpm: Mpm, fault: &str) {
-    let mut site = Apache::new(mpm);
-    site.check.set_fault(fault);
-
-    let owner = with_hanging_check(&mut site, Apache::start);
+fn leaving_of_a_check(site: &mut Apache) -> Leaving {
+    let owner = with_hanging_check(site, Apache::start);
     site.forget();
     let checks = site.check.requests().len();
     site.signal_apache("graceful");
     let graceful = time_to_end(owner);
-    assert!(graceful < SERVER, "{mpm:?}: graceful took {graceful:?}");
 
     site.wait_for_check(checks + 1);
     let owner = site.owner();
     site.signal_apache("restart");
     let restart = time_to_end(owner);
-    assert!(restart < CHILD, "{mpm:?}: restart took {restart:?}");
     wait_until("new children", SOON, || {
         site.children().len() >= site.processes
     });
     site.owner();
 
     let stop = site.stop_by("stop");
-    with_hanging_check(&mut site, Apache::start);
-    let graceful_stop = site.stop_by("graceful-stop");
-    println!(
-        "number: {mpm:?}, check server {fault}: graceful (old child gone) {graceful:?}, restart {restart:?}, \
-         stop {stop:?}, graceful-stop {graceful_stop:?}; without the module graceful-stop {:?}",
-        graceful_stop_of_httpd(mpm)
-    );
-    assert!(
-        stop < SERVER && graceful_stop < SERVER,
-        "{mpm:?}: {stop:?}, {graceful_stop:?}"
-    );
+    with_hanging_check(site, Apache::start);
+    Leaving {
+        graceful,
+        restart,
+        stop,
+        graceful_stop: site.stop_by("graceful-stop"),
+    }
+}
+
+/// row 7
+fn leaving(mpm: Mpm, fault: &str) {
+    let mut site = Apache::new(mpm);
+    site.check.set_fault(fault);
+    let with = leaving_of_a_check(&mut site).each();
+    let without = leaving_of_httpd(mpm).each();
+    println!("number: {mpm:?}, check server {fault}: {with:?}; without the module: {without:?}");
+    for ((how, with), (_, without)) in with.into_iter().zip(without) {
+        assert!(
+            with < without + MORE,
+            "{mpm:?}: {how} took {with:?}, and {without:?} without the module"
+        );
+    }
     site.assert_clean_log();
     // a wish of the administrator is no failure of the check
     assert!(
@@ -225,7 +268,7 @@ fn row08_leaves_during_a_hanging_name_lookup() {
         let stop = site.stop_by("stop");
         println!("number: {mpm:?}, name look-up hangs: slowest child {slowest:?}, stop {stop:?}");
         assert!(
-            slowest < SERVER && stop < SERVER,
+            slowest < CHILD && stop < CHILD,
             "{mpm:?}: {slowest:?}, {stop:?}"
         );
         assert_eq!(site.check.connections(), 0);
