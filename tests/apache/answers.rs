@@ -115,7 +115,7 @@ fn row15_whatever_answers_one_line_and_no_harm() {
         // A child that becomes the owner while the others leave repeats what is known, as at any start.
         let verdicts = lines
             .iter()
-            .filter(|line| !line.contains("Additional security") && !line.contains("known since"))
+            .filter(|line| !line.contains("Additional security") && !line.contains("known for"))
             .count();
         assert_eq!(verdicts, 1, "{fault}: {lines:?}");
         let owner = site.owner();
