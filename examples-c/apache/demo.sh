@@ -53,8 +53,8 @@ mkdir "$dir/run"
 
 echo "Building the module and the reference server ..."
 module=$("$here/build.sh" "$dir")
-(cd "$repository" && cargo build --quiet -p psc-refserver)
-refserver=$(cd "$repository" && cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)/psc-refserver
+(cd "$repository" && cargo build --quiet --release --package psc-refserver)
+refserver=$(cd "$repository" && cd "${CARGO_TARGET_DIR:-target}/release" && pwd)/psc-refserver
 "$refserver" keygen "$dir/keys"
 "$refserver" serve "$dir/keys" >"$dir/refserver.out" 2>"$dir/refserver.err" &
 server=$!
