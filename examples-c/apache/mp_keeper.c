@@ -82,13 +82,21 @@ static int seconds_to_hold_back(void)
     return seconds;
 }
 
-static void start_psc(void)
+static int start_psc(void)
 {
+    running = 1;
     if (psc_start(checker) < 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, ap_server_conf, "the security update check does not start: %s",
                      psc_last_error(checker));
+        return 0;
     }
-    running = 1;
+    return 1;
+}
+
+/* When the last check was begun: as psc knows it, or else as was known before. */
+static void note_last_check(const struct known *known, apr_uint32_t before)
+{
+    mp_set_begun(known->last_check < 0 ? before : mp_seconds_ago(known->last_check));
 }
 
 static void run_psc_until_told_to_leave(void)
@@ -96,14 +104,18 @@ static void run_psc_until_told_to_leave(void)
     apr_uint32_t before = mp_begun();
     struct known known = ask_psc();
 
-    if (!known.planned && told_to_leave(0, seconds_to_hold_back() * 1000)) {
+    if (known.planned) {
+        note_last_check(&known, before);
+    } else if (told_to_leave(0, seconds_to_hold_back() * 1000)) {
         return;
+    } else {
+        mp_set_begun(mp_seconds_ago(0));
     }
-    mp_set_begun(known.planned ? mp_seconds_ago(known.last_check) : mp_seconds_ago(0));
-    start_psc();
-    told_to_leave(0, -1);
+    if (start_psc()) {
+        told_to_leave(0, -1);
+    }
     known = ask_psc();
-    mp_set_begun(known.last_check >= 0 ? mp_seconds_ago(known.last_check) : before);
+    note_last_check(&known, before);
     psc_stop(checker);
 }
 
