@@ -134,9 +134,10 @@ fn make_fifo(path: &Path) {
 /// What takes the configuration's place is refused like a bad one, and SIGTERM is still heard.
 #[test]
 fn a_configuration_that_is_no_file_changes_nothing() {
+    type Replace = fn(&Path);
     let service = Service::start();
     let config = service.path("agent.json");
-    let cases: [(&str, fn(&Path)); 4] = [
+    let cases: [(&str, Replace); 4] = [
         ("not a regular file", |path| {
             fs::create_dir(path).expect("a directory");
         }),
