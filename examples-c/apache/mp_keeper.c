@@ -179,7 +179,9 @@ void mp_keeper_end(void)
     struct pollfd end = {done[0], POLLIN, 0};
 
     mp_keeper_tell();
-    poll(&end, 1, LONGEST_WAIT_MS);
+    /* The parent may send SIGTERM meanwhile, to be sure. */
+    while (poll(&end, 1, LONGEST_WAIT_MS) < 0 && errno == EINTR) {
+    }
 }
 
 /* psc has logged what a check came to. */

@@ -197,14 +197,8 @@ fn row13_a_draining_child_without_a_state_directory() {
     let old = site.children()[0];
     let client = client_that_does_not_read(&site);
     site.again("graceful");
-    wait_until(
-        "a child of the new generation that will check",
-        SOON,
-        || {
-            let checks = |pid: &u32| !facts::blocked_signals(*pid, "psc").is_empty();
-            site.children().iter().any(|pid| *pid != old && checks(pid))
-        },
-    );
+    // said by a child of the new generation that was elected
+    site.wait_for_line(HELD_BACK);
     assert!(
         facts::is_alive(old),
         "the old child still serves its client"

@@ -288,10 +288,14 @@ fn each_child_stops_its_thread_and_the_parent_frees_its_handles() {
         site.check.set_fault("hang");
         site.start();
         site.wait_for_check(1);
+        let before = calls.of("psc_status").len();
         assert!(site.get("/psc").contains("200 OK"));
         let status = calls.of("psc_status");
-        assert_eq!(status.len(), 1, "{mpm:?}");
-        assert!(status[0].sigterm_blocked, "{mpm:?}");
+        assert!(status.len() > before, "{mpm:?}");
+        assert!(
+            status.iter().all(|call| call.sigterm_blocked),
+            "{mpm:?}: {status:?}"
+        );
         let parent = i32::try_from(site.parent()).expect("a process id");
         for how in ["graceful", "restart"] {
             site.again(how);
@@ -300,7 +304,8 @@ fn each_child_stops_its_thread_and_the_parent_frees_its_handles() {
         site.stop_by("stop");
         assert_eq!(calls.kept_by(parent), 0, "{mpm:?}: {:?}", calls.all());
         let started = calls.of("psc_start");
-        assert!(started.len() >= 3 * site.processes, "{mpm:?}: {started:?}");
+        // One of each generation.
+        assert!(started.len() >= 3, "{mpm:?}: {started:?}");
         let stopped = calls.of("psc_stop");
         for child in started {
             assert_ne!(child.pid, parent, "{mpm:?}");
