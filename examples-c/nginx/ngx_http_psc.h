@@ -44,6 +44,7 @@ typedef struct {
 typedef struct {
     psc_checker             *checker;     /* freed with the cycle's pool */
     ngx_http_psc_setting_t   settings[NGX_HTTP_PSC_SETTINGS];
+    ngx_shm_zone_t          *memory;
     unsigned                 disabled:1;
     unsigned                 complete:1;  /* there is something to check */
 } ngx_http_psc_conf_t;
@@ -59,6 +60,13 @@ void ngx_http_psc_follow_log_level(ngx_http_psc_conf_t *conf,
     ngx_cycle_t *cycle);
 ngx_int_t ngx_http_psc_apply_all(ngx_http_psc_conf_t *conf,
     psc_checker *checker, ngx_cycle_t *cycle);
+
+/* ngx_http_psc_memory.c: the schedule, for the next worker */
+
+ngx_int_t ngx_http_psc_add_memory(ngx_conf_t *cf, ngx_http_psc_conf_t *conf);
+void ngx_http_psc_wait_as_successor(ngx_http_psc_conf_t *conf,
+    ngx_cycle_t *cycle);
+void ngx_http_psc_remember(ngx_http_psc_conf_t *conf);
 
 /* ngx_http_psc_worker.c: the checks, in the one process that does them */
 

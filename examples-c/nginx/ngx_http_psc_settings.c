@@ -274,6 +274,10 @@ ngx_http_psc_complete(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
         return NGX_CONF_OK;
     }
 
+    if (ngx_http_psc_add_memory(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->settings[NGX_HTTP_PSC_VERSION].json.len == 0) {
 
         if (conf->disabled) {
@@ -356,7 +360,11 @@ ngx_http_psc_host(u_char *p)
 }
 
 
-/* What error_log would drop need not be made: "debug" shows what psc sends. */
+/*
+ * What error_log would drop need not be made: "debug" shows what psc sends. But
+ * "no update found", a notice, tells ngx_http_psc_remember() that a check has
+ * ended; nginx drops it where it is not wanted.
+ */
 
 void
 ngx_http_psc_follow_log_level(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
@@ -383,7 +391,7 @@ ngx_http_psc_log_level(ngx_cycle_t *cycle)
         return 7;
     }
 
-    return level > NGX_LOG_CRIT ? level - NGX_LOG_CRIT : 0;
+    return ngx_max(level, NGX_LOG_NOTICE) - NGX_LOG_CRIT;
 }
 
 

@@ -126,6 +126,8 @@ ngx_http_psc_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_http_psc_wait_as_successor(conf, cycle);
+
     if (psc_start(conf->checker) != PSC_OK) {
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
                       "psc_start() failed: %s", psc_last_error(conf->checker));
@@ -233,6 +235,7 @@ ngx_http_psc_read_records(ngx_event_t *rev)
 
     rev->ready = 0;
     psc_log_drain(checker);
+    ngx_http_psc_remember(ngx_http_psc_owner.conf);
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
         ngx_http_psc_unwatch();
@@ -257,6 +260,7 @@ ngx_http_psc_exit_process(ngx_cycle_t *cycle)
     }
 
     psc_log_drain(checker);
+    ngx_http_psc_remember(ngx_http_psc_owner.conf);
     ngx_http_psc_unwatch();
 }
 

@@ -1,15 +1,17 @@
 //! Rows 16 and 19: state that cannot be used, and clocks that jump.
 
 use crate::checks::Checks;
+use crate::process;
 use crate::server::{Nginx, SOON, is_root};
-use psc_testkit::{require, write_private};
+use psc_testkit::{require, wait_until, write_private};
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
 const NOBODY: u32 = 65534;
-const TEN_YEARS: i64 = 10 * 365 * 24 * 3600;
+const HOUR: i64 = 3600;
+const TEN_YEARS: i64 = 10 * 365 * 24 * HOUR;
 
 #[test]
 fn row_16_a_state_directory_that_cannot_be_written_costs_one_line() {
@@ -102,7 +104,7 @@ fn row_16_a_due_time_years_ahead_is_not_believed() {
 }
 
 #[test]
-fn without_a_state_each_start_checks() {
+fn without_a_state_each_start_checks_and_no_reload() {
     let checks = Checks::start();
     let mut nginx = Nginx::new(&checks.config());
     nginx.config.set("state_path", "off");
@@ -111,9 +113,80 @@ fn without_a_state_each_start_checks() {
     nginx.wait_for_line("no update found");
     assert_eq!(nginx.status()["verdict"], "ok");
     nginx.reload();
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.end(libc::SIGQUIT);
+    nginx.start();
     assert_eq!(checks.requests_after(2), 2);
-    assert!(!nginx.path("state").exists() && !nginx.path("psc_state").exists());
+    // What was planned for another interval does not count.
+    nginx.config.set("interval", "12h");
+    nginx.reload();
+    assert_eq!(checks.requests_after(3), 3);
+    assert!(!nginx.path("state").exists() && !nginx.path("psc").exists());
     nginx.end_clean();
+}
+
+#[test]
+fn row_06_without_a_state_a_crash_loop_is_no_check_loop() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    nginx.config.set("state_path", "off");
+    // The usual level, at which nobody writes that there is no update.
+    nginx.config.log_level = "error".to_string();
+    nginx.start();
+    wait_until("the end of the check", SOON, || {
+        nginx.status()["verdict"] == "ok"
+    });
+    kill_workers(&nginx, 6);
+    assert_eq!(checks.requests_after(1), 1);
+    // Nor is a check sooner than the schedule has it, however often the workers are exchanged.
+    let next = nginx.status()["next_check"].as_i64().expect("a plan");
+    assert!((3500..27 * HOUR).contains(&next), "{next}");
+    nginx.reload();
+    kill_workers(&nginx, 1);
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.end(libc::SIGQUIT);
+}
+
+/// The check itself may be what kills the worker.
+#[test]
+fn row_06_without_a_state_a_check_that_was_begun_is_not_repeated_at_once() {
+    let checks = Checks::start();
+    checks.server.set_fault("hang");
+    let mut nginx = Nginx::new(&checks.config());
+    nginx.config.set("state_path", "off");
+    nginx.start();
+    checks.wait_for_connection();
+    kill_workers(&nginx, 3);
+    let next = nginx.status()["next_check"].as_i64().expect("a plan");
+    assert!((540..601).contains(&next), "{next}");
+    assert_eq!(checks.server.connections(), 1);
+    nginx.end(libc::SIGQUIT);
+}
+
+#[test]
+fn row_06_a_directory_that_became_unusable_makes_no_check_loop() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::started(&checks.config());
+    nginx.wait_for_line("no update found");
+    let state = nginx.path("state");
+    fs::remove_dir_all(&state).expect("the state");
+    fs::write(&state, "no directory").expect("a file");
+    kill_workers(&nginx, 3);
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.wait_for_line("cannot be used");
+    nginx.end(libc::SIGQUIT);
+}
+
+/// Kills the worker that checks, again and again; its successor has begun when it has a plan.
+fn kill_workers(nginx: &Nginx, times: usize) {
+    for _ in 0..times {
+        let worker = nginx.only_worker();
+        process::signal(worker, libc::SIGKILL);
+        wait_until("a successor with a plan", SOON, || {
+            nginx.workers().iter().any(|pid| *pid != worker)
+                && nginx.status()["next_check"].is_number()
+        });
+    }
 }
 
 /// What counts is the time since the host's boot, which no clock on the wall changes.
