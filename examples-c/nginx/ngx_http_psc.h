@@ -45,6 +45,7 @@ typedef struct {
     psc_checker             *checker;     /* freed with the cycle's pool */
     ngx_http_psc_setting_t   settings[NGX_HTTP_PSC_SETTINGS];
     ngx_shm_zone_t          *memory;
+    ngx_str_t                default_state;  /* when none is named */
     unsigned                 disabled:1;
     unsigned                 complete:1;  /* there is something to check */
 } ngx_http_psc_conf_t;
@@ -60,6 +61,12 @@ void ngx_http_psc_follow_log_level(ngx_http_psc_conf_t *conf,
     ngx_cycle_t *cycle);
 ngx_int_t ngx_http_psc_apply_all(ngx_http_psc_conf_t *conf,
     psc_checker *checker, ngx_cycle_t *cycle);
+
+/* ngx_http_psc_state.c: the state directory */
+
+ngx_int_t ngx_http_psc_default_state_path(ngx_conf_t *cf, ngx_str_t *path);
+ngx_int_t ngx_http_psc_make_named_state(ngx_conf_t *cf, ngx_str_t *path);
+void ngx_http_psc_make_default_state(ngx_cycle_t *cycle, ngx_str_t *path);
 
 /* ngx_http_psc_memory.c: the schedule, for the next worker */
 

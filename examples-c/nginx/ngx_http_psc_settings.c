@@ -7,9 +7,6 @@
 #include "ngx_http_psc.h"
 
 
-#define NGX_HTTP_PSC_DEFAULT_STATE_PATH  "psc_state"
-
-
 /* psc's names for the settings, in the order of ngx_http_psc_setting_e */
 
 static const char  *ngx_http_psc_keys[NGX_HTTP_PSC_SETTINGS] = {
@@ -153,8 +150,8 @@ ngx_http_psc_path(ngx_conf_t *cf, ngx_str_t *value, ngx_uint_t conf_prefix,
 
 
 /*
- * nginx itself makes the directories in cycle->paths, as root, and gives them
- * to the user the workers run as. "nginx -t" does that for every path, too.
+ * nginx gives the directories in cycle->paths to the user the workers run as.
+ * "nginx -t" does that for every path, too.
  */
 
 static char *
@@ -178,7 +175,9 @@ ngx_http_psc_state_path(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *json)
         path->name.data[--path->name.len] = '\0';
     }
 
-    if (ngx_http_psc_path(cf, &path->name, 0, json) != NGX_CONF_OK) {
+    if (ngx_http_psc_path(cf, &path->name, 0, json) != NGX_CONF_OK
+        || ngx_http_psc_make_named_state(cf, &path->name) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -313,7 +312,6 @@ ngx_http_psc_complete(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
 static char *
 ngx_http_psc_add_state_path(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
 {
-    ngx_str_t                value;
     ngx_http_psc_setting_t  *setting;
 
     setting = &conf->settings[NGX_HTTP_PSC_STATE_PATH];
@@ -322,9 +320,10 @@ ngx_http_psc_add_state_path(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
         return NGX_CONF_OK;
     }
 
-    ngx_str_set(&value, NGX_HTTP_PSC_DEFAULT_STATE_PATH);
-
-    if (ngx_http_psc_state_path(cf, &value, &setting->json) != NGX_CONF_OK) {
+    if (ngx_http_psc_default_state_path(cf, &conf->default_state) != NGX_OK
+        || ngx_http_psc_quote(cf->pool, &conf->default_state, &setting->json)
+           != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

@@ -47,6 +47,10 @@ ngx_http_psc_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    if (conf->default_state.len) {
+        ngx_http_psc_make_default_state(cycle, &conf->default_state);
+    }
+
     if (ngx_http_psc_owner.conf) {
         ngx_http_psc_take_over(conf, cycle);
         return NGX_OK;

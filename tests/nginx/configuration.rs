@@ -251,12 +251,17 @@ fn row_02_only_the_http_block_takes_the_directives() {
 }
 
 #[test]
-fn the_default_state_path_is_below_the_prefix() {
+fn row_02_a_state_path_that_cannot_be_used_is_named_with_its_line() {
     let checks = Checks::start();
     let mut nginx = Nginx::new(&checks.config());
-    nginx.config.unset("state_path");
-    nginx.start();
-    assert_eq!(checks.requests_after(1), 1);
-    assert!(nginx.path("psc_state/state.json").is_file());
-    nginx.end_clean();
+    let file = nginx.path("file");
+    fs::write(&file, "").expect("a file");
+    for (path, words) in [
+        (nginx.path("nowhere/state"), "No such file"),
+        (file.clone(), "Not a directory"),
+        (file.join("state"), "Not a directory"),
+    ] {
+        nginx.config.set_path("state_path", &path);
+        assert_refused(&nginx, "psc_security_update_check_state_path", words);
+    }
 }

@@ -13,6 +13,7 @@ mod server;
 
 mod answers;
 mod configuration;
+mod disk;
 mod leaving;
 mod life;
 mod load;

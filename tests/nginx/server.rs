@@ -5,7 +5,7 @@ use crate::process::{self, Pid};
 use psc_testkit::{Finished, require, run, wait_until};
 use std::fs::{self, File, Permissions};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -73,6 +73,13 @@ impl Nginx {
 
     pub fn conf_file(&self) -> PathBuf {
         self.path("nginx.conf")
+    }
+
+    /// As an ordinary user would have it, together with `as_nobody` for the command.
+    pub fn give_to_nobody(&self) {
+        for path in [self.dir.path().to_owned(), self.conf_file()] {
+            chown(path, Some(NOBODY), Some(NOBODY)).expect("chown");
+        }
     }
 
     pub fn write_config(&self) {
@@ -321,6 +328,8 @@ fn free_port() -> u16 {
     }
     panic!("no port is free");
 }
+
+pub const NOBODY: u32 = 65534;
 
 /// A directory that the workers can write to, whoever they are.
 pub fn give_to_workers(dir: &Path) {

@@ -5,11 +5,10 @@ use crate::process;
 use crate::server::{Nginx, SOON, is_root};
 use psc_testkit::{require, wait_until, write_private};
 use std::fs::{self, DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
-const NOBODY: u32 = 65534;
 const HOUR: i64 = 3600;
 const TEN_YEARS: i64 = 10 * 365 * 24 * HOUR;
 
@@ -24,7 +23,7 @@ fn row_16_a_state_directory_that_cannot_be_written_costs_one_line() {
     // Root may write anywhere, and nginx would give the directory to its workers.
     let mut command = nginx.command();
     if is_root() {
-        chown(nginx.dir.path(), Some(NOBODY), Some(NOBODY)).expect("chown");
+        nginx.give_to_nobody();
         open_to_all(checks.dir.path());
         command = as_nobody(&command);
     }
@@ -36,14 +35,14 @@ fn row_16_a_state_directory_that_cannot_be_written_costs_one_line() {
     nginx.end_clean();
 }
 
-fn open_to_all(dir: &Path) {
+pub fn open_to_all(dir: &Path) {
     fs::set_permissions(dir, Permissions::from_mode(0o755)).expect("chmod");
     for entry in fs::read_dir(dir).expect("a directory").flatten() {
         fs::set_permissions(entry.path(), Permissions::from_mode(0o644)).expect("chmod");
     }
 }
 
-fn as_nobody(command: &Command) -> Command {
+pub fn as_nobody(command: &Command) -> Command {
     let mut dropped = Command::new(require("setpriv"));
     dropped.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
     dropped.arg(command.get_program()).args(command.get_args());
@@ -51,7 +50,7 @@ fn as_nobody(command: &Command) -> Command {
 }
 
 /// One that psc can use, whatever this process's umask.
-fn private_directory(path: &Path) {
+pub fn private_directory(path: &Path) {
     let mut private = DirBuilder::new();
     private.mode(0o700).recursive(true);
     private.create(path).expect("a directory");
@@ -178,12 +177,12 @@ fn row_06_a_directory_that_became_unusable_makes_no_check_loop() {
 }
 
 /// Kills the worker that checks, again and again; its successor has begun when it has a plan.
-fn kill_workers(nginx: &Nginx, times: usize) {
+pub fn kill_workers(nginx: &Nginx, times: usize) {
     for _ in 0..times {
         let worker = nginx.only_worker();
         process::signal(worker, libc::SIGKILL);
         wait_until("a successor with a plan", SOON, || {
-            nginx.workers().iter().any(|pid| *pid != worker)
+            matches!(nginx.checking()[..], [pid] if pid != worker)
                 && nginx.status()["next_check"].is_number()
         });
     }
