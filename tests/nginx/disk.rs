@@ -1,13 +1,15 @@
-//! The default state path: file systems that nginx alone sees.
+//! Row 16, and the default state path: file systems that nginx alone sees.
 
 use crate::checks::Checks;
 use crate::server::{Nginx, SOON, is_root};
-use crate::state::{as_nobody, open_to_all};
-use psc_testkit::{require, run};
+use crate::state::{as_nobody, kill_workers, open_to_all, private_directory};
+use psc_testkit::{require, run, wait_until};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+const HOUR: i64 = 3600;
 
 /// The command in a mount namespace of its own, in which `mount_it` is run first, with the directory as its argument.
 fn mounted(mount_it: &str, dir: &Path, command: &Command) -> Command {
@@ -97,4 +99,64 @@ fn a_default_state_path_that_cannot_be_used_is_one_warning() {
         assert_eq!(checks.requests_after(1), 1);
         nginx.end_clean();
     }
+}
+
+/// A few pages, all of them taken; what was in the directory is there as well.
+const FULL_DISK: &str = "kept=$(mktemp -d); cp -a \"$1/.\" \"$kept\"; \
+     mount -t tmpfs -o mode=700,size=64k psc-test \"$1\"; \
+     cp -a \"$kept/.\" \"$1\"; rm -r \"$kept\"; \
+     dd if=/dev/zero of=\"$1/filler\" bs=4k 2>/dev/null || true";
+
+#[test]
+fn row_16_a_full_disk_costs_one_line_and_no_check_loop() {
+    for overdue in [false, true] {
+        let checks = Checks::start();
+        let mut nginx = Nginx::new(&checks.config());
+        private_directory(&nginx.path("state"));
+        if overdue {
+            leave_an_overdue_record(&mut nginx);
+        }
+        let before = checks.server.requests().len();
+        let mut command = mounted(FULL_DISK, &nginx.path("state"), &nginx.command());
+        nginx.write_config();
+        nginx.start_command(&mut command);
+        assert_eq!(checks.requests_after(before + 1), before + 1);
+        wait_until("the end of the check", SOON, || {
+            nginx.log_lines("no update found").len() == before + 1
+        });
+        let complaints = nginx.log_lines("the state in ");
+        assert_eq!(complaints.len(), 1, "{}", nginx.log());
+        assert!(complaints[0].contains("No space left"), "{complaints:?}");
+        let status = nginx.status();
+        let next = status["next_check"].as_i64().expect("a plan");
+        assert!(
+            status["verdict"] == "ok" && (12 * HOUR..=27 * HOUR).contains(&next),
+            "{status}"
+        );
+
+        kill_workers(&nginx, 4);
+        assert_eq!(
+            checks.requests_after(before + 1),
+            before + 1,
+            "overdue: {overdue}"
+        );
+        // Who finds a record that is readable has nothing to write.
+        let complaints = nginx.log_lines("the state in ").len();
+        assert_eq!(complaints, if overdue { 1 } else { 5 }, "{}", nginx.log());
+        nginx.end(libc::SIGQUIT);
+    }
+}
+
+fn leave_an_overdue_record(nginx: &mut Nginx) {
+    nginx.start();
+    nginx.wait_for_line("no update found");
+    nginx.end(libc::SIGQUIT);
+    let file = nginx.path("state/state.json");
+    let text = fs::read_to_string(&file).expect("the state");
+    let mut state: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for moment in ["boot", "wall"] {
+        let due = state["due"][moment].as_i64().expect("a due time");
+        state["due"][moment] = (due - 48 * HOUR).into();
+    }
+    fs::write(&file, state.to_string()).expect("the state");
 }
