@@ -29,6 +29,11 @@ typedef struct {
 } ngx_http_psc_memory_t;
 
 
+/* Until then this process need not ask psc again. */
+
+static time_t  ngx_http_psc_known_due;
+
+
 static ngx_int_t ngx_http_psc_init_memory(ngx_shm_zone_t *zone, void *data);
 static ngx_atomic_uint_t ngx_http_psc_plan(ngx_http_psc_conf_t *conf);
 static time_t ngx_http_psc_next_check(psc_checker *checker);
@@ -118,15 +123,20 @@ ngx_http_psc_wait_as_successor(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
 }
 
 
-/* Whenever psc has logged something: it may have been the end of a check. */
+/*
+ * Whenever psc has logged something: it may have been the end of a check. Asked
+ * once per check, because the event loop waits for the answer.
+ */
 
 void
 ngx_http_psc_remember(ngx_http_psc_conf_t *conf)
 {
-    time_t                  next;
+    time_t                  now, next;
     ngx_http_psc_memory_t  *memory;
 
-    if (conf->memory == NULL) {
+    now = ngx_current_msec / 1000;
+
+    if (conf->memory == NULL || now < ngx_http_psc_known_due) {
         /* a single process, after a reload without any directive of ours */
         return;
     }
@@ -137,7 +147,8 @@ ngx_http_psc_remember(ngx_http_psc_conf_t *conf)
     /* while workers are exchanged, the new one may plan for something else */
 
     if (next > 0 && memory->plan == ngx_http_psc_plan(conf)) {
-        memory->due = ngx_current_msec / 1000 + next;
+        memory->due = now + next;
+        ngx_http_psc_known_due = memory->due;
     }
 }
 
@@ -162,7 +173,7 @@ ngx_http_psc_plan(ngx_http_psc_conf_t *conf)
 }
 
 
-/* Seconds until the check that follows one already made; 0: not known. */
+/* Seconds until the check that follows one that has ended; 0: not known. */
 
 static time_t
 ngx_http_psc_next_check(psc_checker *checker)
@@ -179,7 +190,7 @@ ngx_http_psc_next_check(psc_checker *checker)
     p = strstr(json, "\"next_check\":");
     next = p ? strtol(p + sizeof("\"next_check\":") - 1, NULL, 10) : 0;
 
-    if (strstr(json, "\"last_check\":null")) {
+    if (strstr(json, "\"last_check\":null") || strstr(json, "\"code\":null")) {
         next = 0;
     }
 

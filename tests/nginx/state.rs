@@ -132,8 +132,10 @@ fn row_06_without_a_state_a_crash_loop_is_no_check_loop() {
     // The usual level, at which nobody writes that there is no update.
     nginx.config.log_level = "error".to_string();
     nginx.start();
-    wait_until("the end of the check", SOON, || {
-        nginx.status()["verdict"] == "ok"
+    // A second is room enough for the event loop to take the record.
+    wait_until("a second after the check", SOON, || {
+        let status = nginx.status();
+        status["verdict"] == "ok" && status["last_check"]["age"].as_i64() > Some(0)
     });
     kill_workers(&nginx, 6);
     assert_eq!(checks.requests_after(1), 1);
