@@ -1,15 +1,17 @@
 //! Row 22: under load no request fails and none gets slow.
 
-use crate::checks::Checks;
-use crate::server::Nginx;
-use psc_testkit::{long, require, run};
+use crate::checks::{Checks, OUTDATED};
+use crate::server::{Nginx, SOON, give_to_workers};
+use psc_testkit::{compile_preload, long, require, run, wait_until};
+use std::fs;
 use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
 use std::time::Duration;
 
 struct Load {
     failed: u64,
-    /// Nearly all requests took no longer than so many milliseconds.
-    slowest_ms: u64,
+    /// Milliseconds per request.
+    mean: f64,
 }
 
 fn ab(nginx: &Nginx, requests: u32) -> Command {
@@ -30,54 +32,110 @@ fn load(nginx: &Nginx, requests: u32) -> Load {
 fn read(report: &str, requests: u32) -> Load {
     assert_eq!(
         number(report, "Complete requests:"),
-        Some(u64::from(requests)),
+        Some(requests),
         "{report}"
     );
     let failed = ["Failed requests:", "Write errors:", "Non-2xx responses:"];
     Load {
-        failed: failed.iter().filter_map(|name| number(report, name)).sum(),
-        slowest_ms: number(report, "  99%").unwrap_or_else(|| panic!("{report}")),
+        failed: failed
+            .iter()
+            .filter_map(|name| number::<u64>(report, name))
+            .sum(),
+        mean: number(report, "Time per request:").unwrap_or_else(|| panic!("{report}")),
     }
 }
 
-fn number(report: &str, name: &str) -> Option<u64> {
+fn number<T: FromStr>(report: &str, name: &str) -> Option<T> {
     let line = report.lines().find_map(|line| line.strip_prefix(name))?;
-    line.trim().parse().ok()
+    line.split_whitespace().next()?.parse().ok()
 }
 
 fn requests() -> u32 {
     if long() { 200_000 } else { 15_000 }
 }
 
+/// Two servers, in turns: what else the machine does slows down both. The fastest round counts, the least disturbed one.
 #[test]
 fn row_22_a_check_in_flight_slows_nothing_down() {
+    const ROUNDS: u32 = 6;
     let checks = Checks::start();
     let mut config = checks.config();
     config.disable("on");
-    let nginx = Nginx::started(&config);
-    let without = load(&nginx, requests());
-    nginx.end_clean();
-
+    let without = Nginx::started(&config);
     // Worker 0 is the only one, and its check lasts as long as the load.
     checks.server.set_fault("hang");
     config.disable("off").set("timeout", 180);
-    let nginx = Nginx::started(&config);
+    let with = Nginx::started(&config);
     checks.wait_for_check();
-    let with = load(&nginx, requests());
-    assert_eq!(nginx.log_lines("Security update check"), [] as [String; 0]);
-    nginx.end_clean();
 
+    let mut fastest = [f64::MAX; 2];
+    for _ in 0..ROUNDS {
+        for (nginx, fastest) in [&without, &with].into_iter().zip(&mut fastest) {
+            let load = load(nginx, requests() / ROUNDS);
+            assert_eq!(load.failed, 0);
+            *fastest = fastest.min(load.mean);
+        }
+    }
+    assert_eq!(with.log_lines("Security update check"), [] as [String; 0]);
     println!(
-        "nginx: 99 % of {} requests within {} ms without a check and {} ms with one that hangs; failed: {} and {}",
+        "nginx: of {} requests each took {:.3} ms without a check and {:.3} ms with one that hangs; none failed",
         requests(),
-        without.slowest_ms,
-        with.slowest_ms,
-        without.failed,
-        with.failed
+        fastest[0],
+        fastest[1],
     );
-    assert_eq!((without.failed, with.failed), (0, 0));
-    // The machine has other work, too; a worker that waited for the check would answer nothing at all.
-    assert!(with.slowest_ms < without.slowest_ms + 250);
+    assert!(fastest[1] < 2.0 * fastest[0], "{fastest:?}");
+    without.end_clean();
+    with.end_clean();
+}
+
+/// Nobody but psc gives the loop something to do. What is usual takes less than a millisecond; the most that an answer can
+/// give, forty long lines, some of them. The machine has other work, too, which only ever adds: what holds the loop up in most
+/// rounds is ours.
+#[test]
+fn row_22_records_do_not_hold_the_loop_up() {
+    for (what, text, limit) in [
+        ("an update", vec!["a line"; 3], 1000),
+        ("the longest text", vec![&*"x".repeat(1800); 50], 5000),
+    ] {
+        let checks = Checks::start();
+        checks.server.set_advisories(&format!(
+            r#"{{"latest":"7.0.0","advisories":[{{"affected":"<7.0.0","fixed_in":"7.0.0","identifiers":["CVE-1"],"text":"{}"}}]}}"#,
+            text.join("\\n")
+        ));
+        let mut longest: Vec<u64> = (0..if long() { 16 } else { 8 })
+            .map(|_| longest_turn(&checks, text.len().min(40)))
+            .collect();
+        longest.sort_unstable();
+        let usual = longest[longest.len() / 4];
+        println!("nginx: {what} holds the event loop for {usual} µs");
+        assert!(usual < limit, "{what}: {longest:?}");
+    }
+}
+
+/// Microseconds between two waits for events.
+fn longest_turn(checks: &Checks, lines: usize) -> u64 {
+    let preload = compile_preload("tests/nginx/loop_turns.c");
+    let mut nginx = Nginx::new(&checks.config());
+    let turns = nginx.path("turns");
+    nginx.set_environment("LD_PRELOAD", &preload.display().to_string());
+    nginx.set_environment("PSC_TEST_TURNS", &turns.display().to_string());
+    nginx.config.set("version", OUTDATED).main = "env PSC_TEST_TURNS;".to_string();
+    fs::create_dir(&turns).expect("a directory");
+    give_to_workers(&turns);
+    nginx.start();
+    let worker = nginx.only_worker();
+    let records = "Additional security update check information";
+    wait_until("all records", SOON, || {
+        nginx.log_lines(records).len() >= lines
+    });
+    // The second request is seen after the turn that wrote them has ended.
+    for _ in 0..2 {
+        nginx.get("/");
+    }
+    nginx.end(libc::SIGQUIT);
+    let turns = fs::read_to_string(turns.join(worker.to_string())).expect("turns");
+    let longest = turns.lines().map(|line| line.parse().expect("a number"));
+    longest.max().expect("a turn")
 }
 
 #[test]
