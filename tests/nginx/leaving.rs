@@ -74,7 +74,7 @@ fn row_07_a_check_that_hangs_holds_nobody_up() {
 
 #[test]
 fn row_08_a_name_lookup_that_hangs_holds_nobody_up() {
-    let preload = compile_preload("tests/nginx/slow_getaddrinfo.c");
+    let preload = compile_preload("c-tests/preload-slow-resolver.c");
     let checks = Checks::start();
     let mut config = checks.config();
     // libcurl knows "localhost" by itself.
