@@ -208,7 +208,7 @@ int psc_log_drain(struct psc_checker *checker);
  until psc_free has returned.
 
  Returns the handle, to be freed with psc_free; NULL only when out of resources. Any thread. The handle may cross a fork
- until psc_start.
+ until psc_start, except while another thread is in a call on it: the child's copy gives PSC_ERR_FORKED then.
  */
 struct psc_checker *psc_init(psc_log_fn log, void *user_data);
 
@@ -291,9 +291,9 @@ void psc_request_stop(struct psc_checker *checker);
  psc_stop, then releases the handle: its last call. NULL is a no-op.
 
  Inside the handle's own log callback it cannot wait: it ends the handle, no further callback comes, and thread and
- memory go when the callback has returned. In a process forked after psc_start it returns without waiting; memory that
- the lost thread may have been changing stays. When the host's callback does not return within a second, psc_free returns
- all the same, and the memory goes when the callback does.
+ memory go when the callback has returned. In a process forked after psc_start, or while another thread was in a call on
+ the handle, it returns without waiting; memory that the lost thread may have been changing stays. When the host's callback
+ does not return within a second, psc_free returns all the same, and the memory goes when the callback does.
  */
 void psc_free(struct psc_checker *checker);
 

@@ -9,7 +9,6 @@ use crate::schedule::agenda;
 use crate::state::record::{Moment, Record};
 use crate::sys::clock::Now;
 use serde_json::{Map, Value, json};
-use std::sync::atomic::Ordering;
 
 /// As JSON; `docs/status.md` describes the fields.
 pub fn of(checker: &Checker) -> Value {
@@ -17,7 +16,7 @@ pub fn of(checker: &Checker) -> Value {
     let mut status = json!({
         "running": checker.is_running(),
         "disabled": config.settings.disabled,
-        "owner": checker.owner_descriptor.load(Ordering::SeqCst) >= 0,
+        "owner": checker.is_owner(),
         "running_version": config.settings.passenger_version,
         "program_name": config.settings.program_name,
         "crash": checker.crash(),

@@ -5,7 +5,7 @@
 use crate::check::transport::Cancel;
 use crate::failure::Failure;
 use crate::sync::lock;
-use crate::sys::descriptor::close;
+use crate::sys::descriptor::Identity;
 use crate::sys::errno;
 use crate::waker::Waker;
 use std::os::fd::RawFd;
@@ -82,7 +82,7 @@ impl Stop {
         Ok(())
     }
 
-    /// Async-signal-safe: atomics, `getpid`, `write`; no lock, no allocation, `errno` untouched.
+    /// Async-signal-safe: atomics, `getpid`, `fstat`, `write`; no lock, no allocation, `errno` untouched.
     pub fn request(&self) {
         let _errno = errno::Preserved::now();
         self.stops.fetch_add(1, Ordering::SeqCst);
@@ -125,7 +125,7 @@ impl Stop {
         }
     }
 
-    /// -1, which poll(2) passes over, before `prepare`.
+    /// -1, which poll(2) passes over, before `prepare`, and when the host has closed it.
     pub fn descriptor(&self, activity: Activity) -> RawFd {
         self.wakers()
             .map_or(-1, |wakers| wakers.of(activity).descriptor())
@@ -143,7 +143,7 @@ impl Stop {
             .iter()
             .flat_map(|wakers| [&wakers.thread, &wakers.call])
         {
-            waker.descriptors().into_iter().for_each(close);
+            waker.ends().for_each(Identity::close);
         }
     }
 

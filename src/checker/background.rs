@@ -50,7 +50,6 @@ impl Checker {
         if matches!(self.readiness(), Readiness::Incomplete) {
             return Err(incomplete());
         }
-        let _present = self.presence.enter();
         let mut running = lock(&self.running);
         if running.has_thread() {
             return Err(Failure::new(

@@ -12,16 +12,15 @@ use crate::config::check_config::Readiness;
 use crate::config::{Config, Rejection};
 use crate::failure::Failure;
 use crate::log::{Logger, Sink};
-use crate::presence::Presence;
+use crate::presence::{Presence, Present};
 use crate::state::memory::Memory;
 use crate::state::record::Record;
 use crate::stop::Stop;
 use crate::sync::lock;
 use crate::sys::clock::{Clock, SystemClock};
-use crate::sys::descriptor::close;
+use crate::sys::descriptor::Identity;
 use background::Running;
 use serde_json::Value;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 pub struct Checker {
@@ -29,6 +28,8 @@ pub struct Checker {
     pub clock: Box<dyn Clock>,
     pub stop: Stop,
     config: Mutex<Config>,
+    /// Held while one is being made, which reads files: who wants the present one does not wait for that.
+    configuring: Mutex<()>,
     memory: Mutex<Memory>,
     /// A copy of what `memory` could not write, for those who do not wait for it.
     unsaved: Mutex<Option<Record>>,
@@ -38,8 +39,8 @@ pub struct Checker {
     presence: Presence,
     /// The text of a panic that ended the thread.
     crash: Mutex<Option<String>>,
-    /// Of the lock that makes this process the owner of the host's schedule; -1 when it is not.
-    pub owner_descriptor: AtomicI32,
+    /// The lock that makes this process the owner of the host's schedule.
+    owner_lock: Mutex<Option<Identity>>,
 }
 
 impl Checker {
@@ -52,13 +53,14 @@ impl Checker {
             clock,
             stop: Stop::new(),
             config: Mutex::new(config),
+            configuring: Mutex::default(),
             memory: Mutex::new(memory),
             unsaved: Mutex::default(),
             running: Mutex::default(),
             changed: Condvar::new(),
             presence: Presence::default(),
             crash: Mutex::default(),
-            owner_descriptor: AtomicI32::new(-1),
+            owner_lock: Mutex::default(),
         }
     }
 
@@ -70,15 +72,23 @@ impl Checker {
     /// In such a process: closes what is inherited and touches nothing else. `self` must never be dropped afterwards.
     pub fn release_descriptors(&self) {
         self.stop.close_inherited();
-        close(self.owner_descriptor.swap(-1, Ordering::SeqCst));
+        // Held by a thread of the other process, it never gets free here.
+        if let Ok(mut lock) = self.owner_lock.try_lock() {
+            lock.take().into_iter().for_each(Identity::close);
+        }
+    }
+
+    /// An activity of this process, as long as what it returns lives.
+    pub fn enter(&self) -> Present<'_> {
+        self.presence.enter()
     }
 
     pub fn configure(&self, json: &[u8]) -> Result<(), Rejection> {
-        let mut config = lock(&self.config);
-        *config = config.merged(json)?;
+        let _configuring = lock(&self.configuring);
+        let config = self.config().merged(json)?;
         self.logger.set_level(config.settings.log_level);
         let ready = matches!(config.readiness(), Readiness::Ready(_));
-        drop(config);
+        *lock(&self.config) = config;
         if ready {
             self.stop.wake();
         } else {
@@ -106,6 +116,14 @@ impl Checker {
             )),
             Readiness::Incomplete => Err(incomplete()),
         }
+    }
+
+    pub fn note_owner_lock(&self, file: Option<Identity>) {
+        *lock(&self.owner_lock) = file;
+    }
+
+    pub fn is_owner(&self) -> bool {
+        lock(&self.owner_lock).is_some()
     }
 
     /// The thread has ended by a bug.

@@ -94,9 +94,11 @@ fn run(
     if checker.is_foreign() {
         return Err(Refusal {
             code: Code::Forked,
-            text: "the handle was started in another process, before a fork; only psc_free works on it here".to_owned(),
+            text: "the handle was started, or a call on it was under way, in another process, before a fork; only psc_free works on it here".to_owned(),
         });
     }
+    // Before the first lock: a child that is forked meanwhile by another thread finds the handle foreign.
+    let _present = checker.enter();
     if place == Place::OutsideCallback && checker.logger.in_callback() {
         return Err(Refusal {
             code: Code::Reentrant,

@@ -13,9 +13,7 @@ use crate::state::record::{Moment, Record};
 use crate::stop::{Activity, Marks};
 use crate::sys::sleep::Sleeper;
 use crate::text;
-use std::os::fd::AsRawFd;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Enough for OpenSSL's handshake and JSON of the greatest depth.
@@ -27,7 +25,7 @@ const SAVE_AGAIN: Duration = Duration::from_secs(60);
 /// Runs until a stop is requested after `marks`.
 pub fn main(checker: &Checker, voice: &Voice, marks: Marks) {
     let ended = contained(|| Shift::new(checker, voice, marks).run());
-    checker.owner_descriptor.store(-1, Ordering::SeqCst);
+    checker.note_owner_lock(None);
     if let Err(text) = ended {
         checker.note_crash(&text);
         voice.say(
@@ -221,10 +219,8 @@ impl Shift<'_> {
         let owner = self.checker.memory(config).try_own();
         match owner {
             Owner::Us(lock) => {
-                let descriptor = lock.as_ref().map_or(-1, |lock| lock.file().as_raw_fd());
                 self.checker
-                    .owner_descriptor
-                    .store(descriptor, Ordering::SeqCst);
+                    .note_owner_lock(lock.as_ref().and_then(Ownership::identity));
                 self.owned = Some((path.clone(), lock));
                 self.refusals = 0;
                 true
@@ -238,7 +234,7 @@ impl Shift<'_> {
     }
 
     fn disown(&mut self) {
-        self.checker.owner_descriptor.store(-1, Ordering::SeqCst);
+        self.checker.note_owner_lock(None);
         self.owned = None;
     }
 

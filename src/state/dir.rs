@@ -2,6 +2,7 @@
 //! (held by the process that makes the host's checks). Owner-only, never followed through a symbolic link.
 
 use crate::random;
+use crate::sys::descriptor::{Held, Identity};
 use crate::sys::{flock, user};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -30,25 +31,29 @@ pub struct StateDir {
 
 /// The right to make the host's checks, as long as it lives.
 pub struct Ownership {
-    lock: File,
+    lock: Held<File>,
     path: PathBuf,
 }
 
 impl Ownership {
-    pub fn file(&self) -> &File {
-        &self.lock
+    pub fn identity(&self) -> Option<Identity> {
+        self.lock.identity()
     }
 
     /// False when the lock's file was removed or replaced: another process can own the new one.
     pub fn is_current(&self) -> bool {
-        is_same_file(&self.lock, &self.path)
+        self.lock
+            .get()
+            .is_some_and(|lock| is_same_file(lock, &self.path))
     }
 }
 
 impl Drop for Ownership {
     fn drop(&mut self) {
         // Closing would not do: a child that was forked meanwhile has the file open, too.
-        flock::unlock(&self.lock);
+        if let Some(lock) = self.lock.get() {
+            flock::unlock(lock);
+        }
     }
 }
 
@@ -87,6 +92,7 @@ impl StateDir {
             .read(true)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
         let file = match options.open(self.path.join(RECORD)) {
+        let lock = Held::new(lock);
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             // Another user's file in this user's directory is replaced by the next change.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.is_mine() => {
@@ -306,7 +312,7 @@ mod tests {
     fn a_copy_of_the_descriptor_does_not_keep_the_ownership() {
         let (_parent, state) = state_dir();
         let owner = state.try_own().unwrap().unwrap();
-        let copy = owner.file().try_clone().unwrap();
+        let copy = owner.lock.get().unwrap().try_clone().unwrap();
         drop(owner);
         assert!(state.try_own().unwrap().is_some());
         drop(copy);

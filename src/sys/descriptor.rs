@@ -1,11 +1,101 @@
-//! Closing descriptors by number, for a forked process that owns no more than its copies of them.
+//! Descriptors known by number and file: a host, or a forked process, may have closed psc's and opened its own in their place.
 
-use std::os::fd::RawFd;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 
-/// Negative numbers are passed over.
-pub fn close(descriptor: RawFd) {
-    if descriptor >= 0 {
-        // SAFETY: takes a number; callers give descriptors that nothing in this process uses or closes any more.
-        unsafe { libc::close(descriptor) };
+/// The file that a number stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    number: RawFd,
+    device: libc::dev_t,
+    inode: libc::ino_t,
+}
+
+impl Identity {
+    /// `None` when the number stands for nothing.
+    pub fn of(number: RawFd) -> Option<Identity> {
+        let mut status = MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: fills the structure that it is given, which is read only when it has.
+        let status = unsafe {
+            if libc::fstat(number, status.as_mut_ptr()) != 0 {
+                return None;
+            }
+            status.assume_init()
+        };
+        Some(Identity {
+            number,
+            device: status.st_dev,
+            inode: status.st_ino,
+        })
+    }
+
+    /// The number, as long as it stands for this file. Async-signal-safe: one `fstat(2)`.
+    pub fn number(self) -> Option<RawFd> {
+        (Identity::of(self.number) == Some(self)).then_some(self.number)
+    }
+
+    /// For a forked process that owns no more than its copy.
+    pub fn close(self) {
+        if let Some(number) = self.number() {
+            // SAFETY: takes a number; it stands for psc's file, which nothing in this process uses or closes any more.
+            unsafe { libc::close(number) };
+        }
+    }
+}
+
+/// An open file, as long as nobody has closed it by its number; whose the number is then is left alone.
+pub struct Held<T: AsRawFd + IntoRawFd> {
+    file: Option<T>,
+    identity: Option<Identity>,
+}
+
+impl<T: AsRawFd + IntoRawFd> Held<T> {
+    pub fn new(file: T) -> Held<T> {
+        Held {
+            identity: Identity::of(file.as_raw_fd()),
+            file: Some(file),
+        }
+    }
+
+    /// `None` when it was closed. Async-signal-safe.
+    pub fn get(&self) -> Option<&T> {
+        self.identity?.number()?;
+        self.file.as_ref()
+    }
+
+    pub fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+}
+
+impl<T: AsRawFd + IntoRawFd> Drop for Held<T> {
+    fn drop(&mut self) {
+        if self.get().is_none() {
+            self.file.take().map(IntoRawFd::into_raw_fd);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::fd::{FromRawFd, OwnedFd};
+
+    #[test]
+    fn what_has_taken_the_number_is_left_alone() {
+        let (mine, other) = (File::open("/dev/null").unwrap(), File::open("/").unwrap());
+        let number = mine.as_raw_fd();
+        let held = Held::new(mine);
+        assert!(held.get().is_some());
+        // In one step: other tests open files meanwhile.
+        // SAFETY: takes numbers; the file that is closed so is not used any more, which is what this test is about.
+        assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), number) }, number);
+        assert!(held.get().is_none());
+        held.identity().unwrap().close();
+        drop(held);
+        assert!(Identity::of(number).is_some());
+        // SAFETY: open, and nobody else's.
+        drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
 }

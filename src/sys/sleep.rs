@@ -1,25 +1,33 @@
 //! Sleeping without waking up, until a time since boot or until woken.
 
+use super::descriptor::Held;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Longest wait where no timer counts suspend.
 const COARSE_STEP: Duration = Duration::from_secs(3600);
+/// Longest wait where nothing can wake the thread, short enough for who waits for it to stop.
+const DEAF_STEP: Duration = Duration::from_millis(250);
 
 pub struct Sleeper {
-    timer: Option<OwnedFd>,
+    timer: Option<Held<OwnedFd>>,
 }
 
 impl Sleeper {
     pub fn new() -> Sleeper {
         Sleeper {
-            timer: timer::new(),
+            timer: timer::new().map(Held::new),
         }
     }
 
-    /// Returns when `waker` is readable or `limit` has passed, suspend included; perhaps earlier. `None`: no limit.
+    /// Returns when `waker` is readable or `limit` has passed, suspend included; perhaps earlier. `None`: no limit. Without a
+    /// waker (-1: the host has closed it) it is a short nap.
     pub fn sleep(&self, waker: RawFd, limit: Option<Duration>) {
-        let by_timer = match (&self.timer, limit) {
+        if waker < 0 {
+            return std::thread::sleep(limit.unwrap_or(DEAF_STEP).min(DEAF_STEP));
+        }
+        let timer = self.timer.as_ref().and_then(Held::get);
+        let by_timer = match (timer, limit) {
             (Some(timer), Some(limit)) => timer::set(timer, limit),
             _ => false,
         };
@@ -27,7 +35,7 @@ impl Sleeper {
             Some(limit) if !by_timer => milliseconds(limit.min(COARSE_STEP)),
             _ => -1,
         };
-        let timer = self.timer.as_ref().filter(|_| by_timer);
+        let timer = timer.filter(|_| by_timer);
         let mut descriptors = [
             readable(waker),
             // poll(2) passes over negative descriptors.

@@ -106,6 +106,40 @@ fn a_started_handle_is_inert_in_a_child() {
     assert_requests(&site, 8);
 }
 
+#[test]
+fn a_fork_during_a_call_leaves_no_child_that_waits() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for link in LINKS {
+        let state = private_dir();
+        let mut command = Command::new(program("life-fork-calls", link));
+        let done = succeed(command.arg(&config).arg(state.path()));
+        println!("{}", done.stdout);
+    }
+    assert_eq!(site.server.connections(), 0);
+}
+
+#[test]
+fn a_child_that_closed_every_descriptor_keeps_its_own() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for link in LINKS {
+        let state = private_dir();
+        let mut command = Command::new(program("life-closed", link));
+        succeed(command.arg(&config).arg("child").arg(state.path()));
+    }
+}
+
+#[test]
+fn a_host_that_closed_every_descriptor_is_not_kept_busy() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for how in ["closed", "reopened"] {
+        let mut command = Command::new(program("life-closed", Link::Shared));
+        succeed(command.arg(&config).arg(how));
+    }
+}
+
 /// The program itself must not need libpsc: it would keep the library mapped.
 fn unloader() -> PathBuf {
     compile_against(
