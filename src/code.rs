@@ -122,7 +122,7 @@ impl Code {
             Code::Nonce => c"The answer is authentic, but not the answer to this request: it may be a replay.",
             Code::System => c"The system denied a thread, random numbers, memory or descriptors.",
             Code::Internal => c"A bug in psc, contained.",
-            Code::Timeout => c"psc_stop gave up waiting: the host's own log callback, or a libcurl that cannot be cancelled, did not return in time.",
+            Code::Timeout => c"psc_stop gave up waiting: the host's own log callback, a libcurl that cannot be cancelled, or a slow state_dir did not return in time.",
         }
     }
 }

@@ -136,7 +136,7 @@ impl Checker {
             (true, true) => Ok(()),
             (false, _) => Err(gave_up("the host's log callback did not return in time")),
             (true, false) => Err(gave_up(
-                "this libcurl could not be cancelled in time; what it hangs in ends by itself, and is mute",
+                "a check did not end in time; what it hangs in, a name look-up by a libcurl older than 7.87 or a state_dir that does not answer, ends by itself, and it is mute",
             )),
         }
     }

@@ -153,7 +153,8 @@ pub unsafe extern "C" fn psc_start(checker: *mut psc_checker) -> c_int {
 /// it has returned. Idempotent; the handle can be started again.
 ///
 /// Returns PSC_OK, also when nothing ran; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED; PSC_ERR_TIMEOUT when
-/// the host's own callback, or a libcurl older than 7.87 that hangs in a name look-up, did not return in time. No new
+/// the host's own callback, a libcurl older than 7.87 that hangs in a name look-up, or a state_dir that does not answer, did
+/// not return in time, and when the host has closed the descriptor that psc's thread is woken by. No new
 /// callback comes then either, but the thread lives on until that returns: do not unload psc, and what `user_data` points to
 /// may still be in use. Call it again to wait again. Any thread, not inside the log callback.
 #[unsafe(no_mangle)]

@@ -1,7 +1,7 @@
 //! Stopping at once, whatever the check is doing. c-tests/life-stop.c measures and judges.
 
 use crate::support::{checked, preload, program, succeed, up_to_date};
-use psc_testkit::{Link, Site, long, require};
+use psc_testkit::{Link, Site, long, private_dir, require};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -129,6 +129,19 @@ fn although_the_callback_does_not_return() {
     let done = succeed(Command::new(&program).arg(&config).arg("blocked"));
     println!("{}", done.stdout);
     succeed(checked(&program).arg(&config).arg("blocked"));
+}
+
+#[test]
+fn although_the_state_directory_is_slow() {
+    let site = Site::start();
+    let (state, dir) = (private_dir(), tempdir().unwrap());
+    let config = up_to_date(&site, json!({})).to_string();
+    let mut command = Command::new(program("life-slow-state", Link::Shared));
+    command
+        .env("LD_PRELOAD", preload("rename"))
+        .env("RENAME_SECONDS", "4")
+        .env("RENAME_MARK", dir.path().join("mark"));
+    succeed(command.arg(config).arg(state.path()));
 }
 
 #[test]
