@@ -183,8 +183,15 @@ impl Checker {
             (Some(dir), Err(TryLockError::WouldBlock)) => {
                 let found = memory::read(&StateDir::new(dir), self.clock.as_ref());
                 let unsaved = lock(&self.unsaved).clone();
-                memory::newest(found.ok().flatten(), unsaved)
-                    .unwrap_or_else(|| Record::new(self.clock.now(), self.clock.boot_id()))
+                let (found, update) = match found {
+                    Ok(found) => (found, None),
+                    Err(trouble) => (None, trouble.update),
+                };
+                memory::newest(found, unsaved).unwrap_or_else(|| {
+                    let mut record = Record::new(self.clock.now(), self.clock.boot_id());
+                    record.authentic = update.map(|known| *known);
+                    record
+                })
             }
             (_, free) => {
                 drop(free);

@@ -24,9 +24,25 @@ const LONGEST_STEP: u64 = 5;
 const TEMPORARY: &str = "state.json.new";
 /// The write bits of group and others.
 const OTHERS_MAY_WRITE: u32 = 0o022;
+const NOT_SENSIBLE: &str = "not a regular file of a sensible size";
 
 pub struct StateDir {
     path: PathBuf,
+}
+
+/// Why there is no record to read.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// The directory, or what the system says.
+    Io(io::Error),
+    /// What is in the record's place is not one of psc's; the next change replaces it.
+    Unfit(String),
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Unreadable {
+        Unreadable::Io(error)
+    }
 }
 
 /// The right to make the host's checks, as long as it lives.
@@ -76,12 +92,13 @@ impl StateDir {
         if !flock::try_exclusive(&lock)? {
             return Ok(None);
         }
+        let lock = Held::new(lock);
         let ownership = Ownership { lock, path };
         Ok(ownership.is_current().then_some(ownership))
     }
 
     /// The record's bytes; `None` when there is none yet.
-    pub fn read(&self) -> io::Result<Option<Vec<u8>>> {
+    pub fn read(&self) -> Result<Option<Vec<u8>>, Unreadable> {
         match self.check() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
@@ -92,20 +109,29 @@ impl StateDir {
             .read(true)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
         let file = match options.open(self.path.join(RECORD)) {
-        let lock = Held::new(lock);
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             // Another user's file in this user's directory is replaced by the next change.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.is_mine() => {
                 return Ok(None);
             }
+            Err(link) if link.raw_os_error() == Some(libc::ELOOP) => {
+                return Err(Unreadable::Unfit(link.to_string()));
+            }
             other => other?,
         };
         let metadata = file.metadata()?;
+        let unfit = |why: &str| Err(Unreadable::Unfit(why.to_owned()));
+        if metadata.is_dir() {
+            return Err(io::Error::other(NOT_SENSIBLE).into());
+        }
         if !metadata.is_file() || metadata.len() > LARGEST_RECORD {
-            return Err(io::Error::other("not a regular file of a sensible size"));
+            return unfit(NOT_SENSIBLE);
+        }
+        if metadata.nlink() > 1 {
+            return unfit("it has another name");
         }
         if metadata.mode() & OTHERS_MAY_WRITE != 0 {
-            return Err(io::Error::other("other users may write to it"));
+            return unfit("other users may write to it");
         }
         let mut bytes = Vec::new();
         file.take(LARGEST_RECORD).read_to_end(&mut bytes)?;
@@ -180,8 +206,15 @@ impl StateDir {
             }
             other => other?,
         };
-        if !file.metadata()?.is_file() {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
             return Err(io::Error::other(format!("{name} is not a regular file")));
+        }
+        // A link to another file, made by the directory's owner: root must not give that away.
+        if metadata.nlink() > 1 || metadata.len() > 0 {
+            return Err(io::Error::other(format!(
+                "{name} is not psc's: it is not empty, or has another name"
+            )));
         }
         self.give_to_owner(&file)?;
         Ok(file)
@@ -366,6 +399,35 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    /// With `fs.protected_hardlinks` = 0 the directory's owner can give any file such a name.
+    #[test]
+    fn a_link_to_another_file_is_refused() {
+        let (parent, state) = state_dir();
+        state.make().unwrap();
+        let other = parent.path().join("other");
+        std::fs::write(&other, "").unwrap();
+        for name in [OWNER_LOCK, CHANGE_LOCK, RECORD] {
+            std::fs::hard_link(&other, state.path.join(name)).unwrap();
+        }
+        let uid = other.metadata().unwrap().uid();
+        if user::effective() == 0 {
+            std::os::unix::fs::chown(&state.path, Some(65534), Some(65534)).unwrap();
+        }
+        assert!(state.try_own().is_err());
+        assert!(state.exclusively(&|| false, || Ok(())).is_err());
+        assert!(matches!(state.read(), Err(Unreadable::Unfit(_))));
+        assert_eq!(other.metadata().unwrap().uid(), uid);
+    }
+
+    /// Its other name may have been taken away since.
+    #[test]
+    fn a_lock_that_is_not_empty_is_refused() {
+        let (_parent, state) = state_dir();
+        state.make().unwrap();
+        std::fs::write(state.path.join(OWNER_LOCK), "precious").unwrap();
+        assert!(state.try_own().is_err());
     }
 
     #[test]

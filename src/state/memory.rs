@@ -1,8 +1,8 @@
 //! The record in memory, kept in step with `state_dir`. Whatever is wrong with the directory is one warning; the
 //! schedule then goes on in memory.
 
-use super::dir::{Ownership, StateDir};
-use super::record::Record;
+use super::dir::{Ownership, StateDir, Unreadable};
+use super::record::{Authenticated, Record};
 use crate::sys::clock::{Clock, Now};
 use crate::text;
 use std::io;
@@ -53,7 +53,12 @@ impl Memory {
         if let Some(dir) = &self.dir {
             match read(dir, clock) {
                 Ok(found) => self.take_up(found),
-                Err(problem) => self.warn(&problem),
+                Err(trouble) => {
+                    if let Some(dir) = self.dir.take() {
+                        self.go_on_without(&dir, trouble);
+                        self.dir = Some(dir);
+                    }
+                }
             }
         }
         &self.record
@@ -116,7 +121,7 @@ impl Memory {
         };
         match result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && hurry() => {}
-            Err(error) => self.warn(&format!("cannot be written: {error}")),
+            Err(error) => self.warn(&format!("cannot be written: {error}"), IN_MEMORY),
             Ok(()) => {}
         }
     }
@@ -135,7 +140,7 @@ impl Memory {
             match read(&dir, clock) {
                 Ok(found) => self.take_up(found),
                 // The bad file is replaced by what is in memory.
-                Err(problem) => self.warn_of(&dir, &problem),
+                Err(trouble) => self.go_on_without(&dir, trouble),
             }
             change(&mut self.record);
             dir.write(&self.record.to_bytes())
@@ -165,7 +170,7 @@ impl Memory {
             Ok(None) => Owner::Another,
             Err(error) if is_passing(&error) => Owner::Another,
             Err(error) => {
-                self.warn(&format!("cannot be used: {error}"));
+                self.warn(&format!("cannot be used: {error}"), IN_MEMORY);
                 Owner::Us(None)
             }
         }
@@ -176,20 +181,29 @@ impl Memory {
         self.warning.take()
     }
 
-    fn warn(&mut self, problem: &str) {
+    fn go_on_without(&mut self, dir: &StateDir, trouble: Trouble) {
+        self.warn_of(dir, &trouble.problem, trouble.consequence);
+        self.record.authentic = self
+            .record
+            .authentic
+            .take()
+            .or(trouble.update.map(|known| *known));
+    }
+
+    fn warn(&mut self, problem: &str, consequence: &str) {
         if let Some(dir) = self.dir.take() {
-            self.warn_of(&dir, problem);
+            self.warn_of(&dir, problem, consequence);
             self.dir = Some(dir);
         }
     }
 
-    fn warn_of(&mut self, dir: &StateDir, problem: &str) {
+    fn warn_of(&mut self, dir: &StateDir, problem: &str, consequence: &str) {
         if self.warned {
             return;
         }
         self.warned = true;
         self.warning = Some(format!(
-            "Security update check: the state in {} {problem}; the schedule is kept in memory meanwhile",
+            "Security update check: the state in {} {problem}; {consequence}",
             text::quoted(&dir.path().to_string_lossy())
         ));
     }
@@ -216,11 +230,34 @@ pub fn newest(found: Option<Record>, unsaved: Option<Record>) -> Option<Record> 
     }
 }
 
+const IN_MEMORY: &str = "the schedule is kept in memory meanwhile";
+const REPLACED: &str = "it is replaced";
+
+/// What is wrong with the record in the directory.
+pub struct Trouble {
+    problem: String,
+    consequence: &'static str,
+    /// What is known in spite of it.
+    pub update: Option<Box<Authenticated>>,
+}
+
 /// The record in the directory; `None` when there is none yet.
-pub fn read(dir: &StateDir, clock: &dyn Clock) -> Result<Option<Record>, String> {
+pub fn read(dir: &StateDir, clock: &dyn Clock) -> Result<Option<Record>, Trouble> {
+    let trouble = |problem, consequence, update| Trouble {
+        problem,
+        consequence,
+        update,
+    };
     match dir.read() {
-        Ok(Some(bytes)) => Record::parse(&bytes, clock.now(), clock.boot_id()).map(Some),
+        Ok(Some(bytes)) => Record::parse(&bytes, clock.now(), clock.boot_id())
+            .map(Some)
+            .map_err(|why| trouble(why.problem.to_owned(), REPLACED, why.update)),
         Ok(None) => Ok(None),
-        Err(error) => Err(format!("cannot be read: {error}")),
+        Err(Unreadable::Unfit(why)) => {
+            Err(trouble(format!("cannot be read: {why}"), REPLACED, None))
+        }
+        Err(Unreadable::Io(error)) => {
+            Err(trouble(format!("cannot be read: {error}"), IN_MEMORY, None))
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! One host's memory: the schedule, the last check, the last authentic answer.
 
+use crate::check::envelope::Envelope;
+use crate::json;
 use crate::schedule::plan::Ending;
 use crate::sys::clock::Now;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 const FORMAT: u32 = 1;
 /// A due time further away than the schedule ever plans (7 days) is not the schedule's; a day of room.
@@ -22,10 +25,17 @@ pub struct Moment {
 impl Moment {
     /// The second that begins next, so that a wait counted from it is never too short.
     pub fn of(now: Now) -> Moment {
-        let begun = i64::from(now.boot.subsec_nanos() > 0);
+        Moment::at(now.boot, now)
+    }
+
+    /// The same for a time since boot.
+    pub fn at(boot: Duration, now: Now) -> Moment {
+        let begun = i64::from(boot.subsec_nanos() > 0);
+        let seconds = i64::try_from(boot.as_secs()).unwrap_or(i64::MAX);
+        let ahead = seconds.saturating_sub(now.boot_seconds());
         Moment {
-            boot: now.boot_seconds().saturating_add(begun),
-            wall: now.wall,
+            boot: seconds.saturating_add(begun),
+            wall: now.wall.saturating_add(ahead),
         }
     }
 
@@ -78,6 +88,14 @@ pub struct Authenticated {
     pub signature: String,
 }
 
+/// The last check that was begun; one that was cancelled counts, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    pub at: Moment,
+    /// [`CheckConfig::subject`](crate::config::check_config::CheckConfig::subject) of it.
+    pub subject: String,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
     format: u32,
@@ -85,6 +103,11 @@ pub struct Record {
     /// When psc first ran with this record.
     pub since: Moment,
     pub due: Option<Moment>,
+    /// When the process that makes the checks may make its first one.
+    #[serde(default)]
+    pub start: Option<Moment>,
+    #[serde(default)]
+    pub begun: Option<Begun>,
     /// The interval that `due` was planned with.
     pub interval: u64,
     /// Failures in a row that no server answered.
@@ -99,6 +122,41 @@ pub struct Record {
     pub silence_warned: bool,
 }
 
+impl Authenticated {
+    /// An update that seems to be from the future is one as of now: the clock is wrong, or was. That there was none yet is
+    /// not believed then. The calendar's time stays what the nonce says it is.
+    fn believable(mut self, now: Now) -> Authenticated {
+        if self.at.until(now) > CLOCK_SLACK && self.claims_update() {
+            self.at.boot = Moment::of(now).boot;
+        }
+        self
+    }
+
+    /// What it says, without its signature having been verified.
+    fn claims_update(&self) -> bool {
+        let envelope = Envelope::from_texts(self.data.clone(), self.signature.clone());
+        let fields = envelope.map(|envelope| json::object(&envelope.decoded));
+        matches!(fields, Ok(Ok(fields)) if fields.get("update").is_some_and(|update| update == 1))
+    }
+}
+
+/// Why a record was not believed, and what of it is kept all the same.
+#[derive(Debug)]
+pub struct Disbelief {
+    pub problem: &'static str,
+    /// An answer that says that there is an update; it is verified before it counts.
+    pub update: Option<Box<Authenticated>>,
+}
+
+impl Disbelief {
+    fn of(problem: &'static str) -> Disbelief {
+        Disbelief {
+            problem,
+            update: None,
+        }
+    }
+}
+
 impl Record {
     pub fn new(now: Now, boot_id: &str) -> Record {
         Record {
@@ -106,6 +164,8 @@ impl Record {
             boot_id: boot_id.to_owned(),
             since: Moment::of(now),
             due: None,
+            start: None,
+            begun: None,
             interval: 0,
             unanswered: 0,
             last: None,
@@ -117,19 +177,26 @@ impl Record {
     }
 
     /// Reads what was written, and believes nothing in it that cannot be.
-    pub fn parse(bytes: &[u8], now: Now, boot_id: &str) -> Result<Record, String> {
+    pub fn parse(bytes: &[u8], now: Now, boot_id: &str) -> Result<Record, Disbelief> {
         let record: Record =
-            serde_json::from_slice(bytes).map_err(|_| "is not a record of psc's".to_owned())?;
+            serde_json::from_slice(bytes).map_err(|_| Disbelief::of("is not a record of psc's"))?;
         if record.format != FORMAT {
-            return Err("was written by another version of psc".to_owned());
+            return Err(Disbelief::of("was written by another version of psc"));
         }
-        let record = if record.boot_id == boot_id && !boot_id.is_empty() {
+        let mut record = if record.boot_id == boot_id && !boot_id.is_empty() {
             record
         } else {
             record.rebased(now, boot_id)
         };
+        record.authentic = record.authentic.map(|known| known.believable(now));
         if record.is_from_the_future(now) {
-            return Err("is dated in the future".to_owned());
+            return Err(Disbelief {
+                problem: "is dated in the future",
+                update: record
+                    .authentic
+                    .filter(Authenticated::claims_update)
+                    .map(Box::new),
+            });
         }
         Ok(record)
     }
@@ -137,6 +204,14 @@ impl Record {
     /// Whether the check that is due now may be made: not when another process has just made it.
     pub fn is_due(&self, now: Now) -> bool {
         self.due.is_none_or(|due| due.boot <= now.boot_seconds())
+    }
+
+    /// When the next check will be made; `None` when none is planned.
+    pub fn next_check(&self) -> Option<Moment> {
+        self.due
+            .into_iter()
+            .chain(self.start)
+            .max_by_key(|moment| moment.boot)
     }
 
     /// Whether a check has failed after the last authentic answer.
@@ -155,6 +230,10 @@ impl Record {
         boot_id.clone_into(&mut self.boot_id);
         self.since = self.since.rebased(now);
         self.due = self.due.map(|moment| moment.rebased(now));
+        self.start = self.start.map(|moment| moment.rebased(now));
+        if let Some(begun) = &mut self.begun {
+            begun.at = begun.at.rebased(now);
+        }
         self.untrusted_since = self.untrusted_since.map(|moment| moment.rebased(now));
         self.reminded = self.reminded.map(|moment| moment.rebased(now));
         if let Some(last) = &mut self.last {
@@ -171,6 +250,7 @@ impl Record {
             Some(self.since),
             self.untrusted_since,
             self.reminded,
+            self.begun.as_ref().map(|begun| begun.at),
             self.last.as_ref().map(|last| last.at),
             self.authentic.as_ref().map(|authentic| authentic.at),
         ];
@@ -178,14 +258,17 @@ impl Record {
         past.into_iter()
             .flatten()
             .any(|moment| ahead(moment) > CLOCK_SLACK)
-            || self.due.is_some_and(|due| ahead(due) > FURTHEST_DUE)
+            || self
+                .next_check()
+                .is_some_and(|next| ahead(next) > FURTHEST_DUE)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
 
     fn now(boot: u64, wall: i64) -> Now {
         Now {
@@ -217,10 +300,15 @@ mod tests {
     }
 
     /// A record with every moment there is, and where each is in it.
-    fn full(at: Now) -> (serde_json::Value, [&'static str; 6]) {
+    fn full(at: Now) -> (serde_json::Value, [&'static str; 8]) {
         let moment = Moment::of(at);
         let mut record = Record::new(at, "a");
         record.due = Some(moment);
+        record.start = Some(moment);
+        record.begun = Some(Begun {
+            at: moment,
+            subject: String::new(),
+        });
         record.untrusted_since = Some(moment);
         record.reminded = Some(moment);
         record.last = Some(Last {
@@ -240,6 +328,8 @@ mod tests {
         let places = [
             "/since",
             "/due",
+            "/start",
+            "/begun/at",
             "/untrusted_since",
             "/reminded",
             "/last/at",
@@ -270,7 +360,7 @@ mod tests {
             Record::parse(record.to_string().as_bytes(), at, "a")
         };
         for place in places {
-            let most = if place == "/due" {
+            let most = if ["/due", "/start"].contains(&place) {
                 FURTHEST_DUE
             } else {
                 CLOCK_SLACK
@@ -279,6 +369,39 @@ mod tests {
             assert!(parsed(place, most + 1).is_err(), "{place}");
         }
         assert_eq!(FURTHEST_DUE, 8 * 86_400);
+    }
+
+    /// A full record that is dated in the future, whose answer says so about an update.
+    fn from_the_future(at: Now, update: u8) -> serde_json::Value {
+        let (mut record, _) = full(at);
+        let data = serde_json::json!({ "update": update, "version": "6.0.20" });
+        record["authentic"]["data"] = STANDARD.encode(data.to_string()).into();
+        record
+    }
+
+    #[test]
+    fn of_the_future_only_an_update_is_kept() {
+        let (at, earlier) = (now(100_000, 1_000_000_000), now(5, 1_000_000));
+        let rejected = |update| {
+            let record = from_the_future(at, update).to_string();
+            Record::parse(record.as_bytes(), earlier, "b").unwrap_err()
+        };
+        let kept = rejected(1).update.unwrap().at;
+        assert_eq!((kept.age(earlier), kept.wall), (0, 1_000_000_000));
+        assert!(rejected(0).update.is_none());
+        // As it is written by a boot with a wrong clock, and read in that and in the next one.
+        let mut record = from_the_future(at, 1);
+        let authentic = record["authentic"].clone();
+        record = serde_json::to_value(Record::new(earlier, "b")).unwrap();
+        record["authentic"] = authentic;
+        let text = record.to_string();
+        for (later, boot_id) in [(earlier, "b"), (now(5, 2_000_000), "c")] {
+            let read = Record::parse(text.as_bytes(), later, boot_id).unwrap();
+            assert_eq!(read.authentic.unwrap().at.age(later), 0);
+        }
+        let right = now(5, 1_000_001_000);
+        let read = Record::parse(text.as_bytes(), right, "d").unwrap();
+        assert_eq!(read.authentic.unwrap().at.age(right), 1000);
     }
 
     #[test]
@@ -314,6 +437,7 @@ mod tests {
         assert!(
             Record::parse(&written(), back, "b")
                 .unwrap_err()
+                .problem
                 .contains("future")
         );
         let mut far = Record::new(now(100, 0), "a");

@@ -106,6 +106,59 @@ fn rewrite(state: &Path, change: impl FnOnce(&mut Value)) {
     fs::write(&path, record.to_string()).unwrap();
 }
 
+/// A machine without a clock of its own starts in the past, where it cannot ask either.
+#[test]
+fn a_known_update_survives_a_boot_with_a_wrong_clock() {
+    const YEARS: i64 = 3 * 365 * DAY;
+    let site = Site::start();
+    let mut clock = Clock::new();
+    let (state, config) = informed(&site, &clock);
+    let boot = |id: &str| rewrite(state.path(), |record| record["boot_id"] = json!(id));
+
+    boot("with a wrong clock");
+    clock.set_calendar(-YEARS);
+    let mut host = restarted(&config, &clock);
+    host.expect_log(UPDATE);
+    host.expect_log("Security update check failed:");
+    assert_eq!(host.status()["verdict"], "update");
+    let warnings = host.records("the state in ");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let expected = "is dated in the future; it is replaced";
+    assert!(warnings[0].1.ends_with(expected), "{warnings:?}");
+    host.quit();
+
+    boot("with the right one");
+    clock.set_calendar(YEARS + DAY);
+    let mut host = restarted(&config, &clock);
+    host.expect_log(UPDATE);
+    let status = host.status();
+    assert_eq!(status["verdict"], "update");
+    let age = status["age"].as_i64();
+    assert!(
+        age.is_some_and(|age| (DAY..2 * DAY).contains(&age)),
+        "{status}"
+    );
+    assert_eq!(host.records("the state in ").len(), 0);
+    assert_one_request(&site);
+}
+
+/// That all is well is not believed of a time that is to come.
+#[test]
+fn no_update_that_is_dated_in_the_future_is_forgotten() {
+    let site = Site::start();
+    let mut clock = Clock::new();
+    let state = private_dir();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut host = Host::with(clock.command(), &config);
+    assert_eq!(host.run(), 0);
+    host.quit();
+    rewrite(state.path(), |record| record["boot_id"] = json!("another"));
+    clock.set_calendar(-365 * DAY);
+    let mut host = restarted(&config, &clock);
+    host.expect_log("Security update check failed:");
+    assert_eq!(host.status()["verdict"], "never_checked");
+}
+
 fn flip_first_letter(text: &mut Value) {
     let flipped = text.as_str().unwrap();
     let first = if flipped.starts_with('e') { 'f' } else { 'e' };
