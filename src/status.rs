@@ -60,7 +60,7 @@ fn of_host(checker: &Checker, config: &CheckConfig) -> Value {
             "name": last.code.and_then(Code::from_number).map(Code::name),
             "failure": last.message,
         })),
-        "next_check": record.due.filter(|_| !config.settings.disabled).map(|due| due.until(now).max(0)),
+        "next_check": record.next_check().filter(|_| !config.settings.disabled).map(|next| next.until(now).max(0)),
     })
 }
 

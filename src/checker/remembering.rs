@@ -13,7 +13,7 @@ use crate::random;
 use crate::schedule::plan::{self, Ending};
 use crate::state::dir::StateDir;
 use crate::state::memory::{self, Memory};
-use crate::state::record::{Authenticated, Last, Moment, Record};
+use crate::state::record::{Authenticated, Begun, Last, Moment, Record};
 use crate::sync::lock;
 use std::sync::{MutexGuard, TryLockError};
 
@@ -44,9 +44,14 @@ impl Checker {
     /// Before the transfer: a process that dies in it must not try again at once.
     pub(super) fn announce(&self, record: &mut Record, config: &CheckConfig) -> Before {
         let announced = Moment::of(self.clock.now());
+        let subject = config.subject();
+        let is_repeated = |before: &Begun| before.subject == subject;
         let before = Before {
             announced,
-            due: record.due,
+            // The plan was made for what the last check was about.
+            due: record
+                .due
+                .filter(|_| record.begun.as_ref().is_none_or(is_repeated)),
             last: record.last.take(),
             unanswered: record.unanswered,
         };
@@ -56,6 +61,10 @@ impl Checker {
             code: None,
             message: None,
             ending: Ending::Failed(Retry::Unanswered),
+        });
+        record.begun = Some(Begun {
+            at: announced,
+            subject,
         });
         plan_from_last(record, config.settings.interval);
         before
@@ -145,7 +154,9 @@ impl Checker {
                 &|| self.stop.requested_since(stop),
                 |record| {
                     change(record);
-                    let until = record.due.map_or(0, |due| due.until(self.clock.now()));
+                    let until = record
+                        .next_check()
+                        .map_or(0, |next| next.until(self.clock.now()));
                     next = u64::try_from(until).unwrap_or(0);
                 },
             );

@@ -1,10 +1,11 @@
 //! A configuration that a check can be made with: nothing in it is missing.
 
 use super::Config;
-use super::keys::{ClientIdentity, PublicKey};
+use super::keys::{ClientIdentity, PublicKey, hex};
 use super::materials::Licence;
 use super::settings::Settings;
 use super::trust::Trust;
+use serde_json::json;
 use std::sync::Arc;
 
 #[derive(Clone)]
@@ -17,6 +18,21 @@ pub struct CheckConfig {
     pub client_identity: Option<Arc<ClientIdentity>>,
     pub server_keys: Arc<Vec<PublicKey>>,
     pub licence: Option<Arc<Licence>>,
+}
+
+impl CheckConfig {
+    /// What a check is about: another subject is worth a check of its own. A digest, because a URL may hold a secret.
+    pub fn subject(&self) -> String {
+        let keys = self.server_keys.iter().map(|key| key.fingerprint.as_str());
+        let subject = json!([
+            self.passenger_version,
+            self.settings.url.as_str(),
+            self.settings.proxy.masked(),
+            self.settings.certificate_path,
+            keys.collect::<Vec<_>>(),
+        ]);
+        hex(&openssl::sha::sha256(subject.to_string().as_bytes()))
+    }
 }
 
 /// What a configuration allows.

@@ -1,5 +1,7 @@
 //! What the owner of the schedule does next, from what is remembered.
 
+use super::plan::Ending;
+use crate::failure::Retry;
 use crate::state::record::{Moment, Record};
 use crate::sys::clock::Now;
 use std::time::Duration;
@@ -13,12 +15,44 @@ const CANDIDATE: [u64; 4] = [1, 5, 30, 60];
 /// How much later than the owner others look at a check that is due, plus a random part of the same length.
 const CANDIDATE_GRACE: u64 = 30;
 
+/// Waits before a record that could not be written is tried again, in seconds.
+const SAVE_AGAIN: [u64; 4] = [60, 300, 900, 3600];
+/// ... and from then on.
+const SAVE_RARELY: u64 = 6 * 3600;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Check,
     Remind,
     WarnOfSilence,
     Wait(Duration),
+}
+
+/// How soon after the last check another one may be due because it is about something else: two versions that take turns
+/// on one directory, or a crash loop, must not make a check loop.
+const OTHER_SUBJECT: u64 = 3600;
+
+/// Makes the record tell when this process, which makes the checks, will make the next one. False: it does so already.
+/// `first`: when the first check after a start may be made. `subject`: what a check is about now.
+pub fn settle(record: &mut Record, first: Moment, subject: &str) -> bool {
+    let next = |record: &Record| record.next_check().map(|next| next.boot);
+    let before = next(record);
+    if let (Some(due), Some(soon)) = (record.due, due_for(record, subject)) {
+        record.due = Some(if soon.boot < due.boot { soon } else { due });
+    }
+    let due = record.due;
+    record.start = Some(first).filter(|first| due.is_none_or(|due| first.boot > due.boot));
+    next(record) != before
+}
+
+/// When a check about `subject` is due because the last one was about something else.
+fn due_for(record: &Record, subject: &str) -> Option<Moment> {
+    let asked_to_wait = record
+        .last
+        .as_ref()
+        .is_some_and(|last| matches!(last.ending, Ending::Failed(Retry::After(_))));
+    let begun = record.begun.as_ref().filter(|_| !asked_to_wait)?;
+    (begun.subject != subject).then(|| begun.at.after(OTHER_SUBJECT))
 }
 
 /// `start`: when the first check after a start may be made, since boot. `known_update`: an update for the running
@@ -57,6 +91,11 @@ pub fn heard(record: &Record) -> Moment {
         .map_or(record.since, |known| known.at)
 }
 
+/// How long until a record that could not be written is tried again, the `tries`-th time in a row.
+pub fn save_wait(tries: usize) -> Duration {
+    Duration::from_secs(SAVE_AGAIN.get(tries).copied().unwrap_or(SAVE_RARELY))
+}
+
 /// How long a process waits that found another to be the owner, the `tries`-th time in a row: a little at first, then until
 /// the owner should have done its next `step`, so that its death is noticed.
 pub fn candidate_wait(step: Step, tries: usize, random: &dyn Fn(u64) -> u64) -> Duration {
@@ -75,9 +114,7 @@ fn since_boot(moment: Moment) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Retry;
-    use crate::schedule::plan::Ending;
-    use crate::state::record::Last;
+    use crate::state::record::{Begun, Last};
 
     const DAY: u64 = 86_400;
 
@@ -113,6 +150,74 @@ mod tests {
         assert_eq!(next(&record, start, false, at(1000 + DAY)), Step::Check);
         let restarted = Duration::from_secs(2 * DAY + 10);
         assert_eq!(next(&record, restarted, false, at(2 * DAY)), wait(10));
+    }
+
+    /// A record of a check at 1000, with the next in a day.
+    fn attempted(ending: Ending) -> Record {
+        let mut record = Record::new(at(1000), "");
+        record.begun = Some(Begun {
+            at: moment(1000),
+            subject: "one".to_owned(),
+        });
+        record.last = Some(Last {
+            at: moment(1000),
+            code: Some(-10),
+            message: None,
+            ending,
+        });
+        record.due = Some(moment(1000 + DAY));
+        record
+    }
+
+    #[test]
+    fn another_subject_is_due_an_hour_after_the_last_check() {
+        let failed = |retry| attempted(Ending::Failed(retry));
+        let next_boot = |record: &Record| record.next_check().map(|next| next.boot);
+        for (mut record, subject, due) in [
+            (failed(Retry::Interval), "one", 87_400),
+            (failed(Retry::Interval), "other", 4600),
+            (
+                attempted(Ending::Authentic { backoff_minutes: 0 }),
+                "other",
+                4600,
+            ),
+            // The server has asked for it.
+            (failed(Retry::After(DAY)), "other", 87_400),
+        ] {
+            let changes = settle(&mut record, moment(2000), subject);
+            assert_eq!(changes, due == 4600);
+            assert_eq!(record.due.map(|due| due.boot), Some(due));
+            assert!(!settle(&mut record, moment(2000), subject));
+            // Not sooner than the start allows, nor later than it would have been anyway.
+            settle(&mut record, moment(5000), subject);
+            assert_eq!(next_boot(&record), Some(due.max(5000)));
+            record.due = Some(moment(1600));
+            settle(&mut record, moment(0), subject);
+            assert_eq!(next_boot(&record), Some(1600));
+        }
+        // Of a time when it was not noted what a check is about.
+        let mut record = failed(Retry::Interval);
+        record.begun = None;
+        assert!(!settle(&mut record, moment(0), "other"));
+    }
+
+    #[test]
+    fn the_start_is_told_where_it_counts() {
+        let mut record = Record::new(at(1000), "");
+        assert!(settle(&mut record, moment(1300), ""));
+        assert_eq!(record.next_check(), Some(moment(1300)));
+        // Another process's start is not this one's.
+        assert!(settle(&mut record, moment(1200), ""));
+        assert_eq!(record.next_check(), Some(moment(1200)));
+        record.due = Some(moment(DAY));
+        assert!(!settle(&mut record, moment(1300), ""));
+        assert_eq!(record.next_check(), Some(moment(DAY)));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_tried_less_and_less_often() {
+        let waits = [0, 1, 2, 3, 4, 9].map(|tries| save_wait(tries).as_secs());
+        assert_eq!(waits, [60, 300, 900, 3600, 21_600, 21_600]);
     }
 
     #[test]

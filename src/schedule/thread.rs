@@ -19,9 +19,6 @@ use std::time::Duration;
 /// Enough for OpenSSL's handshake and JSON of the greatest depth.
 pub const STACK_BYTES: usize = 256 * 1024;
 
-/// How soon a record that could not be written is tried again.
-const SAVE_AGAIN: Duration = Duration::from_secs(60);
-
 /// Runs until a stop is requested after `marks`.
 pub fn main(checker: &Checker, voice: &Voice, marks: Marks) {
     let ended = contained(|| Shift::new(checker, voice, marks).run());
@@ -47,6 +44,8 @@ struct Shift<'a> {
     owned: Option<(Option<PathBuf>, Option<Ownership>)>,
     /// How often in a row another process was found to be the owner.
     refusals: usize,
+    /// How often in a row the record could not be written.
+    unsaved: usize,
     /// Whether a known update was logged, or is to be logged by another process, since the start.
     reminded_at_start: bool,
 }
@@ -86,6 +85,7 @@ impl Shift<'_> {
             start: None,
             owned: None,
             refusals: 0,
+            unsaved: 0,
             reminded_at_start: false,
         }
     }
@@ -122,7 +122,7 @@ impl Shift<'_> {
         let start = *self.start.get_or_insert_with(|| Start::now(checker));
         let first_check = start.first_check(config);
         let owns = self.own(config);
-        let record = checker.recall(config, self.voice);
+        let mut record = checker.recall(config, self.voice);
         let update = Checker::known_verdict(&record, config)
             .filter(|(verdict, _)| verdict.update().is_some());
         let step = agenda::next(&record, first_check, update.is_some(), checker.clock.now());
@@ -134,9 +134,7 @@ impl Shift<'_> {
         if record.interval != config.settings.interval && record.last.is_some() {
             return checker.replan(config, self.voice);
         }
-        if let (None, Step::Wait(_)) = (record.due, step) {
-            return self.plan_first(config, first_check);
-        }
+        let step = self.settle(config, &mut record, first_check, update.is_some());
         let at_start = !std::mem::replace(&mut self.reminded_at_start, true);
         match &update {
             Some((verdict, since)) if at_start || step == Step::Remind => {
@@ -148,21 +146,40 @@ impl Shift<'_> {
         match step {
             Step::Check => self.check(config),
             Step::WarnOfSilence => self.warn_of_silence(config, &record),
-            Step::Wait(limit) if checker.save(config, self.voice) => self.sleep(Some(limit)),
-            Step::Wait(limit) => self.sleep(Some(limit.min(SAVE_AGAIN))),
+            Step::Wait(limit) => self.wait(config, limit),
             // Done above: there is no such step without a known update.
             Step::Remind => {}
         }
     }
 
-    /// Makes the first check known, so that `psc_status` can tell when it is.
-    fn plan_first(&self, config: &CheckConfig, first_check: Duration) {
+    /// Makes known when the next check will be made, so that every process, and what is logged, tells the same.
+    fn settle(
+        &self,
+        config: &CheckConfig,
+        record: &mut Record,
+        first_check: Duration,
+        known_update: bool,
+    ) -> Step {
         let now = self.checker.clock.now();
-        let wait = first_check.saturating_sub(now.boot).as_secs();
-        self.checker.update_memory(config, self.voice, |record| {
-            let due = Moment::of(now).after(wait);
-            record.due = record.due.or(Some(due));
-        });
+        let first = Moment::at(first_check, now);
+        let subject = config.subject();
+        if agenda::settle(record, first, &subject) {
+            self.checker.update_memory(config, self.voice, |record| {
+                agenda::settle(record, first, &subject);
+            });
+        }
+        agenda::next(record, first_check, known_update, now)
+    }
+
+    /// Sleeps until something is due; what could not be written is tried again meanwhile.
+    fn wait(&mut self, config: &CheckConfig, limit: Duration) {
+        if self.checker.save(config, self.voice) {
+            self.unsaved = 0;
+            return self.sleep(Some(limit));
+        }
+        let again = agenda::save_wait(self.unsaved);
+        self.unsaved = self.unsaved.saturating_add(1);
+        self.sleep(Some(limit.min(again)));
     }
 
     fn check(&mut self, config: &CheckConfig) {
@@ -209,20 +226,24 @@ impl Shift<'_> {
     /// Whether this process makes the host's checks.
     fn own(&mut self, config: &CheckConfig) -> bool {
         let path = &config.settings.state_dir;
+        // Without a lock, because the directory could not be used, it is tried again: it may have been repaired.
         let owns = self.owned.as_ref().is_some_and(|(owned, lock)| {
-            owned == path && lock.as_ref().is_none_or(Ownership::is_current)
+            owned == path && lock.as_ref().map_or(path.is_none(), Ownership::is_current)
         });
         if owns {
             return true;
         }
+        let without_lock = matches!(&self.owned, Some((owned, None)) if owned == path);
         self.disown();
         let owner = self.checker.memory(config).try_own();
         match owner {
             Owner::Us(lock) => {
                 self.checker
                     .note_owner_lock(lock.as_ref().and_then(Ownership::identity));
+                if !without_lock {
+                    self.refusals = 0;
+                }
                 self.owned = Some((path.clone(), lock));
-                self.refusals = 0;
                 true
             }
             Owner::Another => {

@@ -4,6 +4,7 @@
 mod clock;
 mod configuration;
 mod cycles;
+mod due;
 mod events;
 mod host;
 mod sanitizers;

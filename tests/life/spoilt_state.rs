@@ -1,5 +1,6 @@
 //! A state directory that cannot be used, or must not be believed: one warning, and the schedule is kept in memory.
 
+use crate::clock::{Clock, NEXT_CHECK};
 use crate::host::{Host, with_state};
 use crate::support::{assert_one_request, is_root, program, up_to_date};
 use psc_testkit::{Link, Site, private_dir, require, run, write_private};
@@ -336,4 +337,39 @@ fn what_was_repaired_is_used_again() {
     host.wait_for_status("ownership", |status| status["owner"] == true);
     host.quit();
     assert_one_request(&site);
+}
+
+/// Nobody has to restart anything: it is tried again when there is something to do.
+#[test]
+fn what_was_repaired_meanwhile_is_shared_at_the_next_check() {
+    let site = Site::start();
+    let state = private_dir();
+    let mut clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    fs::create_dir(state.path().join("owner.lock")).unwrap();
+    let mut hosts = [0, 1].map(|_| {
+        let mut host = Host::with(clock.command(), &config);
+        host.start();
+        host.expect_log("cannot be used");
+        host
+    });
+    for host in &mut hosts {
+        host.wait_for_status("a verdict", |status| status["verdict"] == "ok");
+        host.wait_for_rest();
+    }
+    let before = site.server.requests().len();
+    fs::remove_dir(state.path().join("owner.lock")).unwrap();
+    clock.pass(NEXT_CHECK);
+    let [one, other] = &mut hosts;
+    one.wait_for_status("one owner", |status| {
+        (status["owner"] == true) != (other.status()["owner"] == true)
+    });
+    for host in [one, other] {
+        host.wait_for_status("a next check", |status| {
+            let next = status["next_check"].as_i64();
+            next.is_some_and(|next| next > 12 * 3600 - 60)
+        });
+        host.wait_for_rest();
+    }
+    assert_eq!(site.server.requests().len(), before + 1);
 }

@@ -1,0 +1,181 @@
+//! When the next check is due after something has changed, and that all who tell it tell the same.
+
+use crate::clock::{Clock, DAY, HOUR};
+use crate::host::{Host, with_state};
+use crate::support::{assert_requests, up_to_date};
+use psc_testkit::{Site, private_dir};
+use serde_json::{Value, json};
+use std::ops::RangeInclusive;
+
+/// Nobody listens there.
+const NOBODY: &str = "https://127.0.0.1:1/";
+const ERR_NETWORK: i32 = -8;
+const WITHIN_AN_HOUR: RangeInclusive<i64> = HOUR - 100..=HOUR;
+
+fn expect_next_check(host: &mut Host, seconds: RangeInclusive<i64>) {
+    host.wait_for_status(&format!("next check in {seconds:?} seconds"), |status| {
+        let next = status["next_check"].as_i64();
+        next.is_some_and(|next| seconds.contains(&next))
+    });
+}
+
+fn started(clock: &Clock, config: &Value) -> Host {
+    let mut host = Host::with(clock.command(), config);
+    host.start();
+    host
+}
+
+fn of_version(config: &Value, version: &str) -> Value {
+    let mut config = config.clone();
+    config["passenger_version"] = json!(version);
+    config
+}
+
+/// A version that was rolled back to may be a vulnerable one.
+#[test]
+fn another_version_is_checked_an_hour_after_the_last_check() {
+    let site = Site::start();
+    let state = private_dir();
+    let mut clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut host = started(&clock, &config);
+    host.expect_log("no update found");
+    host.quit();
+    let mut host = started(&clock, &of_version(&config, "6.0.10"));
+    expect_next_check(&mut host, WITHIN_AN_HOUR);
+    let mut other = Host::with(clock.command(), &config);
+    expect_next_check(&mut other, WITHIN_AN_HOUR);
+    assert_requests(&site, 1);
+    clock.pass(HOUR + 60);
+    host.expect_log("security update is available");
+    assert_requests(&site, 2);
+}
+
+/// A start of the host later than that hour is a start like the first one.
+#[test]
+fn another_version_that_starts_later_is_checked_at_its_start() {
+    let site = Site::start();
+    let state = private_dir();
+    let mut clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut host = started(&clock, &config);
+    host.expect_log("no update found");
+    host.quit();
+    clock.pass(2 * HOUR);
+    let mut host = started(&clock, &of_version(&config, "6.0.10"));
+    host.expect_log("security update is available");
+    assert_requests(&site, 2);
+}
+
+#[test]
+fn another_version_at_run_time_is_checked_an_hour_after_the_last_check() {
+    let site = Site::start();
+    let mut clock = Clock::new();
+    let mut host = started(&clock, &up_to_date(&site, json!({})));
+    host.expect_log("no update found");
+    host.configure(&json!({ "passenger_version": "6.0.10" }));
+    expect_next_check(&mut host, WITHIN_AN_HOUR);
+    clock.pass(HOUR + 60);
+    host.expect_log("security update is available");
+    assert_requests(&site, 2);
+}
+
+/// What was wrong is mended: the wait that it has caused is over.
+#[test]
+fn another_address_is_asked_an_hour_after_the_last_check() {
+    let site = Site::start();
+    site.server.set_fault("status-500");
+    let state = private_dir();
+    let mut clock = Clock::new();
+    let mut config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut host = started(&clock, &config);
+    host.expect_log("Security update check failed:");
+    assert!(host.next_check() > DAY - 100);
+    host.quit();
+    // The same again is no reason.
+    let mut host = started(&clock, &config);
+    host.wait_for_status("ownership", |status| status["owner"] == true);
+    host.wait_for_rest();
+    assert!(host.next_check() > DAY - 100);
+    host.quit();
+    site.server.set_fault("");
+    config["url"] = json!(format!("{}?", site.server.url()));
+    let mut host = started(&clock, &config);
+    expect_next_check(&mut host, WITHIN_AN_HOUR);
+    clock.pass(HOUR + 60);
+    host.expect_log("Security update check");
+    assert_requests(&site, 2);
+}
+
+#[test]
+fn versions_that_take_turns_are_no_check_loop() {
+    let site = Site::start();
+    site.server.set_fault("hang");
+    let state = private_dir();
+    let clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut host = started(&clock, &config);
+    assert_requests(&site, 1);
+    host.stop();
+    host.quit();
+    for version in ["6.0.10", "99.0.0", "6.0.10", "99.0.0"] {
+        let mut host = started(&clock, &of_version(&config, version));
+        host.wait_for_status("ownership", |status| status["owner"] == true);
+        host.wait_for_rest();
+        let next = host.next_check();
+        assert!((500..=660).contains(&next), "{next}");
+        host.quit();
+    }
+    assert_requests(&site, 1);
+}
+
+/// It may have been sent, so it comes again after ten minutes; not when the other version's would have.
+#[test]
+fn a_check_of_another_version_that_is_cut_short_is_repeated_soon() {
+    let site = Site::start();
+    let state = private_dir();
+    let mut clock = Clock::new();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut host = started(&clock, &config);
+    host.expect_log("no update found");
+    host.quit();
+    clock.pass(2 * HOUR);
+    site.server.set_fault("hang");
+    let mut host = started(&clock, &of_version(&config, "6.0.10"));
+    assert_requests(&site, 2);
+    host.stop();
+    expect_next_check(&mut host, 500..=660);
+}
+
+/// The line in the log, the status of each process, and the check itself.
+#[test]
+fn the_next_check_that_is_told_is_the_one_that_is_made() {
+    for state in [None, Some(private_dir())] {
+        let site = Site::start();
+        let mut clock = Clock::new();
+        let mut config = up_to_date(&site, json!({ "url": NOBODY }));
+        if let Some(state) = &state {
+            config = with_state(&config, state.path());
+        }
+        let mut host = Host::with(clock.command(), &config);
+        host.configure(&json!({ "start_delay": 3000 }));
+        host.start();
+        expect_next_check(&mut host, 2900..=3000);
+        assert_eq!(host.run(), ERR_NETWORK);
+        let (_, line) = host.expect_log("Security update check failed:");
+        assert!(
+            line.contains("next check in 49 min") || line.contains("next check in 50 min"),
+            "{line}"
+        );
+        expect_next_check(&mut host, 2900..=3000);
+        if state.is_some() {
+            let mut other = Host::with(clock.command(), &config);
+            expect_next_check(&mut other, 2900..=3000);
+        }
+        clock.pass(2880);
+        expect_next_check(&mut host, 20..=120);
+        assert_eq!(host.records("failed:").len(), 1);
+        clock.pass(130);
+        host.expect_log_times("failed:", 2);
+    }
+}
