@@ -52,6 +52,38 @@ fn sanitized(name: &str, sanitizer: &str, link: Link) -> PathBuf {
     compile_against(&library(), &format!("c-tests/{name}.c"), link, &flags)
 }
 
+/// A host that loads and unloads a module with psc in it, or beside it; both are looked at.
+fn unload(sanitizer: &str, link: Link, environment: &[(&str, &str)]) {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    let build = |name: &str, link, flags: &[&str]| {
+        let flags = [&[sanitizer, "-fno-omit-frame-pointer"], flags].concat();
+        compile_against(&library(), &format!("c-tests/{name}.c"), link, &flags)
+    };
+    let host = build("life-unload", Link::Shared, &["-Wl,--as-needed"]);
+    let module = ["-shared", "-fPIC", "-Wl,--exclude-libs,ALL"];
+    let mut command = Command::new(host);
+    command
+        .env("LIFE_SLOW", "1")
+        .envs(environment.iter().copied());
+    succeed(command.arg(config).arg(build("life-plugin", link, &module)));
+}
+
+#[test]
+fn address_sanitizer_finds_nothing_after_an_unload() {
+    for link in [Link::Shared, Link::Static] {
+        unload("-fsanitize=address,undefined", link, &[]);
+    }
+}
+
+#[test]
+fn thread_sanitizer_finds_nothing_after_an_unload() {
+    let dir = tempdir().unwrap();
+    let options = thread_sanitizer_options(dir.path(), &["called_from_lib:libpsc.so"]);
+    let environment = [("TSAN_OPTIONS", options.as_str()), ("LIFE_TSAN", "1")];
+    unload("-fsanitize=thread", Link::Shared, &environment);
+}
+
 #[test]
 fn address_sanitizer_finds_nothing() {
     let sanitizer = "-fsanitize=address,undefined";
