@@ -1,10 +1,12 @@
 /*
- * Many processes on one state directory, started at once and killed at random: one check per due time.
+ * Many processes on one state directory, started at once and killed at random: at most one check per due time.
  *
- *   life-state CONFIG STATE_DIR PROCESSES DUE_TIMES
+ *   life-state CONFIG STATE_DIR PROCESSES ROUNDS [owner]
  *
- * Needs preload-clock.c, whose file (CLOCK_FILE) this program moves on. A process is killed any time, except that the
- * owner of the directory lives until its check is answered: a check that is killed may or may not have been sent.
+ * Needs preload-clock.c, whose file (CLOCK_FILE) this program moves on. A process is killed any time, except that the owner of
+ * the directory lives until its check is answered. With `owner` it does not: a check that is killed with it may or may not
+ * have been sent, and is not repeated before it is due again, so the clock is moved on. Prints how many due times there were;
+ * a round is over when a check has been answered.
  */
 #include "life-common.h"
 
@@ -16,6 +18,8 @@
 
 static pid_t processes[LARGEST];
 static int count;
+static int kills_owner;
+static int due_times;
 static int done[2]; /* a process writes its number when it has made a check */
 static struct { int64_t boot, wall; } *clocks;
 
@@ -83,15 +87,43 @@ static int check_was_made(int limit_ms)
     return 1;
 }
 
-/* Kills at random until the check is made; then everybody else with one chance in two. */
+static void move_clocks(void)
+{
+    clocks->boot += STEP_SECONDS;
+    clocks->wall += STEP_SECONDS;
+    due_times++;
+}
+
+static int count_processes(void)
+{
+    int living = 0;
+    for (int i = 0; i < count; i++) living += processes[i] != 0;
+    return living;
+}
+
+/* Whom to kill, -1 for nobody: the owner, if it may be, with one chance in eight; anybody else otherwise. */
+static int choose(pid_t owns)
+{
+    int anybody = rand() % count;
+    int is_owners_turn = kills_owner && owns != 0 && count_processes() > 1 && rand() % 8 == 0;
+    for (int i = 0; is_owners_turn && i < count; i++) {
+        if (processes[i] == owns) return i;
+    }
+    int is_spared = !kills_owner && (owns == 0 || processes[anybody] == owns);
+    return is_spared || processes[anybody] == 0 || count_processes() < 2 ? -1 : anybody;
+}
+
+/* Kills at random until a check is made; then everybody else with one chance in two. */
 static void kill_at_random(const char *state_dir)
 {
     long long deadline = now_ms() + 60000;
     while (!check_was_made(rand() % 20)) {
         CHECK(now_ms() < deadline);
-        int victim = rand() % count;
-        pid_t spared = owner(state_dir);
-        if (spared != 0 && processes[victim] != 0 && processes[victim] != spared) kill_process(victim);
+        pid_t owns = owner(state_dir);
+        int victim = choose(owns);
+        if (victim == -1) continue;
+        kill_process(victim);
+        if (kills_owner && (owns == 0 || owner(state_dir) != owns)) move_clocks();
     }
     for (int i = 0; i < count; i++) {
         int is_owner = processes[i] != 0 && processes[i] == owner(state_dir);
@@ -99,18 +131,13 @@ static void kill_at_random(const char *state_dir)
     }
 }
 
-static void move_clocks(void)
-{
-    clocks->boot += STEP_SECONDS;
-    clocks->wall += STEP_SECONDS;
-}
-
 int main(int argc, char **argv)
 {
-    CHECK(argc == 5);
+    CHECK(argc == 5 || argc == 6);
+    kills_owner = argc == 6;
     const char *clock_file = getenv("CLOCK_FILE");
     count = atoi(argv[3]);
-    int due_times = atoi(argv[4]);
+    int rounds = atoi(argv[4]);
     CHECK(clock_file != NULL && count > 1 && count <= LARGEST);
     srand((unsigned) time(NULL));
     int file = open(clock_file, O_RDWR | O_CLOEXEC);
@@ -119,18 +146,20 @@ int main(int argc, char **argv)
     CHECK(clocks != MAP_FAILED);
     CHECK(pipe2(done, O_CLOEXEC) == 0);
 
-    for (int round = 0; round < due_times; round++) {
+    for (int round = 0; round < rounds; round++) {
         int gate[2];
         CHECK(pipe2(gate, O_CLOEXEC) == 0);
         spawn(argv[1], argv[2], gate);
-        if (round > 0) move_clocks(); /* due: for those that are there, and those about to start */
+        move_clocks(); /* due: for those that are there, and those about to start */
         close(gate[0]);
         close(gate[1]);
         kill_at_random(argv[2]);
     }
-    CHECK(!check_was_made(300)); /* nobody makes another one */
+    while (check_was_made(1000)) {
+    }
     for (int i = 0; i < count; i++) {
         if (processes[i] != 0) kill_process(i);
     }
+    printf("%d\n", due_times);
     return 0;
 }

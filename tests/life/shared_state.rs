@@ -18,23 +18,39 @@ const ERR_NETWORK: i32 = -8;
 /// Nobody listens there.
 const NOBODY: &str = "https://127.0.0.1:1/";
 
-#[test]
-fn many_processes_killed_at_random_make_one_check_per_due_time() {
+/// Requests and due times with so many processes on one directory.
+fn killed_at_random(processes: usize, rounds: usize, more: &[&str]) -> (usize, usize) {
     let site = Site::start();
     let state = private_dir();
     let clock = Clock::new();
-    let (processes, due_times) = if long() { (200, 10) } else { (40, 4) };
     let config = up_to_date(&site, json!({})).to_string();
     let mut command = Command::new(program("life-state", Link::Shared));
     clock.rule(&mut command);
-    succeed(
+    let done = succeed(
         command
             .arg(config)
             .arg(state.path())
             .arg(processes.to_string())
-            .arg(due_times.to_string()),
+            .arg(rounds.to_string())
+            .args(more),
     );
-    assert_requests(&site, due_times);
+    let due_times = done.stdout.trim().parse().expect("a number");
+    (site.server.requests().len(), due_times)
+}
+
+#[test]
+fn many_processes_killed_at_random_make_one_check_per_due_time() {
+    let (processes, rounds) = if long() { (200, 10) } else { (40, 4) };
+    assert_eq!(killed_at_random(processes, rounds, &[]), (rounds, rounds));
+}
+
+/// What is killed in the middle is not made again before it is due again.
+#[test]
+fn owners_killed_at_random_make_at_most_one_check_per_due_time() {
+    let (processes, rounds) = if long() { (200, 10) } else { (40, 4) };
+    let (requests, due_times) = killed_at_random(processes, rounds, &["owner"]);
+    println!("{requests} requests in {due_times} due times");
+    assert!((rounds..=due_times).contains(&requests));
 }
 
 #[test]
