@@ -3,17 +3,22 @@
 use super::file;
 use openssl::asn1::Asn1Time;
 use openssl::pkey::{Id, PKey, Public};
+use openssl::rsa::Rsa;
 use openssl::x509::X509;
 use std::fmt::Write;
 use std::path::Path;
 use zeroize::Zeroizing;
 
 const LARGEST_PEM: u64 = 1024 * 1024;
-const SMALLEST_RSA_BITS: u32 = 2048;
+const SMALLEST_RSA_BITS: i32 = 2048;
+/// OpenSSL verifies nothing with a larger modulus; every answer would look forged.
+const LARGEST_RSA_BITS: i32 = 16_384;
+/// The same with a larger exponent, when the modulus has more than 3072 bits.
+const LARGEST_EXPONENT_BITS: i32 = 64;
 /// More keys than a rotation ever needs; bounds the work an answer can cause.
 const MOST_KEYS: usize = 16;
 
-/// An RSA public key of at least 2048 bits.
+/// An RSA public key of 2048 to 16384 bits.
 #[derive(Clone)]
 pub struct PublicKey {
     pub key: PKey<Public>,
@@ -112,12 +117,10 @@ fn public_key(block: &Block) -> Result<PublicKey, String> {
     if key.id() != Id::RSA {
         return Err("holds a public key that is not RSA".to_owned());
     }
-    if key.bits() < SMALLEST_RSA_BITS {
-        return Err(format!(
-            "holds an RSA key of {} bits; at least {SMALLEST_RSA_BITS} are needed",
-            key.bits()
-        ));
-    }
+    let rsa = key
+        .rsa()
+        .map_err(|_| "holds a public key that cannot be read".to_owned())?;
+    check_numbers(&rsa)?;
     let der = key
         .public_key_to_der()
         .map_err(|_| "holds a public key that cannot be read".to_owned())?;
@@ -126,6 +129,39 @@ fn public_key(block: &Block) -> Result<PublicKey, String> {
         key,
         fingerprint: format!("SHA256:{}", hex(&digest)),
     })
+}
+
+/// OpenSSL takes any two numbers for a key. With an exponent of 1 everybody can sign; with others here nobody can.
+fn check_numbers(rsa: &Rsa<Public>) -> Result<(), String> {
+    let (modulus, exponent) = (rsa.n(), rsa.e());
+    let (bits, exponent_bits) = (modulus.num_bits(), exponent.num_bits());
+    if bits < SMALLEST_RSA_BITS {
+        return Err(format!(
+            "holds an RSA key of {bits} bits; at least {SMALLEST_RSA_BITS} are needed"
+        ));
+    }
+    if bits > LARGEST_RSA_BITS {
+        return Err(format!(
+            "holds an RSA key of {bits} bits; at most {LARGEST_RSA_BITS} can be used"
+        ));
+    }
+    if !modulus.is_odd() {
+        return Err("holds an RSA key whose modulus is even: it is no key".to_owned());
+    }
+    if !exponent.is_odd() {
+        return Err("holds an RSA key whose public exponent is even: it is no key".to_owned());
+    }
+    if exponent_bits < 2 {
+        return Err(
+            "holds an RSA key whose public exponent is 1: everybody could sign for it".to_owned(),
+        );
+    }
+    if exponent_bits > LARGEST_EXPONENT_BITS {
+        return Err(format!(
+            "holds an RSA key with a public exponent of {exponent_bits} bits; at most {LARGEST_EXPONENT_BITS} can be used"
+        ));
+    }
+    Ok(())
 }
 
 /// Lower-case hexadecimal.
@@ -183,7 +219,7 @@ fn check_identity(pem: &[u8]) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use openssl::rsa::Rsa;
+    use openssl::bn::{BigNum, BigNumRef};
 
     fn public_pem(bits: u32) -> String {
         let rsa = Rsa::generate(bits).unwrap();
@@ -199,6 +235,41 @@ mod tests {
         assert_eq!(keys.len(), 2);
         assert_ne!(keys[0].fingerprint, keys[1].fingerprint);
         assert_eq!(keys[0].fingerprint.len(), 7 + 64);
+    }
+
+    /// A key of the modulus `2^top + low` and that exponent.
+    fn made_up_pem(top: i32, low: u32, exponent: &BigNumRef) -> String {
+        let mut modulus = BigNum::from_u32(low).unwrap();
+        modulus.set_bit(top).unwrap();
+        let rsa = Rsa::from_public_components(modulus, exponent.to_owned().unwrap()).unwrap();
+        String::from_utf8(PKey::from_rsa(rsa).unwrap().public_key_to_pem().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn numbers_that_are_no_key_are_refused_with_the_reason() {
+        let small = |exponent| BigNum::from_u32(exponent).unwrap();
+        let mut long = small(1);
+        long.set_bit(64).unwrap();
+        let cases = [
+            (made_up_pem(2047, 1, &small(0)), "exponent is even"),
+            (made_up_pem(2047, 1, &small(1)), "exponent is 1"),
+            (made_up_pem(2047, 1, &small(2)), "exponent is even"),
+            (made_up_pem(2047, 1, &small(65_536)), "exponent is even"),
+            (made_up_pem(2047, 0, &small(65_537)), "modulus is even"),
+            (made_up_pem(2047, 6, &small(65_537)), "modulus is even"),
+            (made_up_pem(16_384, 1, &small(65_537)), "at most 16384"),
+            (made_up_pem(4095, 1, &long), "exponent of 65 bits"),
+            (made_up_pem(2047, 1, &long), "exponent of 65 bits"),
+        ];
+        for (pem, expected) in cases {
+            let problem = keys_of(pem.as_bytes()).err().unwrap_or_default();
+            assert!(problem.contains(expected), "{problem:?} lacks {expected:?}");
+        }
+        let mut longest = small(1);
+        longest.set_bit(63).unwrap();
+        for (top, exponent) in [(2047, small(3)), (16_383, small(65_537)), (4095, longest)] {
+            assert!(keys_of(made_up_pem(top, 1, &exponent).as_bytes()).is_ok());
+        }
     }
 
     #[test]
