@@ -2,8 +2,8 @@
 //!
 //! Depth is bounded by `serde_json`'s own limit of 128, the number of values here.
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::fmt;
 
@@ -62,10 +62,6 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(value.into())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
         Ok(Value::String(value.to_owned()))
     }
@@ -84,13 +80,49 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
+        while let Some(key) = entries.next_key::<Key>()? {
+            let Key::Name(key) = key else {
+                let digits: String = entries.next_value()?;
+                let number: Number = digits.parse().map_err(de::Error::custom)?;
+                return Ok(Value::Number(number));
+            };
             if map.contains_key(&key) {
                 return Err(de::Error::custom("a key stands twice"));
             }
             map.insert(key, entries.next_value_seed(self)?);
         }
         Ok(Value::Object(map))
+    }
+}
+
+/// What stands before a value in a map. With `arbitrary_precision` `serde_json` shows a number that is no integer of 64 bits
+/// as a map of one entry, whose key, other than that of an object, is no option.
+enum Key {
+    Name(String),
+    OfNumber,
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+        struct KeyVisitor;
+
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("a key")
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, key: D) -> Result<Key, D::Error> {
+                String::deserialize(key).map(Key::Name)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Key, E> {
+                Ok(Key::OfNumber)
+            }
+        }
+
+        deserializer.deserialize_option(KeyVisitor)
     }
 }
 
@@ -102,6 +134,34 @@ mod tests {
     fn one_object_is_accepted() {
         let map = object(br#" {"a": [1, {"b": null}], "c": "\u00e9"} "#).unwrap();
         assert_eq!(map["c"], "é");
+    }
+
+    #[test]
+    fn numbers_stay_as_they_are_written() {
+        let text = r#"{"a":[0,-0,1e+999,-2.50e-7,1234567890123456789012345678901234567890]}"#;
+        let map = object(text.as_bytes()).unwrap();
+        assert_eq!(Value::Object(map).to_string(), text);
+        let map =
+            object(br#"{"one":1,"real":1.0,"power":1e0,"minus":-1,"2-64":18446744073709551616}"#)
+                .unwrap();
+        let whole = |name: &str| (map[name].as_u64(), map[name].as_i64());
+        assert_eq!(whole("one"), (Some(1), Some(1)));
+        assert_eq!(whole("minus"), (None, Some(-1)));
+        for name in ["real", "power", "2-64"] {
+            assert_eq!(whole(name), (None, None), "{name}");
+        }
+    }
+
+    /// The name by which `serde_json` knows its numbers is an ordinary one in a text.
+    #[test]
+    fn no_object_is_a_number() {
+        let text = r#"{"a":{"$serde_json::private::Number":"1"}}"#;
+        let map = object(text.as_bytes()).unwrap();
+        assert!(map["a"].is_object());
+        assert_eq!(Value::Object(map).to_string(), text);
+        assert!(object(br#"{"$serde_json::private::Number":"1"}"#).is_ok());
+        let numbers = format!("{{\"a\":[{}0]}}", "0,".repeat(9_997));
+        assert!(object(numbers.as_bytes()).is_ok(), "a number is one value");
     }
 
     #[test]
@@ -123,7 +183,7 @@ mod tests {
             "\u{feff}{}",
             r#"{"a":01}"#,
             r#"{"a":NaN}"#,
-            r#"{"a":1e999}"#,
+            r#"{"a":1e}"#,
             r#"{"a":"\ud800"}"#,
             "{\"a\":\"\u{1}\"}",
             &deep,

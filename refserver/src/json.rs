@@ -1,11 +1,13 @@
 //! Strict JSON: what serde_json refuses anyway, and duplicate keys.
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::collections::HashSet;
 use std::fmt;
 
 pub(crate) fn parse(input: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice(input).map(|Strict(value)| value)
+    serde_json::from_slice::<Unique>(input)?;
+    serde_json::from_slice(input)
 }
 
 /// `text` as a JSON string.
@@ -13,64 +15,58 @@ pub(crate) fn quote(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-struct Strict(Value);
+/// Any JSON, as long as no object has a key twice.
+struct Unique;
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Unique, D::Error> {
+        deserializer.deserialize_any(UniqueVisitor)
     }
 }
 
-struct StrictVisitor;
+struct UniqueVisitor;
 
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Unique;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("JSON without duplicate keys")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Unique, E> {
+        Ok(Unique)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_bool<E>(self, _: bool) -> Result<Unique, E> {
+        Ok(Unique)
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_i64<E>(self, _: i64) -> Result<Unique, E> {
+        Ok(Unique)
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_u64<E>(self, _: u64) -> Result<Unique, E> {
+        Ok(Unique)
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_str<E>(self, _: &str) -> Result<Unique, E> {
+        Ok(Unique)
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::from(value))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Unique, A::Error> {
+        while items.next_element::<Unique>()?.is_some() {}
+        Ok(Unique)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut array = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
-            array.push(item);
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
-            if object.contains_key(&key) {
+    /// Also a number that is no integer of 64 bits, which `serde_json` shows as a map of one entry.
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Unique, A::Error> {
+        let mut keys = HashSet::new();
+        while let Some((key, Unique)) = entries.next_entry::<String, Unique>()? {
+            if let Some(key) = keys.replace(key) {
                 return Err(de::Error::custom(format_args!("duplicate key {key:?}")));
             }
-            object.insert(key, value);
         }
-        Ok(Value::Object(object))
+        Ok(Unique)
     }
 }
 
@@ -81,7 +77,7 @@ mod tests {
     #[test]
     fn strict() {
         assert_eq!(
-            parse(br#"{"a":[1,-2,1.5,null,true,"x"]}"#).unwrap()["a"][2],
+            parse(br#"{"a":[1,-2,1.5,null,true,"x",1e999]}"#).unwrap()["a"][2],
             1.5
         );
         for bad in [

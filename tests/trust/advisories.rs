@@ -166,6 +166,36 @@ fn optional_fields_of_another_kind_are_no_reason_to_lose_a_warning() {
     }
 }
 
+/// Numbers that no double holds, genuinely signed.
+#[test]
+fn no_number_is_a_reason_to_lose_a_warning() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let keys = dir.path().join("keys.pem");
+    fs::write(&keys, public_pem(signing_key())).expect("write the key");
+    for member in [
+        r#""backoff":1e999"#,
+        r#""backoff":-1e999"#,
+        r#""other":1e999"#,
+        r#""other":{"deep":[1e-999,-1E+999]}"#,
+        r#""severity":1e999"#,
+        r#""log":1e999"#,
+    ] {
+        let data = format!(r#"{{"nonce":"n","update":1,"version":"6.0.20",{member}}}"#);
+        let answer = answer(signing_key(), &data);
+        let report = verify(&offline_config(&keys, json!({})), answer.as_bytes(), "n");
+        assert_eq!(
+            report.code, PSC_UPDATE_AVAILABLE,
+            "{member}: {}",
+            report.everything
+        );
+    }
+    let affected = "[1e+999,123456789012345678901234567890,1.50]";
+    let data = format!(r#"{{"nonce":"n","update":1,"version":"6.0.20","affected":{affected}}}"#);
+    let answer = answer(signing_key(), &data);
+    let report = verify(&offline_config(&keys, json!({})), answer.as_bytes(), "n");
+    assert_eq!(report.result["affected"].to_string(), affected);
+}
+
 #[test]
 fn a_real_servers_advisories_arrive_as_items() {
     let service = Service::start();

@@ -162,6 +162,10 @@ pub fn number_40_digits(envelope: &Envelope) -> Vec<u8> {
     )
 }
 
+pub fn number_1e999(envelope: &Envelope) -> Vec<u8> {
+    prepend(r#""extra":1e999,"#, envelope)
+}
+
 pub fn invalid_utf8(envelope: &Envelope) -> Vec<u8> {
     let mut bytes = prepend(r#""extra":"?","#, envelope);
     if let Some(byte) = bytes.iter_mut().find(|byte| **byte == b'?') {

@@ -66,6 +66,9 @@ pub static FAULTS: &[Fault] = &[
     fault("chunked", Expected::NoUpdate, "body in chunks", Effect::Transfer(transfer::chunked)),
     fault("no-last-chunk", Expected::Network, "body in chunks without the last one", Effect::Transfer(transfer::no_last_chunk)),
     fault("bad-chunk", Expected::Transfer, "chunk size that is no number", Effect::Transfer(transfer::bad_chunk)),
+    fault("chunk-extension", Expected::NoUpdate, "chunk extension of 1 MB", Effect::Transfer(transfer::chunk_extension)),
+    fault("chunked-trailer", Expected::NoUpdate, "body in chunks, with fields after the last one", Effect::Transfer(transfer::chunked_trailer)),
+    fault("chunked-with-length", Expected::NoUpdate, "body in chunks, and a Content-Length, which does not count then", Effect::Transfer(transfer::chunked_with_length)),
     fault("duplicate-content-length", Expected::Transfer, "two lengths, both wrong", Effect::Transfer(transfer::duplicate_content_length)),
     fault("huge-body", Expected::Response, "16 MiB with Content-Length", Effect::Transfer(transfer::huge_body)),
     fault("endless-chunks", Expected::Response, "16 MiB in chunks", Effect::Transfer(transfer::endless_chunks)),
@@ -135,6 +138,7 @@ pub static FAULTS: &[Fault] = &[
     fault("json-nan", Expected::Response, "NaN in an unknown member", Effect::Body(body::nan)),
     fault("json-minus-zero", Expected::NoUpdate, "number -0 in an unknown member", Effect::Body(body::minus_zero)),
     fault("json-40-digits", Expected::NoUpdate, "number of 40 digits in an unknown member", Effect::Body(body::number_40_digits)),
+    fault("json-1e999", Expected::NoUpdate, "number 1e999 in an unknown member", Effect::Body(body::number_1e999)),
     fault("json-invalid-utf8", Expected::Response, "invalid UTF-8 in a string", Effect::Body(body::invalid_utf8)),
     fault("json-raw-control", Expected::Response, "ESC and newline raw in a string", Effect::Body(body::raw_control)),
     fault("json-raw-nul", Expected::Response, "NUL raw in a string", Effect::Body(body::raw_nul)),
@@ -222,6 +226,7 @@ pub static FAULTS: &[Fault] = &[
     fault("data-deep", Expected::Response, "10,000 nested arrays in an unknown member", Effect::Text(data::deep)),
     fault("data-many-keys", Expected::NoUpdate, "2,000 unknown members", Effect::Change(data::many_keys)),
     fault("data-unknown-fields", Expected::NoUpdate, "unknown members", Effect::Members(&[("extra", r#"{"a":[1,null]}"#), ("urgency", r#""9""#), ("", "true")])),
+    fault("data-huge-numbers", Expected::Update, "numbers beyond every range: ignored, in `affected` passed on", Effect::Members(&[("extra", "1e999"), ("backoff", "-1e999"), ("severity", "1E+999"), ("affected", "[1e999,123456789012345678901234567890]")])),
     // `update`
     fault("update-missing", Expected::Response, "no `update`", Effect::Without("update")),
     fault("update-string", Expected::Response, "`update` \"1\"", Effect::Members(&[("update", r#""1""#)])),
@@ -290,6 +295,7 @@ pub static FAULTS: &[Fault] = &[
     fault("backoff-null", Expected::NoUpdate, "`backoff` null: ignored", Effect::Members(&[("backoff", "null")])),
     fault("backoff-true", Expected::NoUpdate, "`backoff` true: ignored", Effect::Members(&[("backoff", "true")])),
     fault("backoff-array", Expected::NoUpdate, "`backoff` [60]: ignored", Effect::Members(&[("backoff", "[60]")])),
+    fault("backoff-1e999", Expected::NoUpdate, "`backoff` 1e999: ignored", Effect::Members(&[("backoff", "1e999")])),
     // `severity`, `url`, `affected`
     fault("fields-wrong-kind", Expected::Update, "of other kinds: ignored", Effect::Members(&[("severity", "7"), ("url", "[]"), ("affected", "false")])),
     fault("fields-hostile", Expected::Update, "with control and bidirectional characters", Effect::Members(&[("severity", r#""\u001b[31mhigh\n""#), ("url", r#""javascript:alert(1)\u0000""#), ("affected", r#""<6\u202e""#)])),

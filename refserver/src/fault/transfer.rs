@@ -201,6 +201,36 @@ pub fn no_last_chunk(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
     Ok(End::Proper)
 }
 
+/// RFC 9112 section 7.1.1 lets a recipient ignore extensions, however long.
+pub fn chunk_extension(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
+    chunked_head(wire)?;
+    let extension = "x".repeat(1_000_000);
+    wire.write_all(format!("{:x};{extension}\r\n", body.len()).as_bytes())?;
+    wire.write_all(body)?;
+    wire.write_all(b"\r\n0\r\n\r\n")?;
+    Ok(End::Proper)
+}
+
+/// With fields that would change the answer if they counted as headers.
+pub fn chunked_trailer(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
+    no_last_chunk(wire, body)?;
+    wire.write_all(b"0\r\nContent-Length: 5\r\nLocation: http://localhost/\r\n\r\n")?;
+    Ok(End::Proper)
+}
+
+/// The chunks count (RFC 9112 section 6.3); the length is that of half the body.
+pub fn chunked_with_length(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n",
+        body.len() / 2,
+        body.len()
+    );
+    wire.write_all(head.as_bytes())?;
+    wire.write_all(body)?;
+    wire.write_all(b"\r\n0\r\n\r\n")?;
+    Ok(End::Proper)
+}
+
 pub fn bad_chunk(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
     chunked_head(wire)?;
     wire.write_all(b"zz\r\n")?;
