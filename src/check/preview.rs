@@ -19,6 +19,7 @@ pub fn preview(config: &CheckConfig) -> Result<Value, Failure> {
     let settings = &config.settings;
     let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
     Ok(json!({
+        "disabled": settings.disabled,
         "method": "POST",
         "url": settings.url.as_str(),
         "headers": transport::sent_headers(),

@@ -134,6 +134,16 @@ pub fn check_under_valgrind(config: &Value) -> Report {
     report(command.arg(config.to_string()))
 }
 
+/// What psc_preview_request says; null when it says nothing.
+pub fn preview(config: &Value) -> Value {
+    let report = check(config);
+    let section = report
+        .everything
+        .split("== ")
+        .find_map(|section| section.strip_prefix("preview\n"));
+    serde_json::from_str(section.unwrap_or_default()).unwrap_or(Value::Null)
+}
+
 /// The verdict on an answer that came as a file.
 pub fn verify(config: &Value, answer: &[u8], nonce: &str) -> Report {
     let dir = tempfile::tempdir().expect("a temporary directory");

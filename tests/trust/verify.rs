@@ -2,8 +2,8 @@
 
 use crate::support::{
     LIMIT, PSC_ERR_NONCE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_OK, PSC_UPDATE_AVAILABLE,
-    Report, answer, fingerprint, hex, merged, offline_config, public_pem, rsa_key, signing_key,
-    verify,
+    Report, answer, fingerprint, hex, merged, offline_config, preview, public_pem, rsa_key,
+    signing_key, verify,
 };
 use openssl::hash::MessageDigest;
 use openssl::sha::sha256;
@@ -167,6 +167,65 @@ fn answers_to_other_requests_are_refused() {
                 .is_some_and(|text| text.contains("replay")),
             "{nonce}"
         );
+    }
+}
+
+/// The main line says all that it has to, however long the names are.
+#[test]
+fn a_long_program_name_hides_nothing() {
+    let pinned = Pinned::new();
+    let (name, running) = ("\u{202e}N".repeat(1024), "\u{202e}".repeat(85));
+    let recommended = "9".repeat(256);
+    let config = offline_config(
+        &pinned.keys(),
+        json!({"program_name": name, "passenger_version": running}),
+    );
+    let said = |fields: Value| {
+        let answer = answer(signing_key(), &data(fields));
+        let report = verify(&config, answer.as_bytes(), NONCE);
+        let message = report.result["message"].as_str().expect("a message");
+        assert!(message.len() <= 1900);
+        message.to_owned()
+    };
+    let line = said(json!({"update": 1, "version": recommended}));
+    let running = "\\u{202e}".repeat(85);
+    let mut rest = line.as_str();
+    for part in [
+        "security update is available",
+        &running,
+        "\\u{202e}N",
+        "upgrade to version",
+        &recommended,
+        "next check",
+    ] {
+        let (_, after) = rest
+            .split_once(part)
+            .unwrap_or_else(|| panic!("{part} is missing, or too early: {line}"));
+        rest = after;
+    }
+    let line = said(json!({}));
+    assert!(
+        line.contains("no update found") && line.contains("next check"),
+        "{line}"
+    );
+}
+
+/// A machine that is cut off: its checks are off, its request is made and its answer verified all the same.
+#[test]
+fn a_request_can_be_made_while_checks_are_disabled() {
+    let pinned = Pinned::new();
+    for disabled in [true, false] {
+        let config = offline_config(&pinned.keys(), json!({"disabled": disabled}));
+        let preview = preview(&config);
+        assert_eq!(preview["disabled"], disabled);
+        let body = preview["body"].as_str().expect("a body");
+        let nonce = &preview["request"]["nonce"];
+        let digest = hex(&sha256(body.as_bytes()));
+        let fields = json!({"nonce": nonce, "request_sha256": digest});
+        let answer = answer(signing_key(), &data(fields));
+        let report = verify(&config, answer.as_bytes(), nonce.as_str().expect("a nonce"));
+        assert_code(&report, PSC_OK, "the answer to it");
+        assert_eq!(report.result["request_bound"], true);
     }
 }
 
