@@ -15,6 +15,8 @@ use serde_json::Value;
 const MOST_NOTICE_LINES: usize = 40;
 /// Signed fields that are shown at level 7; the protocol knows nine.
 const MOST_FIELDS: usize = 50;
+/// Bytes of `program_name` that a record shows, so that what follows it is not cut off.
+const LONGEST_PROGRAM: usize = 500;
 const NOTICE_PHRASE: &str = "Additional security update check information:";
 
 /// A log record to be.
@@ -51,7 +53,7 @@ pub fn reminder(verdict: &Verdict, config: &CheckConfig, age: u64) -> Vec<Line> 
 }
 
 fn verdict_line(verdict: &Verdict, config: &CheckConfig, when: &str) -> Line {
-    let program = &config.settings.program_name;
+    let program = shown_program(&config.settings);
     let running = &config.passenger_version;
     match verdict.update() {
         Some(recommended) => Line {
@@ -68,6 +70,11 @@ fn verdict_line(verdict: &Verdict, config: &CheckConfig, when: &str) -> Line {
             ),
         },
     }
+}
+
+/// `program_name` may be longer than a record.
+fn shown_program(settings: &Settings) -> String {
+    text::cut(&text::printable(&settings.program_name), LONGEST_PROGRAM)
 }
 
 /// A recommendation that is not newer deserves a second look.
@@ -131,7 +138,7 @@ pub fn disabled(settings: &Settings) -> Line {
         level: INFO,
         text: format!(
             "Security update check for {} is disabled",
-            settings.program_name
+            shown_program(settings)
         ),
     }
 }

@@ -141,7 +141,7 @@ impl Reader<'_> {
             server_identifier: self.identifier(SERVER_IDENTIFIER),
             web_server_version: self.identifier(WEB_SERVER_VERSION),
             program_name: self
-                .identifier(PROGRAM_NAME)
+                .non_empty(PROGRAM_NAME, LONGEST_STRING)
                 .unwrap_or_else(|| "Phusion Passenger(R)".to_owned()),
             disabled: self.flag(DISABLED),
             url: self.url(),
@@ -301,7 +301,7 @@ mod tests {
         let problems = read(&json!({
             "interval": 43199, "timeout": 0, "log_level": 8, "disabled": "yes", "url": "http://a/",
             "passenger_version": "a\nb", "server_identifier": "", "license_path": "/l", "start_delay": 1.5,
-            "program_name": "x".repeat(257), "proxy_url": "ftp://a", "state_dir": 7
+            "program_name": "x".repeat(4097), "proxy_url": "ftp://a", "state_dir": 7
         }))
         .unwrap_err();
         for key in [
