@@ -2,6 +2,8 @@
  * Files are read by the call that names them, and never again: they can be removed afterwards.
  *
  *   config-once CONFIG SECOND_CONFIG FILE...      the FILEs are those that CONFIG names; they are removed
+ *
+ * Prints the request that it would send then.
  */
 #include "harness.h"
 
@@ -19,6 +21,7 @@ int main(int argc, char **argv)
         CHECK(unlink(argv[i]) == 0);
     CHECK_CODE(PSC_OK, psc_configure(checker, argv[2]));
     CHECK_CODE(PSC_OK, psc_preview_request(checker, &json));
+    puts(json);
     psc_string_free(json);
     CHECK_CODE(PSC_ERR_FILE, psc_configure(checker, argv[1])); /* named again: read again */
     psc_free(checker);

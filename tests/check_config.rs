@@ -20,6 +20,8 @@ use tempfile::TempDir;
 const ERR_CONFIG: i32 = -2;
 const ERR_FILE: i32 = -7;
 
+const LINKS: [Link; 2] = [Link::Shared, Link::Static];
+
 /// What psc_configure made of one configuration.
 struct Answer {
     code: i32,
@@ -42,9 +44,12 @@ fn configure_texts(texts: &[&[u8]], merge: bool) -> Vec<Answer> {
     } else {
         vec![file]
     };
-    let said = Check::new(Link::Shared)
-        .run_program("c-tests/config.c", &arguments)
-        .stdout;
+    let [said, by_static] = LINKS.map(|link| {
+        Check::new(link)
+            .run_program("c-tests/config.c", &arguments)
+            .stdout
+    });
+    assert_eq!(said, by_static);
     let answers = parse(&said);
     assert_eq!(answers.len(), texts.len(), "{said}");
     answers
@@ -336,6 +341,7 @@ fn the_limits_themselves_are_accepted() {
         json!({ "log_level": 7 }),
         json!({ "passenger_version": "x".repeat(256) }),
         json!({ "web_server_version": "1.22 (ü)" }),
+        json!({ "program_name": "x".repeat(4096) }),
         json!({ "url": "https://a.example" }),
         json!({ "url": "https://[::1]:8443/x?y=z" }),
         json!({ "url": format!("https://a.example/{}", "x".repeat(4096 - 18)) }),
@@ -472,7 +478,9 @@ fn joined(parts: &[&[u8]]) -> Vec<u8> {
 
 /// Configures each file; each must be refused with its path, and in bounded time.
 fn assert_refused(cases: &[(&str, String)]) {
-    psc_testkit::compile("c-tests/config.c", Link::Shared); // which takes its time, too
+    for link in LINKS {
+        psc_testkit::compile("c-tests/config.c", link); // which takes its time, too
+    }
     let started = Instant::now();
     let configs: Vec<Value> = cases
         .iter()
@@ -682,17 +690,62 @@ fn good_files_are_read_once() {
     );
 
     // The second call names no file, and none is read again.
-    let program = psc_testkit::compile("c-tests/config-once.c", Link::Shared);
-    let mut command = std::process::Command::new(program);
-    command.args([
-        good.to_string(),
-        json!({ "interval": 50_000 }).to_string(),
-        keys,
-        client,
-        ca,
-    ]);
-    let done = psc_testkit::run(&mut command, Duration::from_secs(20));
-    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    configure_again(
+        &good,
+        &json!({ "interval": 50_000 }),
+        &[&keys, &client, &ca],
+    );
+}
+
+/// Configures once more after these files were removed; returns what would be sent then.
+fn configure_again(first: &Value, second: &Value, removed: &[&str]) -> Value {
+    let texts = [first.to_string(), second.to_string()];
+    let arguments: Vec<&str> = texts
+        .iter()
+        .map(String::as_str)
+        .chain(removed.iter().copied())
+        .collect();
+    let mut preview = String::new();
+    let kept: Vec<Vec<u8>> = removed
+        .iter()
+        .map(|path| fs::read(path).expect("a file to remove"))
+        .collect();
+    for link in LINKS {
+        preview = Check::new(link)
+            .run_program("c-tests/config-once.c", &arguments)
+            .stdout;
+        for (path, bytes) in removed.iter().zip(&kept) {
+            fs::write(path, bytes).expect("write");
+        }
+    }
+    serde_json::from_str(&preview).expect("JSON")
+}
+
+/// A licence and its key are files of their own: the one is renewed without reading the other again.
+#[test]
+fn a_licence_and_its_key_are_read_apart() {
+    let files = Files::new();
+    let keys = files.write("keys", public_pem(&private_key(2048)));
+    let wrapping = files.write("wrapping", public_pem(&private_key(2048)));
+    let (old, new) = (files.write("old", "old"), files.write("new", "renewed"));
+    let other = files.write("other", public_pem(&private_key(2048)));
+    let config = json!({ "server_public_key_path": keys, "client_certificate_path": "",
+        "passenger_version": "6.0.10", "server_identifier": "nginx",
+        "license_path": old, "license_public_key_path": wrapping });
+    for (second, removed, size) in [
+        (json!({ "license_path": new }), [&keys, &wrapping], 7),
+        (
+            json!({ "license_public_key_path": other }),
+            [&keys, &old],
+            3,
+        ),
+    ] {
+        let preview = configure_again(&config, &second, &removed.map(String::as_str));
+        assert_eq!(
+            preview["request"]["license"],
+            format!("encrypted, {size} bytes")
+        );
+    }
 }
 
 /// A key that was rotated by a new directory must be the one that counts from then on.

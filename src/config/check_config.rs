@@ -17,7 +17,7 @@ pub struct CheckConfig {
     pub trust: Option<Arc<Trust>>,
     pub client_identity: Option<Arc<ClientIdentity>>,
     pub server_keys: Arc<Vec<PublicKey>>,
-    pub licence: Option<Arc<Licence>>,
+    pub licence: Option<Licence>,
 }
 
 impl CheckConfig {
@@ -62,7 +62,7 @@ impl Config {
             trust: self.materials.trust.clone(),
             client_identity: self.materials.client_identity.clone(),
             server_keys: self.materials.server_keys.clone()?,
-            licence: self.materials.licence.clone(),
+            licence: self.materials.licence(),
         })
     }
 }

@@ -13,9 +13,10 @@ use zeroize::Zeroizing;
 const LARGEST_LICENCE: u64 = 64 * 1024;
 
 /// The licence file and the key that its one-time key is wrapped with.
+#[derive(Clone)]
 pub struct Licence {
-    pub text: Zeroizing<Vec<u8>>,
-    pub wrapping_key: PublicKey,
+    pub text: Arc<Zeroizing<Vec<u8>>>,
+    pub wrapping_key: Arc<PublicKey>,
 }
 
 /// `None`: not read yet, or not configured.
@@ -24,10 +25,19 @@ pub struct Materials {
     pub trust: Option<Arc<Trust>>,
     pub client_identity: Option<Arc<ClientIdentity>>,
     pub server_keys: Option<Arc<Vec<PublicKey>>>,
-    pub licence: Option<Arc<Licence>>,
+    /// Apart from its key: either is read again when it is named alone.
+    pub licence_text: Option<Arc<Zeroizing<Vec<u8>>>>,
+    pub wrapping_key: Option<Arc<PublicKey>>,
 }
 
 impl Materials {
+    pub fn licence(&self) -> Option<Licence> {
+        Some(Licence {
+            text: Arc::clone(self.licence_text.as_ref()?),
+            wrapping_key: Arc::clone(self.wrapping_key.as_ref()?),
+        })
+    }
+
     /// The materials for `settings`. Read are the files that `changed` keys name, and those that were not read yet:
     /// files given by name at once, default files once the configuration is complete. While checks are disabled a
     /// default file may be missing.
@@ -46,7 +56,7 @@ impl Materials {
         let mut next = Materials::default();
         match loader.load(
             self.server_keys.as_ref(),
-            &[settings::SERVER_PUBLIC_KEY_PATH],
+            settings::SERVER_PUBLIC_KEY_PATH,
             || keys::public_keys(&settings.server_public_key_path),
         ) {
             Ok(keys) => next.server_keys = keys,
@@ -55,7 +65,7 @@ impl Materials {
         if let Some(path) = &settings.client_certificate_path {
             match loader.load(
                 self.client_identity.as_ref(),
-                &[settings::CLIENT_CERTIFICATE_PATH],
+                settings::CLIENT_CERTIFICATE_PATH,
                 || keys::client_identity(path),
             ) {
                 Ok(identity) => next.client_identity = identity,
@@ -64,7 +74,7 @@ impl Materials {
         }
         match loader.load(
             self.trust.as_ref(),
-            &[settings::CERTIFICATE_PATH],
+            settings::CERTIFICATE_PATH,
             || match &settings.certificate_path {
                 Some(path) => Trust::configured(path),
                 None => Trust::system(),
@@ -73,18 +83,23 @@ impl Materials {
             Ok(trust) => next.trust = trust,
             Err(problem) => problems.push(format!("certificate_path: {problem}")),
         }
-        if let (Some(path), Some(key_path)) =
-            (&settings.license_path, &settings.license_public_key_path)
-        {
-            let keys = [settings::LICENSE_PATH, settings::LICENSE_PUBLIC_KEY_PATH];
-            match loader.load(self.licence.as_ref(), &keys, || licence(path, key_path)) {
-                Ok(licence) => next.licence = licence,
-                Err(problem) => problems.push(problem),
+        if let Some(path) = &settings.license_path {
+            match loader.load(self.licence_text.as_ref(), settings::LICENSE_PATH, || {
+                file::read(path, LARGEST_LICENCE)
+            }) {
+                Ok(text) => next.licence_text = text,
+                Err(problem) => problems.push(format!("license_path: {problem}")),
             }
         }
-        if let (None, Some(path)) = (&settings.license_path, &settings.license_public_key_path) {
-            let read = changed(settings::LICENSE_PUBLIC_KEY_PATH).then(|| wrapping_key(path));
-            problems.extend(read.and_then(Result::err));
+        if let Some(path) = &settings.license_public_key_path {
+            match loader.load(
+                self.wrapping_key.as_ref(),
+                settings::LICENSE_PUBLIC_KEY_PATH,
+                || wrapping_key(path),
+            ) {
+                Ok(key) => next.wrapping_key = key,
+                Err(problem) => problems.push(format!("license_public_key_path: {problem}")),
+            }
         }
         if problems.is_empty() {
             Ok(next)
@@ -101,16 +116,15 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// `keys`: the configuration keys that name the file, the first for sure. Without them it lies in `resources_dir`.
+    /// `key`: the configuration key that names the file. Without it the file lies in `resources_dir`.
     fn load<T>(
         &self,
         current: Option<&Arc<T>>,
-        keys: &[&str],
+        key: &str,
         read: impl FnOnce() -> Result<T, String>,
     ) -> Result<Option<Arc<T>>, String> {
-        let named = keys.iter().any(|key| self.given.contains_key(*key));
-        let changed = keys.iter().any(|key| (self.changed)(key))
-            || (!named && (self.changed)(settings::RESOURCES_DIR));
+        let named = self.given.contains_key(key);
+        let changed = (self.changed)(key) || (!named && (self.changed)(settings::RESOURCES_DIR));
         if let (false, Some(current)) = (changed, current) {
             return Ok(Some(Arc::clone(current)));
         }
@@ -125,18 +139,10 @@ impl Loader<'_> {
     }
 }
 
-fn licence(path: &Path, key_path: &Path) -> Result<Licence, String> {
-    let text =
-        file::read(path, LARGEST_LICENCE).map_err(|problem| format!("license_path: {problem}"))?;
-    let wrapping_key = wrapping_key(key_path)?;
-    Ok(Licence { text, wrapping_key })
-}
-
 fn wrapping_key(path: &Path) -> Result<PublicKey, String> {
-    let mut keys =
-        keys::public_keys(path).map_err(|problem| format!("license_public_key_path: {problem}"))?;
+    let mut keys = keys::public_keys(path)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
-        _ => Err("license_public_key_path: must hold exactly one key".to_owned()),
+        _ => Err("must hold exactly one key".to_owned()),
     }
 }
