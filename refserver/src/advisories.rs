@@ -33,10 +33,14 @@ pub(crate) struct Verdict {
     pub backoff: Option<i64>,
 }
 
+/// From bad to worst.
+const SEVERITIES: [&str; 4] = ["low", "moderate", "high", "critical"];
+
 impl Advisories {
     pub fn parse(json: &str) -> Result<Advisories, Error> {
-        let list: Value =
-            serde_json::from_str(json).map_err(|cause| Error::at("not JSON", cause))?;
+        let list =
+            crate::json::parse(json.as_bytes()).map_err(|cause| Error::at("not JSON", cause))?;
+        no_other_keys(&list, &["latest", "backoff", "advisories"])?;
         let backoff = match list.get("backoff") {
             None | Some(Value::Null) => None,
             Some(value) => Some(
@@ -118,6 +122,15 @@ impl Advisories {
 
 impl Advisory {
     fn parse(entry: &Value) -> Result<Advisory, Error> {
+        let keys = [
+            "affected",
+            "fixed_in",
+            "identifiers",
+            "text",
+            "severity",
+            "url",
+        ];
+        no_other_keys(entry, &keys)?;
         let fixed_in = required(entry, "fixed_in")?;
         let affected = optional(entry, "affected")?.unwrap_or_else(|| format!("<{fixed_in}"));
         if !version::is_range(&affected) {
@@ -130,12 +143,22 @@ impl Advisory {
             Some(value) => strings(value)
                 .ok_or_else(|| Error::new("`identifiers` must be an array of strings"))?,
         };
+        let severity = optional(entry, "severity")?;
+        if let Some(unknown) = severity
+            .as_deref()
+            .filter(|text| !SEVERITIES.contains(text))
+        {
+            return Err(Error::new(format!(
+                "`severity` must be one of {}, not {unknown:?}",
+                SEVERITIES.join(", ")
+            )));
+        }
         Ok(Advisory {
             affected,
             fixed_in,
             identifiers,
             text: required(entry, "text")?,
-            severity: optional(entry, "severity")?,
+            severity,
             url: optional(entry, "url")?,
         })
     }
@@ -151,13 +174,21 @@ impl Advisory {
         line
     }
 
-    fn rank(&self) -> usize {
-        let levels = ["low", "medium", "high", "critical"];
-        let severity = self.severity.as_deref().unwrap_or("").to_ascii_lowercase();
-        levels
-            .iter()
-            .position(|level| *level == severity)
-            .map_or(0, |position| position + 1)
+    /// Without a severity it is `None`, below all others.
+    fn rank(&self) -> Option<usize> {
+        let severity = self.severity.as_deref()?;
+        SEVERITIES.iter().position(|level| *level == severity)
+    }
+}
+
+/// A misspelt key would be an advisory that says less than it was meant to.
+fn no_other_keys(value: &Value, known: &[&str]) -> Result<(), Error> {
+    let Value::Object(object) = value else {
+        return Err(Error::new("must be an object"));
+    };
+    match object.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(Error::new(format!("unknown key {key:?}"))),
+        None => Ok(()),
     }
 }
 
@@ -224,10 +255,50 @@ mod tests {
     }
 
     #[test]
+    fn the_worst_severity_counts() {
+        let entry = |severity: &str| {
+            format!(r#"{{"text":"x","fixed_in":"1","severity":{severity},"url":{severity}}}"#)
+        };
+        for (one, other) in [
+            ("null", r#""low""#),
+            (r#""low""#, r#""moderate""#),
+            (r#""moderate""#, r#""high""#),
+            (r#""high""#, r#""critical""#),
+        ] {
+            for pair in [[one, other], [other, one]] {
+                let entries = pair.map(entry).join(",");
+                let list = format!(r#"{{"latest":"1","advisories":[{entries}]}}"#);
+                let verdict = Advisories::parse(&list).unwrap().update();
+                let worst = other.trim_matches('"');
+                assert_eq!(verdict.severity.as_deref(), Some(worst));
+                assert_eq!(verdict.url.as_deref(), Some(worst));
+            }
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (json, part) in [
             ("[", "not JSON"),
             ("{}", "advisories"),
+            ("[]", "object"),
+            (
+                r#"{"latest":"1","latest":"2","advisories":[]}"#,
+                "duplicate",
+            ),
+            (r#"{"latest":"1","advisories":[],"back_off":1}"#, "back_off"),
+            (
+                r#"{"latest":"1","advisories":["x"]}"#,
+                "advisories[0]: must be",
+            ),
+            (
+                r#"{"latest":"1","advisories":[{"text":"x","fixed_in":"1","serverity":"low"}]}"#,
+                "serverity",
+            ),
+            (
+                r#"{"latest":"1","advisories":[{"text":"x","fixed_in":"1","severity":"medium"}]}"#,
+                "low, moderate, high, critical",
+            ),
             (r#"{"advisories":[]}"#, "latest"),
             (r#"{"latest":"1","advisories":[],"backoff":"1"}"#, "backoff"),
             (
