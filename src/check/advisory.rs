@@ -1,7 +1,7 @@
 //! The server's text as data. Real texts have a line per issue: `- [Fixed in 6.0.18] [CVE-2025-1234] what it is`.
 //!
-//! Parsing is tolerant and loses nothing: lines of another form continue the item before them, and a text without
-//! any such line is one item.
+//! Parsing is tolerant: a line with a bullet or a tag starts an item, others continue the item before them, and a text
+//! without any such line is one item.
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advisory {
@@ -36,9 +36,15 @@ pub fn parse(notice: &str) -> Vec<Advisory> {
     advisories
 }
 
-/// `[- ][tag] [tag]… text`; a line without a leading tag is no item of its own.
+const BULLETS: [char; 3] = ['-', '*', '•'];
+
+/// `[- ][tag] [tag]… text`; a line with neither a bullet nor a tag is no item of its own.
 fn item(line: &str) -> Option<Advisory> {
-    let mut rest = line.trim_start_matches(['-', '*', '•']).trim_start();
+    let mut rest = line.trim_start_matches(BULLETS).trim_start();
+    // With a blank: `-1` and `--help` are words. What such a line says must not be credited to the fix before it.
+    let has_bullet = line
+        .strip_prefix(BULLETS)
+        .is_some_and(|after| after.starts_with(char::is_whitespace));
     let mut advisory = Advisory {
         fixed_in: None,
         identifiers: Vec::new(),
@@ -66,7 +72,7 @@ fn item(line: &str) -> Option<Advisory> {
         rest = after.trim_start();
     }
     rest.clone_into(&mut advisory.text);
-    (tags > 0).then_some(advisory)
+    (has_bullet || tags > 0).then_some(advisory)
 }
 
 #[cfg(test)]
@@ -83,6 +89,17 @@ mod tests {
         assert_eq!(items[0].identifiers, ["CVE-2025-1234"]);
         assert_eq!(items[0].text, "One thing.\nand more of it");
         assert_eq!(items[1].identifiers, ["CVE-1", "CVE-2"]);
+    }
+
+    #[test]
+    fn a_bullet_starts_an_item() {
+        let items = parse("- [Fixed in 6.0.18] One.\n- Two,\n  and its end.\n* Three\n\t•\tFour\n");
+        let texts: Vec<&str> = items.iter().map(|item| item.text.as_str()).collect();
+        assert_eq!(texts, ["One.", "Two,\nand its end.", "Three", "Four"]);
+        assert!(items[1..].iter().all(|item| item.fixed_in.is_none()));
+        let words = parse("- [CVE-1] Call it with\n--help or\n-1, *now*\n-");
+        assert_eq!(words.len(), 1);
+        assert_eq!(words[0].text, "Call it with\n--help or\n-1, *now*\n-");
     }
 
     #[test]

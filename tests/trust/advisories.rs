@@ -59,6 +59,14 @@ fn texts_become_items_and_stay_whole() {
                 item(json!("7.0"), &[], "Four."),
             ],
         ),
+        // An advisory without brackets is not what the one before it fixes.
+        (
+            "- [Fixed in 6.0.18] One.\n- Two, not fixed yet.\n",
+            vec![
+                item(json!("6.0.18"), &[], "One."),
+                item(Value::Null, &[], "Two, not fixed yet."),
+            ],
+        ),
         // Words before the list.
         (
             "Please update:\n- [Fixed in 6.0.18] One.",
@@ -78,7 +86,7 @@ fn texts_become_items_and_stay_whole() {
         ),
         (
             "- [Fixed in 6.0.18",
-            vec![item(Value::Null, &[], "- [Fixed in 6.0.18")],
+            vec![item(Value::Null, &[], "[Fixed in 6.0.18")],
         ),
         (
             "\u{1b}[31m [x] é \u{202e}",
