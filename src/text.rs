@@ -5,16 +5,24 @@ pub const LONGEST_RECORD: usize = 1900;
 
 const CUT: &str = " [cut]";
 
-/// Replaces whatever is not printable (controls, bidirectional marks, line separators) by an escape.
+/// Replaces whatever is not printable (controls, bidirectional marks, line separators) by an escape. Combining characters
+/// stay, since whole scripts are written with them, but not in front, where they would change the text before them.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '"' | '\'' | '\\' => out.push(character),
+            mark if !out.is_empty() && is_printable_inside(mark) => out.push(mark),
             other => out.extend(other.escape_debug()),
         }
     }
     out
+}
+
+/// [`str::escape_debug`] escapes combining characters at the beginning only, [`char::escape_debug`] always.
+fn is_printable_inside(character: char) -> bool {
+    let inside = format!("a{character}");
+    !character.is_ascii() && inside.escape_debug().eq(inside.chars())
 }
 
 /// At most `limit` bytes of `text`, cut between characters and marked as cut.
@@ -68,6 +76,25 @@ mod tests {
         assert_eq!(
             text,
             "a\\n\\u{1b}[31m\\u{202e}\\u{9b}\\0b \\u{2028}%n%s \"q\" é"
+        );
+    }
+
+    #[test]
+    fn letters_with_marks_stay_as_they_are() {
+        for text in [
+            "Cafe\u{301}",
+            "सुरक्षा अद्यतन",
+            "ความปลอดภัย",
+            "שָׁלוֹם",
+            "❤\u{fe0f}",
+        ] {
+            assert_eq!(printable(text), text);
+        }
+        assert_eq!(printable("\u{301}a"), "\\u{301}a");
+        let invisible = "a\u{200d}\u{200e}\u{ad}\u{feff}\u{2029}\u{e0041}\u{e000}\u{378}";
+        assert_eq!(
+            printable(invisible),
+            "a\\u{200d}\\u{200e}\\u{ad}\\u{feff}\\u{2029}\\u{e0041}\\u{e000}\\u{378}"
         );
     }
 
