@@ -304,6 +304,25 @@ fn every_problem_is_told_at_once_and_nothing_is_applied() {
 }
 
 #[test]
+fn many_problems_hide_none() {
+    let mut config = json!({ "interval": 1, "url": "http://a/" });
+    for number in 0..2000 {
+        config[format!("a_key_that_is_{number}_not_known")] = json!(number);
+    }
+    let answer = configure(std::slice::from_ref(&config)).remove(0);
+    for key in config.as_object().expect("an object").keys() {
+        assert!(
+            answer.error.contains(&format!("{key}: ")),
+            "{key} is missing"
+        );
+    }
+    let first = answer.error.find("a_key_that").expect("the unknown ones");
+    for key in ["interval: ", "url: "] {
+        assert!(answer.error.find(key) < Some(first), "{key} comes late");
+    }
+}
+
+#[test]
 fn calls_merge_and_null_is_the_default() {
     let answers = merge(&[
         json!({ "interval": 50_000, "timeout": 5 }),
@@ -651,7 +670,7 @@ fn reasons_tell_files_apart() {
                 "expired",
                 joined(&[&certificate(&key, -7200, -3600), &private_pem(&key)]),
             ),
-            "expired",
+            "expired, or the clock is wrong",
         ),
         ("certificate_path", files.path("missing"), "No such file"),
     ];

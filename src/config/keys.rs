@@ -211,7 +211,7 @@ fn check_identity(pem: &[u8]) -> Result<(), &'static str> {
     }
     let now = Asn1Time::days_from_now(0).map_err(|_| "cannot be compared with the clock")?;
     if certificate.not_after() < now {
-        return Err("the certificate has expired");
+        return Err("the certificate has expired, or the clock is wrong");
     }
     Ok(())
 }

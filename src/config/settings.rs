@@ -102,13 +102,13 @@ impl Settings {
         unknown: impl Iterator<Item = &'a String>,
     ) -> (Settings, Vec<String>) {
         let mut reader = Reader::new(given);
-        reader.problems = unknown
-            .map(|key| format!("{}: unknown key", text::quoted(key)))
-            .collect();
         let settings = reader.settings();
         if settings.license_path.is_some() && settings.license_public_key_path.is_none() {
             reader.problem(LICENSE_PUBLIC_KEY_PATH, "is required with license_path");
         }
+        // Last, because there may be many.
+        let unknown = unknown.map(|key| format!("{}: unknown key", text::quoted(key)));
+        reader.problems.extend(unknown);
         (settings, reader.problems)
     }
 

@@ -23,8 +23,8 @@ thread_local! {
 pub fn set(checker: &Arc<Checker>, text: Option<&str>) {
     let entry = text.map(|text| Entry {
         checker: Arc::downgrade(checker),
-        text: CString::new(crate::text::cut(&crate::text::printable(text), 8192))
-            .unwrap_or_default(),
+        // Not cut: every problem of a configuration is named.
+        text: CString::new(crate::text::printable(text)).unwrap_or_default(),
     });
     // A thread that is ending has no texts any more.
     let _ = ENTRIES.try_with(|entries| {
