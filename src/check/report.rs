@@ -28,24 +28,22 @@ pub struct Line {
 
 /// The records of one check, the main line first. `next_check` is in seconds from now, `None` when there is no schedule.
 pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -> Vec<Line> {
-    let next = match next_check {
-        Some(seconds) => format!("next check in {}", text::span(seconds)),
-        None => "no next check is planned".to_owned(),
-    };
+    let next = next_check.map(|seconds| format!("next check in {}", text::span(seconds)));
+    let when = next.map_or(String::new(), |next| format!(" ({next})"));
     match &attempt.outcome {
         Ok(answer) => {
-            let main = verdict_line(&answer.verdict, config, &next);
+            let main = verdict_line(&answer.verdict, config, &when);
             std::iter::once(main)
                 .chain(notice_lines(answer.verdict.notice()))
                 .collect()
         }
-        Err(failure) => vec![failure_line(failure, &next)],
+        Err(failure) => vec![failure_line(failure, &when)],
     }
 }
 
 /// The records of a verdict that is known for `age` seconds.
 pub fn reminder(verdict: &Verdict, config: &CheckConfig, age: u64) -> Vec<Line> {
-    let when = format!("known for {}", text::span(age));
+    let when = format!(" (known for {})", text::span(age));
     let main = verdict_line(verdict, config, &when);
     std::iter::once(main)
         .chain(notice_lines(verdict.notice()))
@@ -59,15 +57,13 @@ fn verdict_line(verdict: &Verdict, config: &CheckConfig, when: &str) -> Line {
         Some(recommended) => Line {
             level: ERROR,
             text: format!(
-                "A security update is available for your version ({running}) of {program}: upgrade to version {recommended} or newer{} ({when})",
+                "A security update is available for your version ({running}) of {program}: upgrade to version {recommended} or newer{}{when}",
                 oddity(running, recommended)
             ),
         },
         None => Line {
             level: NOTICE,
-            text: format!(
-                "Security update check: no update found for {program} {running} ({when})"
-            ),
+            text: format!("Security update check: no update found for {program} {running}{when}"),
         },
     }
 }
@@ -119,7 +115,7 @@ fn notice_line(text: &str) -> Line {
     }
 }
 
-fn failure_line(failure: &Failure, next: &str) -> Line {
+fn failure_line(failure: &Failure, when: &str) -> Line {
     if failure.code == Code::Cancelled {
         return Line {
             level: INFO,
@@ -128,7 +124,7 @@ fn failure_line(failure: &Failure, next: &str) -> Line {
     }
     Line {
         level: ERROR,
-        text: format!("Security update check failed: {} ({next})", failure.text()),
+        text: format!("Security update check failed: {}{when}", failure.text()),
     }
 }
 

@@ -55,7 +55,7 @@ pub unsafe extern "C" fn psc_result_code(result: *const psc_result) -> c_int {
     }
 }
 
-/// The main line that was logged. Borrowed from the result; NULL only for NULL.
+/// The main line that was logged; of psc_verify, which logs nothing, the line that would be, without a time. Borrowed from the result; NULL only for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_message(result: *const psc_result) -> *const c_char {
     // SAFETY: the header asks for NULL or a result that was not freed.

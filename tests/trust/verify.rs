@@ -196,7 +196,6 @@ fn a_long_program_name_hides_nothing() {
         "\\u{202e}N",
         "upgrade to version",
         &recommended,
-        "next check",
     ] {
         let (_, after) = rest
             .split_once(part)
@@ -204,10 +203,8 @@ fn a_long_program_name_hides_nothing() {
         rest = after;
     }
     let line = said(json!({}));
-    assert!(
-        line.contains("no update found") && line.contains("next check"),
-        "{line}"
-    );
+    assert!(line.contains("no update found"), "{line}");
+    assert!(line.ends_with(&running), "{line}");
 }
 
 /// A machine that is cut off: its checks are off, its request is made and its answer verified all the same.
