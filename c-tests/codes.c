@@ -74,6 +74,16 @@ static void test_wrong_moment(void)
     psc_free(checker);
 }
 
+#define TEXT_OF(macro) #macro
+#define TEXT(macro) TEXT_OF(macro)
+
+/* A negative number stays one wherever its macro stands. */
+static void test_macros(void)
+{
+    CHECK(strcmp(TEXT(PSC_ERR_INVALID_ARGUMENT), "(-1)") == 0);
+    CHECK(strcmp(TEXT(PSC_ERR_TIMEOUT), "(-16)") == 0);
+}
+
 /* Every int has a text; the known ones each their own. */
 static void test_strerror(void)
 {
@@ -121,6 +131,7 @@ int main(void)
     test_null_result();
     test_bad_arguments();
     test_wrong_moment();
+    test_macros();
     test_strerror();
     test_numbers();
     test_version();

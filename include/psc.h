@@ -55,82 +55,82 @@
 /*
  NULL where it may not be, or not UTF-8.
  */
-#define PSC_ERR_INVALID_ARGUMENT -1
+#define PSC_ERR_INVALID_ARGUMENT (-1)
 
 /*
  Configuration rejected; nothing of it was applied.
  */
-#define PSC_ERR_CONFIG -2
+#define PSC_ERR_CONFIG (-2)
 
 /*
  Wrong moment: not configured, already started, a check is in flight.
  */
-#define PSC_ERR_STATE -3
+#define PSC_ERR_STATE (-3)
 
 /*
  Called from inside this handle's log callback where that cannot work.
  */
-#define PSC_ERR_REENTRANT -4
+#define PSC_ERR_REENTRANT (-4)
 
 /*
  The handle was started in another process, before a fork.
  */
-#define PSC_ERR_FORKED -5
+#define PSC_ERR_FORKED (-5)
 
 /*
  psc_stop, psc_free or a configuration that disables ended the check.
  */
-#define PSC_ERR_CANCELLED -6
+#define PSC_ERR_CANCELLED (-6)
 
 /*
  Key, certificate, CA or licence file missing, unreadable, malformed, or too weak.
  */
-#define PSC_ERR_FILE -7
+#define PSC_ERR_FILE (-7)
 
 /*
  Name, connect, proxy, timeout, broken transfer.
  */
-#define PSC_ERR_NETWORK -8
+#define PSC_ERR_NETWORK (-8)
 
 /*
  Handshake or certificate verification.
  */
-#define PSC_ERR_TLS -9
+#define PSC_ERR_TLS (-9)
 
 /*
  An HTTP status other than 200.
  */
-#define PSC_ERR_HTTP -10
+#define PSC_ERR_HTTP (-10)
 
 /*
  Too large, not the agreed JSON, not base64, fields missing or of the wrong kind.
  */
-#define PSC_ERR_RESPONSE -11
+#define PSC_ERR_RESPONSE (-11)
 
 /*
  Not signed by a pinned key.
  */
-#define PSC_ERR_SIGNATURE -12
+#define PSC_ERR_SIGNATURE (-12)
 
 /*
  Authentic, but not the answer to this request: replay.
  */
-#define PSC_ERR_NONCE -13
+#define PSC_ERR_NONCE (-13)
 
 /*
  Thread, random numbers, memory, descriptors, a libcurl that does not fit.
  */
-#define PSC_ERR_SYSTEM -14
+#define PSC_ERR_SYSTEM (-14)
 
 /*
  A bug in psc, contained.
  */
-#define PSC_ERR_INTERNAL -15
+#define PSC_ERR_INTERNAL (-15)
 
 /*
  psc_stop gave up waiting, because the host's own callback did not return.
  */
-#define PSC_ERR_TIMEOUT -16
+#define PSC_ERR_TIMEOUT (-16)
 
 /*
  A handle: one configuration, one log callback, at most one thread. Handles are independent of each other.
@@ -341,7 +341,7 @@ const char *psc_last_error(const struct psc_checker *checker);
 int psc_result_code(const struct psc_result *result);
 
 /*
- The main line that was logged. Borrowed from the result; NULL only for NULL.
+ The main line that was logged; of psc_verify, which logs nothing, the line that would be, without a time. Borrowed from the result; NULL only for NULL.
  */
 const char *psc_result_message(const struct psc_result *result);
 
