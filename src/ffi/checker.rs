@@ -174,6 +174,8 @@ pub unsafe extern "C" fn psc_stop(checker: *mut psc_checker) -> c_int {
 /// handlers, as long as the handle is not being freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
+    // Not in `guard`: in a signal handler a panic could not be contained, its text takes memory. There is none: the body is
+    // atomics and system calls, nothing that allocates, indexes, divides or unwraps.
     // SAFETY: the header asks for NULL or a handle that was not freed.
     if let Some(handle) = unsafe { checker.as_ref() } {
         handle.checker.stop.request();
@@ -188,13 +190,12 @@ pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
 /// does not return within a second, psc_free returns all the same, and the memory goes when the callback does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_free(checker: *mut psc_checker) {
-    if checker.is_null() {
-        return;
-    }
-    // SAFETY: the header asks for a handle of psc's, freed once.
-    let handle = unsafe { Box::from_raw(checker) };
     let _ = contained(move || {
-        let checker = handle.checker;
+        if checker.is_null() {
+            return;
+        }
+        // SAFETY: the header asks for a handle of psc's, freed once.
+        let checker = unsafe { Box::from_raw(checker) }.checker;
         if checker.is_foreign() {
             checker.release_descriptors();
             std::mem::forget(checker);

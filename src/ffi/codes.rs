@@ -2,7 +2,7 @@
 
 use super::guard;
 use crate::code::Code;
-use std::ffi::{c_char, c_int, c_uint};
+use std::ffi::{CStr, c_char, c_int, c_uint};
 
 /// Done; for a check: authentic answer, no update.
 pub const PSC_OK: c_int = 0;
@@ -48,9 +48,12 @@ pub const PSC_ERR_TIMEOUT: c_int = -16;
 /// Returns a static string, never NULL. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn psc_strerror(code: c_int) -> *const c_char {
-    Code::from_number(code)
-        .map_or(c"Unknown code.", Code::sentence)
-        .as_ptr()
+    const UNKNOWN: &CStr = c"Unknown code.";
+    guard::value(UNKNOWN.as_ptr(), || {
+        Code::from_number(code)
+            .map_or(UNKNOWN, Code::sentence)
+            .as_ptr()
+    })
 }
 
 /// The version of the library that runs, such as "1.2.3"; PSC_VERSION is that of the header.

@@ -1,7 +1,7 @@
 //! The C boundary: translates, decides nothing. `include/psc.h` is generated from what is public here.
 //!
-//! Every body runs in `guard`, so that no panic crosses; every pointer is checked; out-parameters are set on
-//! every path.
+//! Every body runs in `guard`, so that no panic crosses, but for those that cannot panic: `psc_request_stop`, and the two
+//! that return a constant. Every pointer is checked; out-parameters are set on every path.
 
 #![allow(unsafe_code)]
 // The names are C's.

@@ -28,20 +28,18 @@ impl psc_result {
     }
 }
 
-/// Reads a result, `otherwise` for NULL.
+/// Reads a result, `otherwise` for NULL and after a panic.
 ///
 /// # Safety
 /// `result` is NULL or a result that was not freed.
-unsafe fn read<T>(
+unsafe fn read<T: Copy>(
     result: *const psc_result,
     otherwise: T,
     get: impl FnOnce(&psc_result) -> T,
 ) -> T {
     // SAFETY: the caller's promise.
-    match unsafe { result.as_ref() } {
-        Some(result) => get(result),
-        None => otherwise,
-    }
+    let result = unsafe { result.as_ref() };
+    guard::value(otherwise, || result.map_or(otherwise, get))
 }
 
 /// What psc_run_once (or psc_verify) returned with it. PSC_ERR_INVALID_ARGUMENT for NULL.
@@ -55,7 +53,8 @@ pub unsafe extern "C" fn psc_result_code(result: *const psc_result) -> c_int {
     }
 }
 
-/// The main line that was logged; of psc_verify, which logs nothing, the line that would be, without a time. Borrowed from the result; NULL only for NULL.
+/// The main line that was logged; of psc_verify, which logs nothing, the line that would be, without a time. Borrowed
+/// from the result; NULL only for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_message(result: *const psc_result) -> *const c_char {
     // SAFETY: the header asks for NULL or a result that was not freed.
