@@ -17,6 +17,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// A client that is silent for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -69,7 +70,7 @@ impl Wire<'_> {
 /// A request that deserves an answer.
 struct Valid {
     check: Check,
-    license: Option<Vec<u8>>,
+    license: Option<Zeroizing<Vec<u8>>>,
 }
 
 pub(crate) fn serve(stream: &TcpStream, shared: &Shared) {
@@ -170,7 +171,8 @@ fn record(
     let license = judgement
         .as_ref()
         .ok()
-        .and_then(|valid| valid.license.as_deref());
+        .and_then(|valid| valid.license.as_ref())
+        .map(|license| license.as_slice());
     let licensee = license.map(license::owner);
     let what = match judgement {
         Ok(valid) => {

@@ -12,16 +12,17 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 const MAX_LICENSE: usize = 64 * 1024;
 const ALERT_LIMIT: Duration = Duration::from_secs(60);
 
-/// The licence file. An error is the reason to refuse the request with.
+/// The licence file, wiped when it goes, as is the one-time key. An error is the reason to refuse the request with.
 pub(crate) fn open(
     sealed: &SealedLicense,
     key: &PKey<Private>,
     nonce: &str,
-) -> Result<Vec<u8>, &'static str> {
+) -> Result<Zeroizing<Vec<u8>>, &'static str> {
     if sealed.iv.len() != 12 {
         return Err("`license.iv` must be 12 bytes");
     }
@@ -46,15 +47,16 @@ pub(crate) fn open(
         &sealed.data,
         &sealed.tag,
     )
+    .map(Zeroizing::new)
     .map_err(|_| "`license.data` does not decrypt: damaged, or made for another request's nonce")
 }
 
-fn unwrap(wrapped: &[u8], key: &PKey<Private>) -> Result<Vec<u8>, ErrorStack> {
+fn unwrap(wrapped: &[u8], key: &PKey<Private>) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
     let mut decrypter = Decrypter::new(key)?;
     decrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
     decrypter.set_rsa_oaep_md(MessageDigest::sha256())?;
     decrypter.set_rsa_mgf1_md(MessageDigest::sha256())?;
-    let mut plain = vec![0; decrypter.decrypt_len(wrapped)?];
+    let mut plain = Zeroizing::new(vec![0; decrypter.decrypt_len(wrapped)?]);
     let length = decrypter.decrypt(wrapped, &mut plain)?;
     plain.truncate(length);
     Ok(plain)
