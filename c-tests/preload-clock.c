@@ -6,6 +6,10 @@
  * The monotonic clock, which timeouts are measured with, is left alone: to the program it looks as if the machine
  * had been suspended (both numbers move), set by its administrator or by NTP (the second one does).
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>

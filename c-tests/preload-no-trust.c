@@ -3,6 +3,10 @@
  *
  *   TRUST_STORE=DIRECTORY     stands for /etc/ssl/certs
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>

@@ -6,6 +6,10 @@
  *   RESOLVER_AGAIN=NAME   looking NAME up fails as it does before the network is up (EAI_AGAIN)
  *   RESOLVER_NONE=NAME    NAME does not exist (EAI_NONAME)
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>
