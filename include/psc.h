@@ -341,7 +341,8 @@ const char *psc_last_error(const struct psc_checker *checker);
 int psc_result_code(const struct psc_result *result);
 
 /*
- The main line that was logged; of psc_verify, which logs nothing, the line that would be, without a time. Borrowed from the result; NULL only for NULL.
+ The main line that was logged; of psc_verify, which logs nothing, the line that would be, without a time. Borrowed
+ from the result; NULL only for NULL.
  */
 const char *psc_result_message(const struct psc_result *result);
 

@@ -31,6 +31,11 @@ struct Answer {
 
 /// Gives each text to a handle of its own, or, merged, all to one.
 fn configure_texts(texts: &[&[u8]], merge: bool) -> Vec<Answer> {
+    configure_by(&LINKS.map(Check::new), texts, merge)
+}
+
+/// The same in each of these ways, which must say the same.
+fn configure_by(ways: &[Check], texts: &[&[u8]], merge: bool) -> Vec<Answer> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("configurations");
     let bytes: Vec<u8> = texts
@@ -44,12 +49,13 @@ fn configure_texts(texts: &[&[u8]], merge: bool) -> Vec<Answer> {
     } else {
         vec![file]
     };
-    let [said, by_static] = LINKS.map(|link| {
-        Check::new(link)
-            .run_program("c-tests/config.c", &arguments)
-            .stdout
-    });
-    assert_eq!(said, by_static);
+    let mut said: Vec<String> = ways
+        .iter()
+        .map(|way| way.run_program("c-tests/config.c", &arguments).stdout)
+        .collect();
+    said.dedup();
+    assert_eq!(said.len(), 1, "{said:#?}");
+    let said = said.remove(0);
     let answers = parse(&said);
     assert_eq!(answers.len(), texts.len(), "{said}");
     answers
@@ -231,6 +237,40 @@ fn every_bad_value_is_refused_by_name() {
             answer.error
         );
     }
+}
+
+/// What is refused leaves nothing behind and reads nothing that it should not; files are part of it.
+#[test]
+fn refusals_are_clean_under_valgrind() {
+    let files = Files::new();
+    let key = private_key(2048);
+    let good = files.write("good", public_pem(&key));
+    let identity = joined(&[&certificate(&key, -60, 3600), &private_pem(&key)]);
+    let identity = files.write("identity", identity);
+    let small = files.write("small", public_pem(&private_key(1024)));
+    let configs = [
+        json!({ "server_public_key_path": good, "client_certificate_path": identity }),
+        json!({ "server_public_key_path": small, "client_certificate_path": good }),
+        json!({ "license_path": small, "license_public_key_path": small }),
+        json!({ "interval": 1, "proxy_url": "http://u%zz:p@a", "url": "x", "bogus": 1e300 }),
+    ];
+    let mut texts: Vec<String> = configs.iter().map(Value::to_string).collect();
+    texts.extend([
+        "{".to_owned(),
+        "[".repeat(1000),
+        r#"{"a":1e999,"a":1}"#.to_owned(),
+    ]);
+    let texts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+    let codes: Vec<i32> = configure_by(
+        &LINKS.map(|link| Check::new(link).valgrind()),
+        &texts,
+        false,
+    )
+    .iter()
+    .map(|answer| answer.code)
+    .collect();
+    let (file, config) = (ERR_FILE, ERR_CONFIG);
+    assert_eq!(codes, [0, file, file, config, config, config, config]);
 }
 
 #[test]

@@ -39,20 +39,28 @@ fn verify(data: &Value, signature: &Value, nonce: &str) -> String {
     )
     .expect("write");
     let response = response.to_str().expect("a path");
-    Check::new(Link::Shared)
-        .run_program("c-tests/verify.c", &[&config(), response, nonce])
-        .stdout
+    let [said, by_static] = [Link::Shared, Link::Static].map(|link| {
+        Check::new(link)
+            .run_program("c-tests/verify.c", &[&config(), response, nonce])
+            .stdout
+    });
+    assert_eq!(said, by_static);
+    said
 }
 
 #[test]
 fn the_published_key_and_certificate_load() {
-    let outcome = Check::new(Link::Shared).run_program("c-tests/inspect.c", &[&config()]);
-    let inspected: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
-    assert_eq!(
-        inspected["server_public_keys"].as_array().map(Vec::len),
-        Some(1),
-        "{inspected}"
-    );
+    for link in [Link::Shared, Link::Static] {
+        for way in [Check::new(link), Check::new(link).valgrind()] {
+            let outcome = way.run_program("c-tests/inspect.c", &[&config()]);
+            let inspected: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+            assert_eq!(
+                inspected["server_public_keys"].as_array().map(Vec::len),
+                Some(1),
+                "{inspected}"
+            );
+        }
+    }
 }
 
 #[test]

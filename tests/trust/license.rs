@@ -2,8 +2,8 @@
 
 use crate::relay::{Relay, Rewrite};
 use crate::support::{
-    LIMIT, PSC_ERR_CONFIG, PSC_ERR_FILE, PSC_ERR_HTTP, PSC_UPDATE_AVAILABLE, Report, Service,
-    check, check_under_valgrind, hex, merged, public_pem, rsa_key, unwrapped,
+    LIMIT, LINKS, PSC_ERR_CONFIG, PSC_ERR_FILE, PSC_ERR_HTTP, PSC_UPDATE_AVAILABLE, Report,
+    Service, check, check_under_valgrind, hex, merged, public_pem, rsa_key, unwrapped,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -317,6 +317,10 @@ fn it_is_shown_nowhere() {
 /// c-tests/trust-wipe.c searches its memory: for the one-time key after the check, for the licence after psc_free.
 #[test]
 fn key_and_plaintext_are_wiped_after_use() {
+    LINKS.into_iter().for_each(assert_wiped);
+}
+
+fn assert_wiped(link: Link) {
     let service = Service::start();
     // Large enough that reading it in pieces would leave pieces behind.
     let license: Vec<u8> = (0..50_000u32)
@@ -324,7 +328,7 @@ fn key_and_plaintext_are_wiped_after_use() {
         .take(50_000)
         .collect();
     let config = with_license(&service, &license);
-    let mut child = Command::new(compile("c-tests/trust-wipe.c", Link::Shared))
+    let mut child = Command::new(compile("c-tests/trust-wipe.c", link))
         .arg(config.to_string())
         .env("LD_PRELOAD", compile_preload("c-tests/trust-keep-freed.c"))
         .stdin(Stdio::piped())

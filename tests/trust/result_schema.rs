@@ -1,9 +1,9 @@
 //! docs/result.schema.json against what psc_result_json gives.
 
 use crate::support::{
-    LIMIT, Service, answer, check, offline_config, public_pem, rsa_key, signing_key, verify,
+    LIMIT, Service, answer, check, offline_config, public_pem, report, rsa_key, signing_key, verify,
 };
-use psc_testkit::{repo, run};
+use psc_testkit::{Link, compile, compile_preload, repo, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -87,6 +87,31 @@ fn results() -> Vec<(&'static str, Value)> {
             verify(&offline, answer(signing_key(), data).as_bytes(), "n").result,
         ),
     ]
+}
+
+/// The verdict of a machine whose clock stands a century and more ago.
+#[test]
+fn a_clock_before_1970_gives_a_result_as_well() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("keys"), public_pem(signing_key())).expect("write the key");
+    let data = r#"{"nonce":"n","update":0}"#;
+    fs::write(path("answer"), answer(signing_key(), data)).expect("write the answer");
+    let clock = [0_i64, -4_000_000_000].map(i64::to_ne_bytes).concat();
+    fs::write(path("clock"), clock).expect("set the clock");
+    let mut command = Command::new(compile("c-tests/trust-verify.c", Link::Shared));
+    command
+        .arg(offline_config(&path("keys"), json!({})).to_string())
+        .args([path("answer"), "n".into()])
+        .env("LD_PRELOAD", compile_preload("c-tests/preload-clock.c"))
+        .env("CLOCK_FILE", path("clock"));
+    let result = report(&mut command).result;
+    assert!(
+        result["checked_at"].as_i64().is_some_and(|at| at < 0),
+        "{result}"
+    );
+    let complaints = complaints(&[result]);
+    assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
 #[test]

@@ -18,6 +18,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
 
+pub const LINKS: [Link; 2] = [Link::Shared, Link::Static];
+
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 pub const PSC_OK: i32 = 0;
@@ -130,7 +132,7 @@ pub fn check(config: &Value) -> Report {
 
 /// The same under valgrind.
 pub fn check_under_valgrind(config: &Value) -> Report {
-    let mut command = valgrind(&compile("c-tests/trust-check.c", Link::Shared));
+    let mut command = valgrind(&compile("c-tests/trust-check.c", Link::Static));
     report(command.arg(config.to_string()))
 }
 
@@ -149,7 +151,21 @@ pub fn verify(config: &Value, answer: &[u8], nonce: &str) -> Report {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("answer.json");
     fs::write(&file, answer).expect("write the answer");
-    let mut command = Command::new(compile("c-tests/trust-verify.c", Link::Shared));
+    let [said, by_static] = LINKS.map(|link| {
+        let mut command = Command::new(compile("c-tests/trust-verify.c", link));
+        report(command.arg(config.to_string()).arg(&file).arg(nonce))
+    });
+    let without_time = |report: &Report| merged(report.result.clone(), json!({"checked_at": 0}));
+    assert_eq!(without_time(&said), without_time(&by_static));
+    said
+}
+
+/// The same under valgrind.
+pub fn verify_under_valgrind(config: &Value, answer: &[u8], nonce: &str) -> Report {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("answer.json");
+    fs::write(&file, answer).expect("write the answer");
+    let mut command = valgrind(&compile("c-tests/trust-verify.c", Link::Static));
     report(command.arg(config.to_string()).arg(&file).arg(nonce))
 }
 

@@ -1,13 +1,13 @@
 //! Detached verification: the verdict on an answer that came some other way.
 
 use crate::support::{
-    LIMIT, PSC_ERR_NONCE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_OK, PSC_UPDATE_AVAILABLE,
+    LIMIT, LINKS, PSC_ERR_NONCE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_OK, PSC_UPDATE_AVAILABLE,
     Report, answer, fingerprint, hex, merged, offline_config, preview, public_pem, rsa_key,
-    signing_key, verify,
+    signing_key, verify, verify_under_valgrind,
 };
 use openssl::hash::MessageDigest;
 use openssl::sha::sha256;
-use psc_testkit::{Link, compile, run, valgrind};
+use psc_testkit::{compile, run, valgrind};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -70,6 +70,10 @@ fn good_answers_get_their_verdict() {
     assert_eq!(report.result["running_version"], "6.0.10");
     assert_eq!(report.result["http_status"], 0);
     assert_eq!(report.result["request_bound"], false);
+    assert_eq!(
+        report.result["message"],
+        "Security update check: no update found for Phusion Passenger(R) 6.0.10"
+    );
 
     let fields = json!({"update": 1, "version": "6.0.20", "log": "- [Fixed in 6.0.18] [CVE-2025-1234] One."});
     let report = pinned.verify(&answer(signing_key(), &data(fields)));
@@ -146,6 +150,30 @@ fn the_text_as_sent_is_what_is_signed() {
     let escaped = good.replacen("\"data\":\"e", "\"data\":\"\\u0065", 1);
     assert_ne!(good, escaped);
     assert_code(&pinned.verify(&escaped), PSC_OK, "escaped");
+}
+
+/// An answer of each kind; the program keeps it in a block of just its length.
+#[test]
+fn verdicts_are_clean_under_valgrind() {
+    let pinned = Pinned::new();
+    let config = offline_config(&pinned.keys(), json!({}));
+    let update = json!({"update": 1, "version": "6.0.20", "log": "- [CVE-1] One.\n- Two.", "affected": [1.50]});
+    for (what, code, answer) in [
+        (
+            "update",
+            PSC_UPDATE_AVAILABLE,
+            answer(signing_key(), &data(update)),
+        ),
+        (
+            "forged",
+            PSC_ERR_SIGNATURE,
+            answer(&rsa_key(2048), &data(json!({}))),
+        ),
+        ("cut off", PSC_ERR_RESPONSE, r#"{"data":"e30="#.to_owned()),
+    ] {
+        let report = verify_under_valgrind(&config, answer.as_bytes(), NONCE);
+        assert_code(&report, code, what);
+    }
 }
 
 #[test]
@@ -370,12 +398,14 @@ fn the_limit_is_256_kib() {
 fn wrong_arguments_are_refused() {
     let pinned = Pinned::new();
     let config = offline_config(&pinned.keys(), json!({})).to_string();
-    let program = compile("c-tests/trust-arguments.c", Link::Shared);
-    let done = run(valgrind(&program).arg(config), LIMIT);
-    assert_eq!(
-        (done.code, done.stdout.as_str()),
-        (Some(0), "trust-arguments: ok\n"),
-        "{}",
-        done.stderr
-    );
+    for link in LINKS {
+        let program = compile("c-tests/trust-arguments.c", link);
+        let done = run(valgrind(&program).arg(&config), LIMIT);
+        assert_eq!(
+            (done.code, done.stdout.as_str()),
+            (Some(0), "trust-arguments: ok\n"),
+            "{link:?} {}",
+            done.stderr
+        );
+    }
 }
