@@ -69,7 +69,7 @@ fn verdict_line(verdict: &Verdict, config: &CheckConfig, when: &str) -> Line {
 }
 
 /// `program_name` may be longer than a record.
-fn shown_program(settings: &Settings) -> String {
+pub fn shown_program(settings: &Settings) -> String {
     text::cut(&text::printable(&settings.program_name), LONGEST_PROGRAM)
 }
 

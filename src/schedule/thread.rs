@@ -213,7 +213,7 @@ impl Shift<'_> {
         self.checker
             .update_memory(config, self.voice, |record| record.silence_warned = true);
         let silence = agenda::heard(record).age(self.checker.clock.now());
-        let program = &config.settings.program_name;
+        let program = report::shown_program(&config.settings);
         self.voice.say(
             WARNING,
             &format!(
