@@ -98,6 +98,14 @@ fn a_libcurl_that_the_host_links_statically_is_told() {
 #[test]
 fn the_feature_static_curl_is_told() {
     let library = library_with_feature("static-curl");
+    // What the README says of its link line.
+    let needs = |flag: &str| {
+        library
+            .static_link_flags
+            .iter()
+            .any(|needed| needed == flag)
+    };
+    assert!(needs("-lz") && needs("-lssl") && needs("-lcrypto") && !needs("-lcurl"));
     assert_eq!(said(&library, Link::Shared, &[]), 1);
     assert_eq!(said(&library, Link::Static, &[]), 1);
 }
