@@ -4,9 +4,11 @@ use crate::support::{
     LIMIT, PSC_ERR_FILE, PSC_ERR_SIGNATURE, PSC_UPDATE_AVAILABLE, Report, Service, answer, check,
     fingerprint, fingerprint_of_pem, offline_config, public_pem, rsa_key, shell_blocks, verify,
 };
+use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
 use psc_testkit::{require, run};
 use serde_json::json;
 use std::fs;
@@ -137,11 +139,17 @@ fn other_key_files_are_refused_with_the_reason() {
         String::from_utf8(rsa_key(2048).private_key_to_pem_pkcs8().expect("PEM")).expect("ASCII");
     let service = Service::start();
     let certificate = fs::read_to_string(service.path("ca.pem")).expect("a certificate");
+    // With an exponent of 1 the padding of a signature is the signature.
+    let modulus = rsa_key(2048).rsa().expect("RSA").n().to_owned();
+    let one = BigNum::from_u32(1).expect("a number");
+    let open = Rsa::from_public_components(modulus.expect("a number"), one).expect("RSA");
+    let open = String::from_utf8(open.public_key_to_pem().expect("PEM")).expect("ASCII");
     let broken = good.replacen("MII", "AAA", 1);
     let cases = [
         ("weak", weak.clone(), "1024 bits"),
         ("good and weak", format!("{good}{weak}"), "1024 bits"),
         ("weak and good", format!("{weak}{good}"), "1024 bits"),
+        ("open to all", open, "exponent is 1"),
         ("elliptic curve", public_pem(&curve), "not RSA"),
         ("edwards curve", public_pem(&edwards), "not RSA"),
         ("private", private.clone(), "private key"),
