@@ -303,10 +303,10 @@ void psc_free(struct psc_checker *checker);
  nonce is a fresh one; proxy credentials are masked, licence data shows as "encrypted, N bytes". Works while checks are
  disabled, for answers that are to be verified with psc_verify; the member `disabled` is true then.
 
- Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM; `*json` is NULL then. Any thread, also inside the log callback.
+ Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM;
+ `*json` is NULL then. Any thread, also inside the log callback.
  */
-int psc_preview_request(struct psc_checker *checker,
-                        char **json);
+int psc_preview_request(struct psc_checker *checker, char **json);
 
 /*
  The effective configuration, defaults included, as a JSON object in `*json`, to be freed with psc_string_free. Proxy

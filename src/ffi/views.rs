@@ -32,7 +32,8 @@ unsafe fn tell(
 /// nonce is a fresh one; proxy credentials are masked, licence data shows as "encrypted, N bytes". Works while checks are
 /// disabled, for answers that are to be verified with psc_verify; the member `disabled` is true then.
 ///
-/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM; `*json` is NULL then. Any thread, also inside the log callback.
+/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM;
+/// `*json` is NULL then. Any thread, also inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_preview_request(
     checker: *mut psc_checker,
