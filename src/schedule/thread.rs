@@ -271,7 +271,7 @@ mod tests {
     use crate::sys::clock::{Clock, Now, SystemClock};
     use psc_testkit::Site;
     use serde_json::json;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Mutex};
 
     /// Once.

@@ -156,7 +156,7 @@ fn row_06_without_a_state_a_check_that_was_begun_is_not_repeated_at_once() {
     let mut nginx = Nginx::new(&checks.config());
     nginx.config.set("state_path", "off");
     nginx.start();
-    checks.wait_for_connection();
+    checks.wait_for_check();
     kill_workers(&nginx, 3);
     let next = nginx.status()["next_check"].as_i64().expect("a plan");
     assert!((540..601).contains(&next), "{next}");
