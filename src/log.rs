@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::sync::{ThreadMark, lock};
 use crate::text;
 use crate::waker::Waker;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
@@ -21,7 +22,7 @@ pub const NOTICE: i32 = 3;
 pub const INFO: i32 = 4;
 pub const TRACE: i32 = 7;
 
-/// Records that wait at most; later ones are dropped and counted.
+/// Records that wait at most; when there are more, the least important are dropped and counted.
 const LONGEST_QUEUE: usize = 512;
 
 /// The host's callback.
@@ -45,7 +46,7 @@ enum Mode {
 
 struct State {
     queue: VecDeque<(i32, CString)>,
-    /// Records that found the queue full.
+    /// Records that there was no room for.
     dropped: u64,
     /// The thread that is inside the callback.
     delivering: Option<ThreadMark>,
@@ -149,11 +150,10 @@ impl Logger {
         if state.closed || muted.load(Ordering::SeqCst) {
             return;
         }
-        if state.queue.len() >= LONGEST_QUEUE {
-            state.dropped = state.dropped.saturating_add(1);
-            return;
-        }
         state.queue.push_back((level, record));
+        if state.queue.len() > LONGEST_QUEUE {
+            state.drop_one();
+        }
         if let Some(waker) = &state.queued {
             return waker.wake();
         }
@@ -188,6 +188,15 @@ impl State {
     /// From `psc_log_fd` on nothing is delivered but by draining.
     fn is_for(&self, mode: Mode) -> bool {
         mode == Mode::Drain || self.queued.is_none()
+    }
+
+    /// Drops the oldest of the least important records: a flood of debug lines does not cost an update its record.
+    fn drop_one(&mut self) {
+        let levels = self.queue.iter().map(|(level, _)| *level).enumerate();
+        if let Some((position, _)) = levels.min_by_key(|(_, level)| Reverse(*level)) {
+            self.queue.remove(position);
+            self.dropped = self.dropped.saturating_add(1);
+        }
     }
 
     fn next(&mut self, mode: Mode) -> Option<(i32, CString)> {
@@ -237,5 +246,69 @@ impl Voice {
 
     pub fn is_muted(&self) -> bool {
         self.muted.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_loses_the_least_important_first_and_the_oldest_of_them() {
+        let delivered = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&delivered);
+        let sink: Sink = Box::new(move |level, text| {
+            let text = text.to_string_lossy().into_owned();
+            lock(&kept).push((level, text));
+        });
+        let logger = Arc::new(Logger::new(Some(sink), TRACE));
+        logger.queue().unwrap();
+        let voice = Voice::new(&logger);
+        let flood = |first: usize| {
+            for number in first..first + LONGEST_QUEUE {
+                voice.say(TRACE, &number.to_string());
+            }
+        };
+        flood(0);
+        voice.say(ERROR, "update");
+        flood(LONGEST_QUEUE);
+        voice.say(NOTICE, "no update");
+        logger.drain();
+        let delivered = lock(&delivered);
+        let last = (2 * LONGEST_QUEUE).checked_sub(1).unwrap();
+        let expected = [
+            (ERROR, "update".to_owned()),
+            (TRACE, (LONGEST_QUEUE + 2).to_string()),
+        ];
+        assert_eq!(delivered[..2], expected);
+        let expected = [
+            (TRACE, last.to_string()),
+            (NOTICE, "no update".to_owned()),
+            (
+                WARNING,
+                format!(
+                    "{} log records were lost: the host did not take them in time",
+                    LONGEST_QUEUE + 2
+                ),
+            ),
+        ];
+        assert_eq!(delivered[LONGEST_QUEUE - 2..], expected);
+    }
+
+    #[test]
+    fn in_a_queue_of_what_matters_there_is_no_room_for_less() {
+        let logger = Arc::new(Logger::new(
+            Some(Box::new(|level, _| {
+                assert!(level <= WARNING);
+            })),
+            TRACE,
+        ));
+        logger.queue().unwrap();
+        let voice = Voice::new(&logger);
+        for _ in 0..LONGEST_QUEUE {
+            voice.say(ERROR, "update");
+        }
+        voice.say(TRACE, "sending");
+        logger.drain();
     }
 }

@@ -42,8 +42,8 @@ pub fn sink(function: psc_log_fn, user_data: *mut c_void) -> Option<Sink> {
     Some(Box::new(move |level, message| host.say(level, message)))
 }
 
-/// For event loops: from now on records are queued, at most 512 of them, and the descriptor that is returned turns
-/// readable when some wait. Call psc_log_drain then.
+/// For event loops: from now on records are queued, at most 512 of them (the least important go first when there
+/// are more), and the descriptor that is returned turns readable when some wait. Call psc_log_drain then.
 ///
 /// Returns the descriptor (>= 0), which belongs to psc until psc_free: do not read, write or close it. The same one each
 /// time. PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (no descriptors left). Call it in the process that will
