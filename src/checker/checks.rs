@@ -50,7 +50,7 @@ impl Checker {
             Readiness::Incomplete => return Err(incomplete()),
             Readiness::Disabled => return Ok(self.disabled(&voice)),
         };
-        let _sigpipe = signals::Blocked::sigpipe();
+        let _signals = signals::Blocked::of_writing();
         if let Err(failure) = self.stop.prepare() {
             return Ok(self.conclude(&Attempt::failed(failure), &config, &voice, None));
         }

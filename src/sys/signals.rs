@@ -3,11 +3,14 @@
 use std::mem::MaybeUninit;
 use std::ptr;
 
+/// What writing can bring: OpenSSL writes to sockets without `MSG_NOSIGNAL`, and files have a limit (`RLIMIT_FSIZE`).
+const OF_WRITING: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+
 /// Blocks signals in the calling thread until it goes.
 pub struct Blocked {
     before: libc::sigset_t,
-    /// SIGPIPE was neither blocked nor pending before: one that came since is ours.
-    swallow_sigpipe: bool,
+    /// Signals that were not pending before: one that came since is ours.
+    swallowed: Vec<libc::c_int>,
 }
 
 impl Blocked {
@@ -21,24 +24,29 @@ impl Blocked {
         };
         Blocked {
             before: block(&set),
-            swallow_sigpipe: false,
+            swallowed: Vec::new(),
         }
     }
 
-    /// SIGPIPE alone: OpenSSL writes to sockets without `MSG_NOSIGNAL`.
-    pub fn sigpipe() -> Blocked {
-        let pending_before = is_pending(libc::SIGPIPE);
+    /// Those alone that writing can bring: the call that wrote fails instead.
+    pub fn of_writing() -> Blocked {
+        let swallowed = OF_WRITING
+            .into_iter()
+            .filter(|signal| !is_pending(*signal))
+            .collect();
         Blocked {
-            before: block(&only(libc::SIGPIPE)),
-            swallow_sigpipe: !pending_before,
+            before: block(&only(&OF_WRITING)),
+            swallowed,
         }
     }
 }
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        if self.swallow_sigpipe && is_pending(libc::SIGPIPE) {
-            swallow(libc::SIGPIPE);
+        for signal in &self.swallowed {
+            if is_pending(*signal) {
+                swallow(*signal);
+            }
         }
         // SAFETY: sets this thread's mask to what it was.
         unsafe {
@@ -56,12 +64,14 @@ fn block(set: &libc::sigset_t) -> libc::sigset_t {
     }
 }
 
-fn only(signal: libc::c_int) -> libc::sigset_t {
+fn only(signals: &[libc::c_int]) -> libc::sigset_t {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: empties the set that it is given, then adds a signal that exists.
+    // SAFETY: empties the set that it is given, then adds signals that exist.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), signal);
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
+        }
         set.assume_init()
     }
 }
@@ -77,7 +87,7 @@ fn is_pending(signal: libc::c_int) -> bool {
 /// Takes a pending signal away, without waiting: another thread may have been faster.
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 fn swallow(signal: libc::c_int) {
-    let set = only(signal);
+    let set = only(&[signal]);
     let at_once = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -89,7 +99,7 @@ fn swallow(signal: libc::c_int) {
 /// Takes a pending signal away, where there is no `sigtimedwait`.
 #[cfg(any(target_vendor = "apple", target_os = "openbsd"))]
 fn swallow(signal: libc::c_int) {
-    let set = only(signal);
+    let set = only(&[signal]);
     let mut taken = 0;
     // SAFETY: both pointers are valid for the call.
     unsafe { libc::sigwait(&raw const set, &raw mut taken) };
