@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,7 +62,7 @@ static char *list_descriptors(void)
         if (length < 0)
             continue;
         target[length] = 0;
-        snprintf(line, sizeof line, "%d %s flags %d", fd, target, fcntl(fd, F_GETFL));
+        snprintf(line, sizeof line, "%d %s flags %d %d", fd, target, fcntl(fd, F_GETFL), fcntl(fd, F_GETFD));
         list = append(list, line);
     }
     return list;
@@ -181,6 +182,9 @@ static void handler(int number)
     (void) number;
 }
 
+/* For programs that the host executes: it stays inheritable. */
+static int kept_pair[2];
+
 /* A host with settings of its own, none of them the default. */
 static void set_up_host(void)
 {
@@ -192,6 +196,7 @@ static void set_up_host(void)
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
     CHECK(sigaction(SIGCHLD, &action, NULL) == 0);
     CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, kept_pair) == 0);
     action.sa_handler = SIG_DFL;
     CHECK(sigaction(SIGPIPE, &action, NULL) == 0);
     sigemptyset(&blocked);

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use psc_testkit::{
-    Check, Link, Site, compile_against, compile_preload, library_with_feature, run, valgrind,
+    Check, Link, Site, compile_against, compile_preload, library_with_feature, private_dir, run,
+    valgrind,
 };
 use serde_json::{Value, json};
 
@@ -78,12 +79,40 @@ fn host_untouched() {
 }
 
 #[test]
+fn socket_pairs_of_the_host() {
+    let site = Site::start();
+    let config = site
+        .config(json!({ "url": "https://127.0.0.1:1/" }))
+        .to_string();
+    for link in LINKS {
+        Check::new(link).run_program("c-tests/host-pairs.c", &[&config]);
+    }
+}
+
+#[test]
 fn system() {
     let site = Site::start();
-    let url = format!("https://127.0.0.1:{}/v1/check.json", site.server.port());
-    let config = site.config(json!({ "url": url })).to_string();
+    let found = site.config(json!({})).to_string();
+    let unresolved = site
+        .config(json!({ "url": "https://check.invalid/" }))
+        .to_string();
     for link in LINKS {
-        Check::new(link).run_program("c-tests/system.c", &[&config]);
+        Check::new(link).run_program("c-tests/system.c", &["1", &found]);
+        Check::new(link)
+            .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
+            .env("RESOLVER_NONE", "check.invalid")
+            .run_program("c-tests/system.c", &["-8", &unresolved]);
+    }
+}
+
+/// `RLIMIT_FSIZE` makes a write a signal that ends the process, unless it is blocked.
+#[test]
+fn file_size() {
+    let site = Site::start();
+    let dir = private_dir();
+    let config = site.config(json!({ "state_dir": dir.path() })).to_string();
+    for link in LINKS {
+        Check::new(link).run_program("c-tests/file-size.c", &[&config]);
     }
 }
 

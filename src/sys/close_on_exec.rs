@@ -1,95 +1,92 @@
 //! libcurl before 8.11 makes the socket pairs that wake it up without close-on-exec. A program that the host executes
 //! during a check would inherit them, so psc sets the flag.
 
-use std::collections::HashSet;
+use super::pipe::pipe;
 use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
-/// The descriptors of this process at one moment.
-pub struct Snapshot(HashSet<RawFd>);
+/// The numbers that a pair made now would get: the lowest free ones (POSIX, file descriptor allocation).
+pub struct NextPair([RawFd; 2]);
 
-impl Snapshot {
-    pub fn take() -> Snapshot {
-        Snapshot(open_descriptors().into_iter().collect())
+impl NextPair {
+    /// `None` when no descriptor is left.
+    pub fn foresee() -> Option<NextPair> {
+        let (receiver, sender) = pipe().ok()?;
+        Some(NextPair([receiver.as_raw_fd(), sender.as_raw_fd()]))
     }
 
-    /// Sets the flag on socket pairs that are new since then and lack it. A pair that another thread of the host makes in
-    /// the same instant would get the flag as well; that is why this is called right after the one libcurl call.
-    pub fn mark_new_pairs(&self) {
-        open_descriptors()
-            .into_iter()
-            .filter(|descriptor| !self.0.contains(descriptor))
-            .filter(|descriptor| is_pair(*descriptor))
-            .for_each(set_close_on_exec);
+    /// Sets the flag when there is a socket pair of these numbers now that lacks it, and `is_libcurls` knows its first end:
+    /// another thread of the host may have made a pair of its own in the meantime.
+    pub fn mark(&self, is_libcurls: impl FnOnce(RawFd) -> bool) {
+        let [first, second] = self.0;
+        if is_inherited_end(first)
+            && is_inherited_end(second)
+            && are_of_one_pair(first, second)
+            && is_libcurls(first)
+        {
+            set_close_on_exec(first);
+            set_close_on_exec(second);
+        }
     }
 }
 
-fn open_descriptors() -> Vec<RawFd> {
-    let entries = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"));
-    let listed: Vec<RawFd> = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect();
-    // The listing shows its own descriptor, which is closed by now.
-    let is_open = |descriptor: &RawFd| flags(*descriptor) >= 0;
-    listed.into_iter().filter(is_open).collect()
+/// Both ends get their inode numbers in one go. When they rarely are not in a row, the pair is taken for two halves.
+fn are_of_one_pair(first: RawFd, second: RawFd) -> bool {
+    match (inode(first), inode(second)) {
+        (Some(first), Some(second)) => first.checked_add(1) == Some(second),
+        _ => false,
+    }
 }
 
-fn flags(descriptor: RawFd) -> i32 {
-    // SAFETY: takes numbers.
-    unsafe { libc::fcntl(descriptor, libc::F_GETFD) }
+fn inode(descriptor: RawFd) -> Option<libc::ino_t> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: fills what it is given when it returns 0.
+    unsafe {
+        (libc::fstat(descriptor, status.as_mut_ptr()) == 0).then(|| status.assume_init().st_ino)
+    }
+}
+
+/// How many bytes can be read from a socket at once.
+pub fn readable_bytes(descriptor: RawFd) -> i32 {
+    let mut bytes = 0;
+    // SAFETY: writes one int; a number that is no socket is an error and nothing else.
+    let code = unsafe { libc::ioctl(descriptor, libc::FIONREAD, &raw mut bytes) };
+    if code == 0 { bytes } else { 0 }
+}
+
+/// Whether the set has this descriptor. Numbers that do not fit into a set count as there.
+pub fn has(set: &libc::fd_set, descriptor: RawFd) -> bool {
+    let fits = usize::try_from(descriptor).is_ok_and(|number| number < libc::FD_SETSIZE);
+    // SAFETY: the number fits.
+    !fits || unsafe { libc::FD_ISSET(descriptor, set) }
+}
+
+/// A set without descriptors.
+pub fn empty_set() -> libc::fd_set {
+    let mut set = MaybeUninit::<libc::fd_set>::uninit();
+    // SAFETY: empties the set that it is given.
+    unsafe {
+        libc::FD_ZERO(set.as_mut_ptr());
+        set.assume_init()
+    }
 }
 
 /// An unnamed local socket that does not close on exec.
-fn is_pair(descriptor: RawFd) -> bool {
+fn is_inherited_end(descriptor: RawFd) -> bool {
     let mut address = MaybeUninit::<libc::sockaddr_un>::zeroed();
     let mut length = libc::socklen_t::try_from(size_of::<libc::sockaddr_un>()).unwrap_or(0);
     // SAFETY: the address has room for `length` bytes; a number that is no socket is an error and nothing else.
-    let (named, family) = unsafe {
+    let (flags, named, family) = unsafe {
+        let flags = libc::fcntl(descriptor, libc::F_GETFD);
         let named = libc::getsockname(descriptor, address.as_mut_ptr().cast(), &raw mut length);
-        (named, address.assume_init().sun_family)
+        (flags, named, address.assume_init().sun_family)
     };
     let unnamed =
         usize::try_from(length).is_ok_and(|length| length <= size_of::<libc::sa_family_t>());
-    flags(descriptor) == 0 && named == 0 && unnamed && i32::from(family) == libc::AF_UNIX
+    flags == 0 && named == 0 && unnamed && i32::from(family) == libc::AF_UNIX
 }
 
 fn set_close_on_exec(descriptor: RawFd) {
     // SAFETY: takes numbers.
     unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::fd::AsRawFd;
-    use std::os::unix::net::UnixStream;
-
-    fn flag(socket: &UnixStream) -> i32 {
-        flags(socket.as_raw_fd())
-    }
-
-    fn inheritable_pair() -> (UnixStream, UnixStream) {
-        let pair = UnixStream::pair().unwrap();
-        for end in [&pair.0, &pair.1] {
-            // SAFETY: takes numbers.
-            unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETFD, 0) };
-        }
-        pair
-    }
-
-    #[test]
-    fn only_new_pairs_are_marked() {
-        let old = inheritable_pair();
-        let snapshot = Snapshot::take();
-        let new = inheritable_pair();
-        snapshot.mark_new_pairs();
-        assert_eq!([flag(&old.0), flag(&old.1)], [0, 0]);
-        assert_eq!(
-            [flag(&new.0), flag(&new.1)],
-            [libc::FD_CLOEXEC, libc::FD_CLOEXEC]
-        );
-    }
 }

@@ -15,3 +15,9 @@ pub fn pipe() -> io::Result<(File, File)> {
     // SAFETY: pipe2 has just made them, nobody else has them.
     Ok(unsafe { (File::from_raw_fd(receiver), File::from_raw_fd(sender)) })
 }
+
+/// Whether so many pipes could be made now: two descriptors each.
+pub fn has_room(pipes: usize) -> bool {
+    let made: Vec<_> = (0..pipes).map_while(|_| pipe().ok()).collect();
+    made.len() == pipes
+}

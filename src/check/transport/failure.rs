@@ -6,6 +6,7 @@ use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::config::proxy::Proxy;
 use crate::failure::{Failure, Retry};
+use crate::sys::pipe;
 use crate::text;
 use curl::Error;
 use curl::easy::Easy2;
@@ -13,6 +14,8 @@ use curl::easy::Easy2;
 /// libcurl's code for a failed proxy handshake (7.73 and newer), not named by `curl`.
 const CURLE_PROXY: curl_sys::CURLcode = 97;
 const CURLE_WEIRD_SERVER_REPLY: curl_sys::CURLcode = 8;
+/// More than a look-up needs: a few name services, each with a file and a socket.
+const PIPES_OF_A_LOOK_UP: usize = 4;
 const CURLE_TOO_LARGE: curl_sys::CURLcode = 100;
 
 /// Nothing is sent without something to trust.
@@ -65,17 +68,23 @@ pub fn timeout(config: &CheckConfig) -> Failure {
     .retried(Retry::Unanswered)
 }
 
-/// libcurl calls it a failure to connect, and the network is not to blame.
-pub fn no_socket(reason: &std::io::Error) -> Failure {
-    Failure::system(format!("no descriptor for a socket: {reason}"))
-}
-
 /// The transfer broke off.
 pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
     let detail = detail(error, config);
     let connect_code = options::connect_code(easy);
     let status = status(easy);
     match error.code() {
+        curl_sys::CURLE_COULDNT_CONNECT if easy.get_ref().no_socket => {
+            Failure::system("there is no descriptor, or no memory, for a socket")
+        }
+        // A look-up opens files and sockets of its own, and does not tell why it failed.
+        curl_sys::CURLE_COULDNT_RESOLVE_HOST | curl_sys::CURLE_COULDNT_RESOLVE_PROXY
+            if !pipe::has_room(PIPES_OF_A_LOOK_UP) =>
+        {
+            Failure::system(format!(
+                "no name can be resolved{detail}: hardly a descriptor is left"
+            ))
+        }
         // libcurl calls the name of a SOCKS proxy a host's.
         curl_sys::CURLE_COULDNT_RESOLVE_HOST if !names_proxy(&detail, config) => unanswered(
             format!("the name {} cannot be resolved", place(config)),

@@ -5,6 +5,7 @@
 
 mod failure;
 mod options;
+mod pairs;
 mod retry_after;
 mod staple;
 mod tls;
@@ -12,13 +13,12 @@ mod tls;
 use super::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
-use crate::sys::close_on_exec::Snapshot;
+use crate::sys::errno;
 use curl::MultiError;
 use curl::easy::{Easy2, Handler, WriteError};
 use curl::multi::{Easy2Handle, Multi, WaitFd};
 use socket2::Socket;
 use std::ffi::{c_int, c_void};
-use std::io;
 use std::os::fd::{IntoRawFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -46,9 +46,7 @@ pub fn post(
         return Err(failure::foreign_tls());
     }
     let trust = config.trust.as_deref().ok_or_else(failure::no_trust)?;
-    let descriptors = Snapshot::take();
-    let multi = Multi::new();
-    descriptors.mark_new_pairs();
+    let multi = pairs::multi();
     options::quit_quickly(&multi);
     let easy =
         options::configured(config, trust, request).map_err(|error| failure::of_setup(&error))?;
@@ -81,15 +79,17 @@ fn drive(
     let limit = Duration::from_secs(config.settings.timeout).saturating_add(DEADLINE_GRACE);
     let started = Instant::now();
     loop {
+        let mut is_first = true;
         if cancel.is_cancelled() {
             return Err(Failure::cancelled());
         }
-        // Until there is a connection libcurl may start a look-up, with a socket pair to tell of its end.
-        let look_up = (!transfer.get_ref().connecting).then(Snapshot::take);
-        let running = multi.perform().map_err(|error| internal(&error))?;
-        if let Some(descriptors) = look_up {
-            descriptors.mark_new_pairs();
-        }
+        // The first call starts the look-up, with a socket pair to tell of its end.
+        let performed = if std::mem::take(&mut is_first) {
+            pairs::first_perform(multi)
+        } else {
+            multi.perform()
+        };
+        let running = performed.map_err(|error| internal(&error))?;
         let mut ended = None;
         multi.messages(|message| ended = message.result_for2(transfer).or(ended.take()));
         if let Some(ended) = ended {
@@ -119,10 +119,7 @@ fn answer(
     match (ended, exchange.overflow) {
         (_, Some(Overflow::Memory)) => Err(Failure::system("there is no memory for the answer")),
         (_, Some(_)) if !is_error_page => Err(too_large().with_status(status)),
-        (Err(error), None) => Err(match exchange.no_socket.take() {
-            Some(reason) if error.is_couldnt_connect() => failure::no_socket(&reason),
-            _ => failure::of_transfer(&mut easy, &error, config),
-        }),
+        (Err(error), None) => Err(failure::of_transfer(&mut easy, &error, config)),
         (Ok(()), None) if status == 200 => Ok(std::mem::take(&mut exchange.body)),
         _ => Err(failure::of_status(status, exchange.retry_after)),
     }
@@ -139,10 +136,8 @@ pub struct Exchange {
     overflow: Option<Overflow>,
     /// `Retry-After` of the answer in seconds (RFC 9110, section 10.2.3).
     retry_after: Option<u64>,
-    /// A socket was asked for.
-    connecting: bool,
-    /// Why there was none, when the limits of this process or system are to blame.
-    no_socket: Option<io::Error>,
+    /// There was no descriptor, or no memory, for a socket.
+    no_socket: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -160,8 +155,7 @@ impl Exchange {
             header_bytes: 0,
             overflow: None,
             retry_after: None,
-            connecting: false,
-            no_socket: None,
+            no_socket: false,
         }
     }
 }
@@ -207,17 +201,10 @@ impl Handler for Exchange {
         kind: c_int,
         protocol: c_int,
     ) -> Option<curl_sys::curl_socket_t> {
-        self.connecting = true;
         match Socket::new(family.into(), kind.into(), Some(protocol.into())) {
             Ok(socket) => Some(socket.into_raw_fd()),
             Err(error) => {
-                // Anything else, such as a family that the kernel lacks, is a matter of the address.
-                if matches!(
-                    error.raw_os_error(),
-                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-                ) {
-                    self.no_socket = Some(error);
-                }
+                self.no_socket |= errno::is_shortage(&error);
                 None
             }
         }
