@@ -213,6 +213,16 @@ const HINTS: &[(&str, &str)] = &[
     ("backoff-string", "backoff is not an integer: ignored"),
 ];
 
+    ("status-407", "or a gateway before it, wants a proxy's"),
+    // What is signed is shown also when it cannot be used, and nothing on the way is blamed for it.
+    ("nonce-other", "received: signed by key SHA256:"),
+    ("nonce-other", "received: nonce: "),
+    ("request-sha256-wrong", "received: signed by key SHA256:"),
+    ("request-sha256-wrong", "received: request_sha256: "),
+    ("version-missing", "received: signed by key SHA256:"),
+    ("version-missing", "received: update: 1"),
+    ("version-missing", "has signed this: its operator must act"),
+    ("update-2", "has signed this: its operator must act"),
 fn assert_hints(name: &str, outcome: &Outcome) {
     for (_, hint) in HINTS.iter().filter(|(fault, _)| *fault == name) {
         assert!(

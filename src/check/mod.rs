@@ -98,18 +98,16 @@ fn exchange(
         Err(failure) => return Attempt::failed(failure),
     };
     report::received_envelope(voice, &body);
-    let outcome = verify(
-        &body,
-        config,
-        &Expected {
-            nonce: &request.nonce,
-            request_sha256: &request.sha256,
-            require_request_binding: config.settings.require_request_binding,
-        },
-    );
-    if let Ok(answer) = &outcome {
-        report::received_data(voice, &answer.verdict);
-    }
+    let expected = Expected {
+        nonce: &request.nonce,
+        request_sha256: &request.sha256,
+        require_request_binding: config.settings.require_request_binding,
+    };
+    let outcome = authentic(&body, config).and_then(|authentic| {
+        // Before it is judged: what is authentic is shown also when it cannot be used.
+        report::received_data(voice, &authentic);
+        judge(&authentic, &expected)
+    });
     Attempt {
         nonce: None,
         request_sha256: None,
@@ -120,10 +118,14 @@ fn exchange(
 
 /// The verdict on an answer, whichever way it came.
 pub fn verify(body: &[u8], config: &CheckConfig, expected: &Expected) -> Result<Answer, Failure> {
+    judge(&authentic(body, config)?, expected)
+}
+
+fn authentic(body: &[u8], config: &CheckConfig) -> Result<Authentic, Failure> {
     if body.len() > transport::LARGEST_BODY {
         return Err(transport::too_large());
     }
-    verify_envelope(Envelope::parse(body)?, config, expected)
+    Authentic::verify(Envelope::parse(body)?, &config.server_keys)
 }
 
 /// As [`verify`], for an envelope that was kept.
@@ -132,8 +134,11 @@ pub fn verify_envelope(
     config: &CheckConfig,
     expected: &Expected,
 ) -> Result<Answer, Failure> {
-    let authentic = Authentic::verify(envelope, &config.server_keys)?;
-    let verdict = Verdict::read(&authentic, expected)?;
+    judge(&Authentic::verify(envelope, &config.server_keys)?, expected)
+}
+
+fn judge(authentic: &Authentic, expected: &Expected) -> Result<Answer, Failure> {
+    let verdict = Verdict::read(authentic, expected)?;
     let envelope = authentic.envelope();
     Ok(Answer {
         verdict,

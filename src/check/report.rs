@@ -2,11 +2,13 @@
 
 use super::Attempt;
 use super::request::Request;
+use super::signature::Authentic;
 use super::verdict::Verdict;
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::config::settings::Settings;
 use crate::failure::Failure;
+use crate::json;
 use crate::log::{ERROR, INFO, NOTICE, TRACE, Voice};
 use crate::text;
 use serde_json::Value;
@@ -169,16 +171,17 @@ pub fn received_envelope(voice: &Voice, body: &[u8]) {
     }
 }
 
-/// The signed fields of an answer.
-pub fn received_data(voice: &Voice, verdict: &Verdict) {
+/// The signed fields of an answer, whatever else is wrong with them.
+pub fn received_data(voice: &Voice, authentic: &Authentic) {
     if !voice.shows(TRACE) {
         return;
     }
     voice.say(
         TRACE,
-        &format!("received: signed by key {}", verdict.key_fingerprint()),
+        &format!("received: signed by key {}", authentic.key_fingerprint()),
     );
-    for (name, value) in verdict.received().iter().take(MOST_FIELDS) {
+    let fields = json::object(&authentic.envelope().decoded).unwrap_or_default();
+    for (name, value) in fields.iter().take(MOST_FIELDS) {
         voice.say(TRACE, &format!("received: {name}: {value}"));
         if name == "backoff" && value.as_i64().is_none() {
             voice.say(TRACE, "received: backoff is not an integer: ignored");

@@ -31,14 +31,12 @@ pub struct Verdict {
     backoff_minutes: i64,
     request_bound: bool,
     key_fingerprint: String,
-    received: Map<String, Value>,
 }
 
 impl Verdict {
     pub fn read(authentic: &Authentic, expected: &Expected) -> Result<Verdict, Failure> {
-        let fields = json::object(&authentic.envelope().decoded).map_err(|problem| {
-            Failure::response(format!("the signed data of the answer is {problem}"))
-        })?;
+        let fields = json::object(&authentic.envelope().decoded)
+            .map_err(|problem| unusable(format!("the signed data of the answer is {problem}")))?;
         let request_bound = check_origin(&fields, expected)?;
         let update = recommended_version(&fields)?;
         let notice = text_of(&fields, "log").filter(|text| !text.trim().is_empty());
@@ -55,7 +53,6 @@ impl Verdict {
             backoff_minutes: fields.get("backoff").and_then(Value::as_i64).unwrap_or(0),
             request_bound,
             key_fingerprint: authentic.key_fingerprint().to_owned(),
-            received: fields,
         })
     }
 
@@ -104,11 +101,6 @@ impl Verdict {
     pub fn key_fingerprint(&self) -> &str {
         &self.key_fingerprint
     }
-
-    /// Every signed field, for log level 7.
-    pub fn received(&self) -> &Map<String, Value> {
-        &self.received
-    }
 }
 
 /// Nonce and request binding. Returns whether the answer is bound to the request.
@@ -145,13 +137,19 @@ fn recommended_version(fields: &Map<String, Value>) -> Result<Option<String>, Fa
         Some(0) => Ok(None),
         Some(1) => match fields.get("version") {
             Some(Value::String(version)) if is_version(version) => Ok(Some(version.clone())),
-            _ => Err(Failure::response(
+            _ => Err(unusable(
                 "the answer says there is an update, but names no usable version",
             )),
         },
-        _ => Err(Failure::response(
-            "the answer's `update` is neither 0 nor 1",
-        )),
+        _ => Err(unusable("the answer's `update` is neither 0 nor 1")),
+    }
+}
+
+/// Nothing on the way can have made what is signed.
+fn unusable(reason: impl Into<String>) -> Failure {
+    Failure {
+        advice: "the check server has signed this: its operator must act",
+        ..Failure::response(reason)
     }
 }
 

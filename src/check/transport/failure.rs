@@ -165,8 +165,9 @@ pub fn of_status(status: i32, retry_after: Option<u64>) -> Failure {
         ),
         404 | 410 => ("there is no check at this address", "check `url`"),
         407 => (
-            "a proxy wants authentication",
-            "set user and password in the proxy setting",
+        // Beyond the tunnel: the proxy that psc goes through has let it pass.
+            "the server, or a gateway before it, wants a proxy's authentication",
+            "check `url`; the check server's operator must act, or something intercepts the connection",
         ),
         429 => (
             "the server has had too many requests from this address",
