@@ -56,7 +56,9 @@ fn not_agreed(body: &[u8], problem: &str) -> Failure {
     if body.is_empty() {
         return Failure::response("the answer is empty");
     }
-    if body.trim_ascii_start().first() == Some(&b'<') {
+    // Some pages begin with a byte order mark.
+    let page = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    if page.trim_ascii_start().first() == Some(&b'<') {
         let failure = Failure::response("the answer is a web page, not the agreed JSON");
         return Failure {
             advice: "it looks like a login page (captive portal) or an intercepting proxy: let the server reach the check server directly, or set a proxy",
@@ -77,6 +79,23 @@ mod tests {
             Envelope::parse(br#"{"data":"e30=","signature":"\u0041AA=","more":1}"#).unwrap();
         assert_eq!(envelope.decoded, b"{}");
         assert_eq!(envelope.signature, [0, 0]);
+    }
+
+    #[test]
+    fn a_web_page_is_told_as_such() {
+        for page in [
+            "<html>",
+            " \n<!DOCTYPE html>",
+            "\u{feff}<html>",
+            "\u{feff}\r\n<html>",
+        ] {
+            let failure = Envelope::parse(page.as_bytes()).err().expect(page);
+            assert!(failure.advice.contains("login page"), "{page}");
+        }
+        for other in ["\u{feff}{}", "\u{feff}", "html"] {
+            let failure = Envelope::parse(other.as_bytes()).err().expect(other);
+            assert!(!failure.advice.contains("login page"), "{other}");
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ pub fn status(easy: &mut Easy2<Exchange>) -> i32 {
 /// An HTTP status other than 200.
 pub fn of_status(status: i32, retry_after: Option<u64>) -> Failure {
     let (what, advice) = match status {
-        300..=399 => (
+        300..=303 | 305..=399 => (
             "a redirect, which is never followed",
             "something on the way redirects the check, for instance a login page (captive portal): check `url` and the network",
         ),

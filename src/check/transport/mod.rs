@@ -134,6 +134,8 @@ pub struct Exchange {
     body: Vec<u8>,
     header_bytes: usize,
     overflow: Option<Overflow>,
+    /// The empty line has come: what follows is a trailer, or the head of another answer.
+    head_ended: bool,
     /// `Retry-After` of the answer in seconds (RFC 9110, section 10.2.3).
     retry_after: Option<u64>,
     /// There was no descriptor, or no memory, for a socket.
@@ -154,6 +156,7 @@ impl Exchange {
             body: Vec::new(),
             header_bytes: 0,
             overflow: None,
+            head_ended: false,
             retry_after: None,
             no_socket: false,
         }
@@ -183,7 +186,10 @@ impl Handler for Exchange {
         if line.starts_with(b"HTTP/") {
             // A proxy's or interim answer came before this one.
             self.retry_after = None;
-        } else if let Some(value) = retry_after::value(line) {
+            self.head_ended = false;
+        } else if line.trim_ascii().is_empty() {
+            self.head_ended = true;
+        } else if let (false, Some(value)) = (self.head_ended, retry_after::value(line)) {
             self.retry_after = retry_after::seconds(value);
         }
         true
@@ -212,4 +218,31 @@ impl Handler for Exchange {
 
     /// libcurl would print to stderr what a debug handler does not take.
     fn debug(&mut self, _: curl::easy::InfoType, _: &[u8]) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retry_after(lines: &[&str]) -> Option<u64> {
+        let mut exchange = Exchange::new();
+        for line in lines {
+            assert!(exchange.header(line.as_bytes()));
+        }
+        exchange.retry_after
+    }
+
+    #[test]
+    fn retry_after_counts_in_the_head_of_the_last_answer_only() {
+        const STATUS: &str = "HTTP/1.1 503 Busy\r\n";
+        const SECONDS: &str = "Retry-After: 7200\r\n";
+        const END: &str = "\r\n";
+        assert_eq!(retry_after(&[STATUS, SECONDS, END]), Some(7200));
+        let trailer = [STATUS, "Trailer: Retry-After\r\n", END, SECONDS, END];
+        assert_eq!(retry_after(&trailer), None);
+        let of_a_proxy = ["HTTP/1.1 200 OK\r\n", SECONDS, END, STATUS, END];
+        assert_eq!(retry_after(&of_a_proxy), None);
+        let after_a_proxy = ["HTTP/1.1 200 OK\r\n", END, STATUS, SECONDS, END];
+        assert_eq!(retry_after(&after_a_proxy), Some(7200));
+    }
 }
