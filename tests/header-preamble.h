@@ -12,7 +12,8 @@
  * Threads. Every function may be called from any thread; psc_free is the last call on a handle. psc_init and
  * psc_configure start no thread and open no socket. The one thread that psc_start makes has every signal blocked, a
  * small stack and the name "psc". psc installs no signal handler, writes no environment variable, prints nothing and
- * registers nothing with atexit.
+ * registers nothing with atexit. The one exception: when a bug of psc's own is contained (PSC_ERR_INTERNAL), Rust's
+ * standard library reports it on stderr.
  *
  * The end. Call psc_free, or psc_stop, before the process exits or psc is unloaded: OpenSSL cleans up at exit, which a
  * handshake in another thread does not survive.
