@@ -1,10 +1,14 @@
-//! psc_curl_is_static against what ldd and nm say of the same program.
+//! psc_curl_is_static against what ldd and nm say of the same program, and whom a libcurl trusts that was built without
+//! a word about this system's authorities.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use psc_testkit::{Library, Link, compile_against, library, library_with_feature, require, run};
+use psc_testkit::{
+    Check, Library, Link, Site, compile_against, library, library_with_feature, require, run,
+};
+use serde_json::{Value, json};
 
 const SOURCE: &str = "c-tests/curl-static.c";
 const LIMIT: Duration = Duration::from_secs(60);
@@ -108,4 +112,30 @@ fn the_feature_static_curl_is_told() {
     assert!(needs("-lz") && needs("-lssl") && needs("-lcrypto") && !needs("-lcurl"));
     assert_eq!(said(&library, Link::Shared, &[]), 1);
     assert_eq!(said(&library, Link::Static, &[]), 1);
+}
+
+#[test]
+fn a_static_libcurl_trusts_whom_psc_says_and_nobody_else() {
+    const UPDATE: i32 = 1;
+    const ERR_TLS: i32 = -9;
+    let (site, other) = (Site::start(), Site::start());
+    let library = library_with_feature("static-curl");
+    let check = |trusted: Value| {
+        let mut check = Check::new(Link::Shared).with_library(library.clone());
+        for variable in ["SSL_CERT_FILE", "CURL_CA_BUNDLE"] {
+            check = check.env(variable, site.path("ca.pem"));
+        }
+        check.run(&site.config(json!({ "certificate_path": trusted })))
+    };
+    let own = check(json!(site.path("ca.pem")));
+    assert_eq!(own.code, Some(UPDATE), "{}", own.output);
+    // The system's store is found, and neither it nor another one has the server's authority.
+    for trusted in [json!(null), json!(other.path("ca.pem"))] {
+        let outcome = check(trusted);
+        assert_eq!(outcome.configured, 0, "{}", outcome.output);
+        assert_eq!(outcome.code, Some(ERR_TLS), "{}", outcome.output);
+        let reason = "not signed by a trusted authority";
+        assert_eq!(outcome.records(reason).len(), 1, "{}", outcome.output);
+    }
+    assert_eq!(site.server.requests().len(), 1);
 }

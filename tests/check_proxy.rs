@@ -342,6 +342,30 @@ fn credentials_stay_out_of_every_failure() {
     }
 }
 
+/// A login that is part of libcurl's words, or of what they are about, changes neither code nor time nor diagnosis.
+#[test]
+fn a_login_changes_nothing_but_itself() {
+    let site = Site::start();
+    let proxy = Proxy::answering(b"HTTP/1.1 200 OK\r\n\r\n");
+    let reason = |login: &str| {
+        let url = format!("http://{login}127.0.0.1:{}", proxy.port);
+        let outcome = through(&site, &url);
+        assert_failed(
+            &outcome,
+            ERR_NETWORK,
+            &["broke off in the TLS handshake", "localhost:"],
+        );
+        outcome.assert_first_retry();
+        let record = outcome.records("Security update check failed:")[0];
+        let (reason, _when) = record.1.split_once("(next check").expect("a time");
+        reason.to_string()
+    };
+    let without = reason("");
+    for login in ["zzq9:zzq9@", "al:s3cr@", "SSL:error@", "host:localhost@"] {
+        assert_eq!(reason(login), without, "{login}");
+    }
+}
+
 // ---- what proxies answer --------------------------------------------------------------------------
 
 #[test]
@@ -372,6 +396,18 @@ fn refusals_are_told_apart() {
         assert_failed(&outcome, ERR_NETWORK, &["proxy", phrase]);
         assert_next(&outcome, A_DAY);
     }
+}
+
+/// Basic is the only authentication that psc offers: a proxy that wants another is told so, not the password blamed alone.
+#[test]
+fn a_proxy_that_wants_digest() {
+    let site = Site::start();
+    let proxy = Proxy::answering(
+        b"HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"x\", nonce=\"y\"\r\nContent-Length: 0\r\n\r\n",
+    );
+    let outcome = through(&site, &format!("http://{ENCODED}@127.0.0.1:{}", proxy.port));
+    assert_failed(&outcome, ERR_NETWORK, &["authentication", "Basic"]);
+    assert_no_secret(&outcome);
 }
 
 #[test]
@@ -501,6 +537,60 @@ fn no_proxy_is_for_proxies_of_the_environment() {
         ERR_NETWORK,
         &["403"],
     );
+}
+
+/// Which of the two cannot be reached is said by what the environment names, not guessed from words.
+#[test]
+fn a_proxy_of_the_environment_is_blamed_only_when_there_is_one() {
+    type Variables = &'static [(&'static str, &'static str)];
+    let site = Site::start();
+    let cases: [(&str, Variables, &str); 7] = [
+        ("https://127.1:1/", &[], "cannot connect to 127.1 ("),
+        (
+            "https://[0:0:0:0:0:0:0:1]:1/",
+            &[],
+            "cannot connect to 0:0:0:0:0:0:0:1 (",
+        ),
+        (
+            "https://localhost:2/",
+            &[("https_proxy", "http://localhost:1")],
+            "cannot connect to the proxy that https_proxy names (",
+        ),
+        (
+            "https://localhost:2/",
+            &[("ALL_PROXY", "socks5h://nosuch.invalid:1")],
+            "the name of the proxy that ALL_PROXY names cannot be resolved",
+        ),
+        (
+            "https://nosuch.invalid:2/",
+            &[("NO_PROXY", "elsewhere.example")],
+            "the name nosuch.invalid cannot be resolved",
+        ),
+        (
+            "https://localhost:2/",
+            &[
+                ("https_proxy", "http://localhost:1"),
+                ("NO_PROXY", "localhost"),
+            ],
+            "cannot connect to the proxy that https_proxy names, or to localhost if NO_PROXY names it (",
+        ),
+        (
+            "https://localhost:2/",
+            &[("https_proxy", "")],
+            "cannot connect to localhost (",
+        ),
+    ];
+    for (url, environment, phrase) in cases {
+        let check = environment.iter().fold(
+            Check::new(Link::Shared)
+                .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
+                .env("RESOLVER_NONE", "nosuch.invalid"),
+            |check, (name, value)| check.env(name, value),
+        );
+        let outcome = check.run(&site.config(json!({ "proxy_url": null, "url": url })));
+        assert_failed(&outcome, ERR_NETWORK, &[phrase]);
+        outcome.assert_first_retry();
+    }
 }
 
 #[test]

@@ -76,17 +76,6 @@ impl Proxy {
             Proxy::Server(server) => Some(server.masked()),
         }
     }
-
-    /// What must never appear in any text.
-    pub fn secrets(&self) -> Vec<&str> {
-        match self {
-            Proxy::Server(ProxyServer {
-                credentials: Some(credentials),
-                ..
-            }) => vec![&credentials.password, &credentials.user],
-            _ => Vec::new(),
-        }
-    }
 }
 
 impl ProxyServer {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{Finished, Link, compile, run, valgrind};
+use crate::{Finished, Library, Link, compile_against, library, run, valgrind};
 
 /// Ten minutes, moved by up to a tenth.
 const FIRST_RETRY: std::ops::RangeInclusive<i64> = 540..=661;
@@ -121,13 +121,14 @@ fn number<T: std::str::FromStr>(text: &str) -> T {
 #[derive(Clone, Debug)]
 pub struct Check {
     link: Link,
+    library: Library,
     under_valgrind: bool,
     environment: Vec<(String, String)>,
     limit: Duration,
 }
 
 /// libcurl reads these; a test that wants one sets it itself.
-const PROXY_VARIABLES: [&str; 8] = [
+const VARIABLES_OF_LIBCURL: [&str; 10] = [
     "http_proxy",
     "https_proxy",
     "HTTPS_PROXY",
@@ -136,16 +137,25 @@ const PROXY_VARIABLES: [&str; 8] = [
     "no_proxy",
     "NO_PROXY",
     "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
 ];
 
 impl Check {
     pub fn new(link: Link) -> Check {
         Check {
             link,
+            library: library(),
             under_valgrind: false,
             environment: Vec::new(),
             limit: Duration::from_secs(60),
         }
+    }
+
+    /// With another build of psc.
+    pub fn with_library(mut self, library: Library) -> Check {
+        self.library = library;
+        self
     }
 
     /// Under memcheck, which makes it slower by a factor of twenty.
@@ -177,7 +187,7 @@ impl Check {
 
     /// Another program of c-tests in the same way; it must exit with 0.
     pub fn run_program(&self, source: &str, arguments: &[&str]) -> Finished {
-        let mut command = self.command(&compile(source, self.link));
+        let mut command = self.command(&compile_against(&self.library, source, self.link, &[]));
         command.args(arguments);
         let finished = run(&mut command, self.limit);
         assert_eq!(
@@ -197,7 +207,7 @@ impl Check {
         } else {
             Command::new(program)
         };
-        for name in PROXY_VARIABLES {
+        for name in VARIABLES_OF_LIBCURL {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

@@ -2,20 +2,21 @@
 
 use super::Exchange;
 use super::options;
+use super::route::Route;
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
-use crate::config::proxy::Proxy;
 use crate::failure::{Failure, Retry};
 use crate::sys::pipe;
 use crate::text;
 use curl::Error;
 use curl::easy::Easy2;
+use std::fmt;
 
 /// libcurl's code for a failed proxy handshake (7.73 and newer), not named by `curl`.
 const CURLE_PROXY: curl_sys::CURLcode = 97;
-const CURLE_WEIRD_SERVER_REPLY: curl_sys::CURLcode = 8;
 /// More than a look-up needs: a few name services, each with a file and a socket.
 const PIPES_OF_A_LOOK_UP: usize = 4;
+const CURLE_WEIRD_SERVER_REPLY: curl_sys::CURLcode = 8;
 const CURLE_TOO_LARGE: curl_sys::CURLcode = 100;
 
 /// Nothing is sent without something to trust.
@@ -70,7 +71,7 @@ pub fn timeout(config: &CheckConfig) -> Failure {
 
 /// The transfer broke off.
 pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
-    let detail = detail(error, config);
+    let detail = Detail::of(error);
     let connect_code = options::connect_code(easy);
     let status = status(easy);
     match error.code() {
@@ -85,8 +86,8 @@ pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConf
                 "no name can be resolved{detail}: hardly a descriptor is left"
             ))
         }
-        // libcurl calls the name of a SOCKS proxy a host's.
-        curl_sys::CURLE_COULDNT_RESOLVE_HOST if !names_proxy(&detail, config) => unanswered(
+        // libcurl before 8 calls the name of a SOCKS proxy a host's.
+        curl_sys::CURLE_COULDNT_RESOLVE_HOST if !is_about_proxy(&detail, config) => unanswered(
             format!("the name {} cannot be resolved", place(config)),
             "check the name servers of this machine (/etc/resolv.conf), or set a proxy that resolves names",
         ),
@@ -164,8 +165,8 @@ pub fn of_status(status: i32, retry_after: Option<u64>) -> Failure {
             "check client_certificate_path, and whether a proxy or firewall blocks the check",
         ),
         404 | 410 => ("there is no check at this address", "check `url`"),
-        407 => (
         // Beyond the tunnel: the proxy that psc goes through has let it pass.
+        407 => (
             "the server, or a gateway before it, wants a proxy's authentication",
             "check `url`; the check server's operator must act, or something intercepts the connection",
         ),
@@ -195,25 +196,24 @@ fn unanswered(reason: String, advice: &'static str) -> Failure {
     Failure::new(Code::Network, reason, advice).retried(Retry::Unanswered)
 }
 
-fn could_not_connect(detail: &str, config: &CheckConfig) -> Failure {
-    if matches!(config.settings.proxy, Proxy::Server(_)) {
-        return unanswered(
-            format!("cannot connect to the proxy{}{detail}", proxy(config)),
+fn could_not_connect(detail: &Detail, config: &CheckConfig) -> Failure {
+    match Route::of(&config.settings.proxy) {
+        Route::Direct => unanswered(
+            format!("cannot connect to {}{detail}", place(config)),
+            "check the network, the firewall (on SELinux systems httpd_can_network_connect), and whether a proxy must be set",
+        ),
+        Route::Proxy(name) => unanswered(
+            format!("cannot connect to the proxy {name}{detail}"),
             "check the proxy setting and whether the proxy runs",
-        );
+        ),
+        Route::Either(name) => unanswered(
+            format!(
+                "cannot connect to the proxy {name}, or to {} if NO_PROXY names it{detail}",
+                place(config)
+            ),
+            "check the network, the firewall, the proxy setting and whether the proxy runs",
+        ),
     }
-    if matches!(config.settings.proxy, Proxy::Environment)
-        && !detail.contains(config.settings.url.host())
-    {
-        return unanswered(
-            format!("cannot connect to the proxy that the environment names{detail}"),
-            "check https_proxy and ALL_PROXY in the environment of this process, or set the proxy",
-        );
-    }
-    unanswered(
-        format!("cannot connect to {}{detail}", place(config)),
-        "check the network, the firewall (on SELinux systems httpd_can_network_connect), and whether a proxy must be set",
-    )
 }
 
 fn of_proxy_status(status: i64, config: &CheckConfig) -> Failure {
@@ -222,7 +222,7 @@ fn of_proxy_status(status: i64, config: &CheckConfig) -> Failure {
         // Some proxies say 401 to wrong credentials, 407 to missing ones.
         401 | 407 => (
             format!("the proxy{name} wants authentication (status {status})"),
-            "check user and password in the proxy setting",
+            "check user and password in the proxy setting, and that the proxy accepts Basic authentication: psc offers no other",
         ),
         403 => (
             format!("the proxy{name} forbids the connection (status 403)"),
@@ -239,7 +239,7 @@ fn of_proxy_status(status: i64, config: &CheckConfig) -> Failure {
     Failure::new(Code::Network, reason, advice)
 }
 
-fn of_socks(easy: &Easy2<Exchange>, detail: &str, config: &CheckConfig) -> Failure {
+fn of_socks(easy: &Easy2<Exchange>, detail: &Detail, config: &CheckConfig) -> Failure {
     const SETTING: &str = "check the proxy setting: scheme, user and password";
     const RULES: &str = "check the rules of the proxy, and whether it can reach the check server";
     // CURLPX_… of include/curl/curl.h.
@@ -273,7 +273,7 @@ fn of_socks(easy: &Easy2<Exchange>, detail: &str, config: &CheckConfig) -> Failu
 /// Results up to this mean that OpenSSL has found no fault, or has seen no certificate.
 const NOT_JUDGED: i64 = 1;
 
-fn of_certificate(easy: &Easy2<Exchange>, detail: &str) -> Failure {
+fn of_certificate(easy: &Easy2<Exchange>, detail: &Detail) -> Failure {
     let of_proxy = options::proxy_verify_result(easy);
     let (whose, verify_result) = if of_proxy > NOT_JUDGED {
         ("the proxy's", of_proxy)
@@ -315,15 +315,12 @@ fn of_certificate(easy: &Easy2<Exchange>, detail: &str) -> Failure {
     Failure::new(Code::Tls, format!("{whose} {what}{detail}"), advice)
 }
 
-fn of_handshake(easy: &Easy2<Exchange>, detail: &str, config: &CheckConfig) -> Failure {
+fn of_handshake(easy: &Easy2<Exchange>, detail: &Detail, config: &CheckConfig) -> Failure {
     let judged = options::verify_result(easy).max(options::proxy_verify_result(easy));
     if judged > NOT_JUDGED {
         return of_certificate(easy, detail);
     }
-    if ["reset", "SSL_ERROR_SYSCALL", "Recv failure", "Send failure"]
-        .iter()
-        .any(|words| detail.contains(words))
-    {
+    if is_cut_off(detail) {
         return unanswered(
             format!(
                 "the connection to {} broke off in the TLS handshake{detail}",
@@ -360,7 +357,7 @@ fn of_handshake(easy: &Easy2<Exchange>, detail: &str, config: &CheckConfig) -> F
 }
 
 /// Alerts are the server's: one about a certificate means the client's (RFC 8446, section 6.2).
-fn is_about_our_certificate(detail: &str, config: &CheckConfig) -> bool {
+fn is_about_our_certificate(detail: &Detail, config: &CheckConfig) -> bool {
     let presented = config.client_identity.is_some()
         && ["certificate", "unknown ca", "access denied"]
             .iter()
@@ -368,11 +365,24 @@ fn is_about_our_certificate(detail: &str, config: &CheckConfig) -> bool {
     presented || detail.contains("certificate required")
 }
 
-fn is_alert(detail: &str) -> bool {
+/// The words of libcurl 7 and 8 for a connection that ends before the handshake does.
+fn is_cut_off(detail: &Detail) -> bool {
+    [
+        "reset",
+        "SSL_ERROR_SYSCALL",
+        "unexpected eof",
+        "Recv failure",
+        "Send failure",
+    ]
+    .iter()
+    .any(|words| detail.contains(words))
+}
+
+fn is_alert(detail: &Detail) -> bool {
     detail.contains("alert")
 }
 
-fn broken(detail: &str, config: &CheckConfig) -> Failure {
+fn broken(detail: &Detail, config: &CheckConfig) -> Failure {
     Failure::new(
         Code::Network,
         format!("the connection to {} broke off{detail}", place(config)),
@@ -385,39 +395,80 @@ fn place(config: &CheckConfig) -> String {
     text::quoted(config.settings.url.host())
 }
 
-/// ` http://***@host:port`, or nothing when the proxy is not configured but the environment's.
+/// ` http://***@host:port` or ` that https_proxy names`; nothing when there is no proxy.
 fn proxy(config: &CheckConfig) -> String {
-    config
-        .settings
-        .proxy
-        .masked()
-        .map(|masked| format!(" {}", text::quoted(&masked)))
-        .unwrap_or_default()
+    Route::of(&config.settings.proxy).proxy()
 }
 
-/// Whether libcurl's words are about the configured proxy.
-fn names_proxy(detail: &str, config: &CheckConfig) -> bool {
-    match &config.settings.proxy {
-        Proxy::Server(server) => {
-            let host = &server.authority.host;
-            host != config.settings.url.host() && detail.contains(host.as_str())
+/// Whether the name that libcurl could not resolve is a proxy's.
+fn is_about_proxy(detail: &Detail, config: &CheckConfig) -> bool {
+    let server = config.settings.url.host().trim_end_matches('.');
+    // "Could not resolve host: name", and perhaps why not.
+    let name = detail
+        .raw
+        .split_once(": ")
+        .and_then(|(_, rest)| rest.split_ascii_whitespace().next());
+    let is_another =
+        name.is_some_and(|name| !name.trim_end_matches('.').eq_ignore_ascii_case(server));
+    is_another && Route::of(&config.settings.proxy) != Route::Direct
+}
+
+/// libcurl's own words: as they are, to judge by; as they may be shown, in brackets.
+struct Detail {
+    raw: String,
+    shown: String,
+}
+
+impl Detail {
+    fn of(error: &Error) -> Detail {
+        let general = error.description();
+        let raw = error.extra_description().unwrap_or(general);
+        // A configured login is never in libcurl's words: it does not get it as part of a URL. The environment's can
+        // be, before an @ as in any URL.
+        let shown = if raw.contains('@') { general } else { raw };
+        Detail {
+            raw: raw.to_owned(),
+            shown: text::quoted(shown),
         }
-        _ => false,
+    }
+
+    fn contains(&self, words: &str) -> bool {
+        self.raw.contains(words)
     }
 }
 
-/// libcurl's own words, in brackets. Words that hold a secret, or look as if they might, give way to its general ones.
-fn detail(error: &Error, config: &CheckConfig) -> String {
-    let secrets = config.settings.proxy.secrets();
-    let holds_secret = |words: &str| {
-        words.contains('@')
-            || secrets
-                .iter()
-                .any(|secret| !secret.is_empty() && words.contains(secret))
-    };
-    let words = error
-        .extra_description()
-        .filter(|words| !holds_secret(words))
-        .unwrap_or(error.description());
-    format!(" ({})", text::quoted(words))
+impl fmt::Display for Detail {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, " ({})", self.shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_redirects_are_called_so() {
+        for status in [300, 301, 302, 303, 305, 307, 308, 399] {
+            assert!(
+                of_status(status, None).reason.contains("redirect"),
+                "{status}"
+            );
+        }
+        for status in [204, 304, 400, 407] {
+            assert!(
+                !of_status(status, None).text().contains("redirect"),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn words_are_judged_as_they_are_and_shown_without_a_login() {
+        let mut error = Error::new(curl_sys::CURLE_COULDNT_CONNECT);
+        error.set_extra("Unsupported proxy scheme for 'ftp://user:alert@host'".to_owned());
+        let detail = Detail::of(&error);
+        assert!(detail.contains("alert"));
+        assert_eq!(detail.to_string(), format!(" ({})", error.description()));
+    }
 }

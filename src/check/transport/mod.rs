@@ -1,12 +1,13 @@
 //! Step 3: the HTTPS exchange, on libcurl's multi interface so that it can be cancelled at any moment.
 //!
 //! `options` sets libcurl up, `tls` hardens its TLS context, `staple` looks
-//! at revocation, `failure` turns its errors into reasons and advice.
+//! at revocation, `pairs` at descriptors, `failure` turns its errors into reasons and advice, for which `route` knows of proxies.
 
 mod failure;
 mod options;
 mod pairs;
 mod retry_after;
+mod route;
 mod staple;
 mod tls;
 
@@ -78,8 +79,8 @@ fn drive(
 ) -> Result<Result<(), curl::Error>, Failure> {
     let limit = Duration::from_secs(config.settings.timeout).saturating_add(DEADLINE_GRACE);
     let started = Instant::now();
+    let mut is_first = true;
     loop {
-        let mut is_first = true;
         if cancel.is_cancelled() {
             return Err(Failure::cancelled());
         }
@@ -133,9 +134,9 @@ fn internal(error: &MultiError) -> Failure {
 pub struct Exchange {
     body: Vec<u8>,
     header_bytes: usize,
-    overflow: Option<Overflow>,
     /// The empty line has come: what follows is a trailer, or the head of another answer.
     head_ended: bool,
+    overflow: Option<Overflow>,
     /// `Retry-After` of the answer in seconds (RFC 9110, section 10.2.3).
     retry_after: Option<u64>,
     /// There was no descriptor, or no memory, for a socket.
@@ -155,8 +156,8 @@ impl Exchange {
         Exchange {
             body: Vec::new(),
             header_bytes: 0,
-            overflow: None,
             head_ended: false,
+            overflow: None,
             retry_after: None,
             no_socket: false,
         }
