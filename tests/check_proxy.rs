@@ -11,7 +11,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proxy_support::Proxy;
-use psc_testkit::{Check, Link, Outcome, Site, compile_preload, require, wait_until};
+use psc_testkit::{
+    Check, Link, Outcome, Site, compile_preload, library_with_feature, require, wait_until,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -25,9 +27,20 @@ fn check(config: &Value) -> Outcome {
     Check::new(Link::Static).run(config)
 }
 
+/// With the system's libcurl, and with a newer one that has other codes and words.
+fn both_libcurls() -> [Check; 2] {
+    let newer = library_with_feature("static-curl");
+    let check = Check::new(Link::Shared);
+    [check.clone(), check.with_library(newer)]
+}
+
 /// Through that proxy, everything logged that can be.
 fn through(site: &Site, proxy: &str) -> Outcome {
-    check(&site.config(json!({ "proxy_url": proxy, "log_level": 7, "timeout": 20 })))
+    with_through(&Check::new(Link::Shared), site, proxy)
+}
+
+fn with_through(check: &Check, site: &Site, proxy: &str) -> Outcome {
+    check.run(&site.config(json!({ "proxy_url": proxy, "log_level": 7, "timeout": 20 })))
 }
 
 /// The same with the server's address: which of the addresses of `localhost` a SOCKS proxy is asked for
@@ -346,23 +359,22 @@ fn credentials_stay_out_of_every_failure() {
 #[test]
 fn a_login_changes_nothing_but_itself() {
     let site = Site::start();
-    let proxy = Proxy::answering(b"HTTP/1.1 200 OK\r\n\r\n");
-    let reason = |login: &str| {
-        let url = format!("http://{login}127.0.0.1:{}", proxy.port);
-        let outcome = through(&site, &url);
-        assert_failed(
-            &outcome,
-            ERR_NETWORK,
-            &["broke off in the TLS handshake", "localhost:"],
-        );
-        outcome.assert_first_retry();
-        let record = outcome.records("Security update check failed:")[0];
-        let (reason, _when) = record.1.split_once("(next check").expect("a time");
-        reason.to_string()
-    };
-    let without = reason("");
-    for login in ["zzq9:zzq9@", "al:s3cr@", "SSL:error@", "host:localhost@"] {
-        assert_eq!(reason(login), without, "{login}");
+    let proxy = Proxy::hanging_up();
+    for check in both_libcurls() {
+        let reason = |login: &str| {
+            let url = format!("http://{login}127.0.0.1:{}", proxy.port);
+            let outcome = with_through(&check, &site, &url);
+            let phrase = "the connection to localhost broke off in the TLS handshake (";
+            assert_failed(&outcome, ERR_NETWORK, &[phrase]);
+            outcome.assert_first_retry();
+            let record = outcome.records("Security update check failed:")[0];
+            let (reason, _when) = record.1.split_once("(next check").expect("a time");
+            reason.to_string()
+        };
+        let without = reason("");
+        for login in ["zzq9:zzq9@", "al:s3cr@", "SSL:error@", "host:localhost@"] {
+            assert_eq!(reason(login), without, "{login}");
+        }
     }
 }
 
@@ -392,9 +404,13 @@ fn refusals_are_told_apart() {
     ];
     for (answer, phrase) in cases {
         let proxy = Proxy::answering(answer);
-        let outcome = through(&site, &format!("http://127.0.0.1:{}", proxy.port));
-        assert_failed(&outcome, ERR_NETWORK, &["proxy", phrase]);
-        assert_next(&outcome, A_DAY);
+        for check in both_libcurls() {
+            let url = format!("http://127.0.0.1:{}", proxy.port);
+            let outcome = with_through(&check, &site, &url);
+            assert_failed(&outcome, ERR_NETWORK, &["the proxy", phrase]);
+            // It has answered: no reason to come back soon.
+            assert_next(&outcome, A_DAY);
+        }
     }
 }
 
@@ -581,15 +597,17 @@ fn a_proxy_of_the_environment_is_blamed_only_when_there_is_one() {
         ),
     ];
     for (url, environment, phrase) in cases {
-        let check = environment.iter().fold(
-            Check::new(Link::Shared)
-                .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
-                .env("RESOLVER_NONE", "nosuch.invalid"),
-            |check, (name, value)| check.env(name, value),
-        );
-        let outcome = check.run(&site.config(json!({ "proxy_url": null, "url": url })));
-        assert_failed(&outcome, ERR_NETWORK, &[phrase]);
-        outcome.assert_first_retry();
+        for check in both_libcurls() {
+            let check = environment.iter().fold(
+                check
+                    .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
+                    .env("RESOLVER_NONE", "nosuch.invalid"),
+                |check, (name, value)| check.env(name, value),
+            );
+            let outcome = check.run(&site.config(json!({ "proxy_url": null, "url": url })));
+            assert_failed(&outcome, ERR_NETWORK, &[phrase]);
+            outcome.assert_first_retry();
+        }
     }
 }
 

@@ -58,6 +58,15 @@ impl Proxy {
         })
     }
 
+    /// Agrees to tunnel, and closes the connection once the client has begun to use it.
+    pub fn hanging_up() -> Proxy {
+        Proxy::start(|mut stream, asked, _| {
+            keep(asked, read_head(&mut stream)?);
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            stream.read(&mut [0; 16384]).map(drop)
+        })
+    }
+
     /// A header that never ends.
     pub fn endless() -> Proxy {
         Proxy::start(|mut stream, asked, stopped| {

@@ -78,6 +78,8 @@ pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConf
         curl_sys::CURLE_COULDNT_CONNECT if easy.get_ref().no_socket => {
             Failure::system("there is no descriptor, or no memory, for a socket")
         }
+        // A proxy has refused CONNECT: a receive error to libcurl 7, a connection that cannot be made to libcurl 8.
+        _ if status == 0 && connect_code >= 300 => of_proxy_status(connect_code, config),
         // A look-up opens files and sockets of its own, and does not tell why it failed.
         curl_sys::CURLE_COULDNT_RESOLVE_HOST | curl_sys::CURLE_COULDNT_RESOLVE_PROXY
             if !pipe::has_room(PIPES_OF_A_LOOK_UP) =>
@@ -101,8 +103,6 @@ pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConf
             ..timeout(config)
         },
         CURLE_PROXY => of_socks(easy, &detail, config),
-        // libcurl also says "receive error" when a proxy refuses CONNECT.
-        _ if status == 0 && connect_code >= 300 => of_proxy_status(connect_code, config),
         curl_sys::CURLE_PEER_FAILED_VERIFICATION
         | curl_sys::CURLE_SSL_ISSUER_ERROR
         | curl_sys::CURLE_SSL_INVALIDCERTSTATUS => of_certificate(easy, &detail),
