@@ -23,6 +23,12 @@ fn run_everywhere(source: &str, configs: &[Value]) {
     }
 }
 
+/// A newer libcurl opens other descriptors, and marks them itself.
+fn with_newer_libcurl() -> impl Iterator<Item = Check> {
+    let newer = Check::new(Link::Shared).with_library(library_with_feature("static-curl"));
+    LINKS.map(Check::new).into_iter().chain([newer])
+}
+
 #[test]
 fn codes() {
     run_everywhere("c-tests/codes.c", &[]);
@@ -96,9 +102,9 @@ fn system() {
     let unresolved = site
         .config(json!({ "url": "https://check.invalid/" }))
         .to_string();
-    for link in LINKS {
-        Check::new(link).run_program("c-tests/system.c", &["1", &found]);
-        Check::new(link)
+    for check in with_newer_libcurl() {
+        check.run_program("c-tests/system.c", &["1", &found]);
+        check
             .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
             .env("RESOLVER_NONE", "check.invalid")
             .run_program("c-tests/system.c", &["-8", &unresolved]);
@@ -126,9 +132,7 @@ fn descriptors() {
     let looking_up = site
         .config(json!({ "url": "https://check.invalid/", "timeout": 1 }))
         .to_string();
-    // A newer libcurl sees to its descriptors itself.
-    let newer = Check::new(Link::Shared).with_library(library_with_feature("static-curl"));
-    for check in LINKS.map(Check::new).into_iter().chain([newer]) {
+    for check in with_newer_libcurl() {
         check.run_program("c-tests/descriptors.c", &[&connected]);
         check
             .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))

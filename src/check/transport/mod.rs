@@ -14,7 +14,7 @@ mod tls;
 use super::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
-use crate::sys::errno;
+use crate::sys::{errno, pipe};
 use curl::MultiError;
 use curl::easy::{Easy2, Handler, WriteError};
 use curl::multi::{Easy2Handle, Multi, WaitFd};
@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 pub const LARGEST_BODY: usize = 256 * 1024;
 /// Bytes in all header lines of an exchange, the proxy's and interim answers included.
 const LARGEST_HEADER: usize = 64 * 1024;
+/// The pair that wakes libcurl up, and a connection: less than this and there can be no check.
+const PIPES_OF_A_CHECK: usize = 2;
 /// libcurl ends a transfer at its own deadline; this is how much later psc ends it when libcurl does not.
 const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,10 @@ pub fn post(
         return Err(failure::foreign_tls());
     }
     let trust = config.trust.as_deref().ok_or_else(failure::no_trust)?;
+    // `curl` panics when a newer libcurl has no descriptor for a new handle.
+    if !pipe::has_room(PIPES_OF_A_CHECK) {
+        return Err(Failure::system("hardly a descriptor is left"));
+    }
     let multi = pairs::multi();
     options::quit_quickly(&multi);
     let easy =
