@@ -7,9 +7,9 @@
  */
 #include "harness.h"
 
+#include <fcntl.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -98,7 +98,8 @@ fn socket_pairs_of_the_host() {
 #[test]
 fn system() {
     let site = Site::start();
-    let found = site.config(json!({})).to_string();
+    let url = format!("https://127.0.0.1:{}/v1/check.json", site.server.port());
+    let found = site.config(json!({ "url": url })).to_string();
     let unresolved = site
         .config(json!({ "url": "https://check.invalid/" }))
         .to_string();

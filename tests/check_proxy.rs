@@ -408,7 +408,6 @@ fn refusals_are_told_apart() {
             let url = format!("http://127.0.0.1:{}", proxy.port);
             let outcome = with_through(&check, &site, &url);
             assert_failed(&outcome, ERR_NETWORK, &["the proxy", phrase]);
-            // It has answered: no reason to come back soon.
             assert_next(&outcome, A_DAY);
         }
     }
@@ -488,7 +487,7 @@ fn a_proxy_that_is_not_there() {
     let outcome = Check::new(Link::Shared)
         .env("https_proxy", "http://127.0.0.1:1")
         .run(&site.config(json!({ "proxy_url": null })));
-    assert_failed(&outcome, ERR_NETWORK, &["proxy that the environment names"]);
+    assert_failed(&outcome, ERR_NETWORK, &["proxy that https_proxy names"]);
     assert_next(&outcome, TEN_MINUTES);
     let outcome = Check::new(Link::Shared)
         .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))

@@ -69,15 +69,17 @@ pub fn timeout(config: &CheckConfig) -> Failure {
     .retried(Retry::Unanswered)
 }
 
+/// libcurl calls it a failure to connect, and the network is not to blame.
+pub fn no_socket(reason: &std::io::Error) -> Failure {
+    Failure::system(format!("no descriptor for a socket: {reason}"))
+}
+
 /// The transfer broke off.
 pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
     let detail = Detail::of(error);
     let connect_code = options::connect_code(easy);
     let status = status(easy);
     match error.code() {
-        curl_sys::CURLE_COULDNT_CONNECT if easy.get_ref().no_socket => {
-            Failure::system("there is no descriptor, or no memory, for a socket")
-        }
         // A proxy has refused CONNECT: a receive error to libcurl 7, a connection that cannot be made to libcurl 8.
         _ if status == 0 && connect_code >= 300 => of_proxy_status(connect_code, config),
         // A look-up opens files and sockets of its own, and does not tell why it failed.

@@ -14,12 +14,13 @@ mod tls;
 use super::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
-use crate::sys::{errno, pipe};
+use crate::sys::pipe;
 use curl::MultiError;
 use curl::easy::{Easy2, Handler, WriteError};
 use curl::multi::{Easy2Handle, Multi, WaitFd};
 use socket2::Socket;
 use std::ffi::{c_int, c_void};
+use std::io;
 use std::os::fd::{IntoRawFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -126,7 +127,10 @@ fn answer(
     match (ended, exchange.overflow) {
         (_, Some(Overflow::Memory)) => Err(Failure::system("there is no memory for the answer")),
         (_, Some(_)) if !is_error_page => Err(too_large().with_status(status)),
-        (Err(error), None) => Err(failure::of_transfer(&mut easy, &error, config)),
+        (Err(error), None) => Err(match exchange.no_socket.take() {
+            Some(reason) if error.is_couldnt_connect() => failure::no_socket(&reason),
+            _ => failure::of_transfer(&mut easy, &error, config),
+        }),
         (Ok(()), None) if status == 200 => Ok(std::mem::take(&mut exchange.body)),
         _ => Err(failure::of_status(status, exchange.retry_after)),
     }
@@ -145,8 +149,8 @@ pub struct Exchange {
     overflow: Option<Overflow>,
     /// `Retry-After` of the answer in seconds (RFC 9110, section 10.2.3).
     retry_after: Option<u64>,
-    /// There was no descriptor, or no memory, for a socket.
-    no_socket: bool,
+    /// Why there was none, when the limits of this process or system are to blame.
+    no_socket: Option<io::Error>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,7 +169,7 @@ impl Exchange {
             head_ended: false,
             overflow: None,
             retry_after: None,
-            no_socket: false,
+            no_socket: None,
         }
     }
 }
@@ -217,7 +221,13 @@ impl Handler for Exchange {
         match Socket::new(family.into(), kind.into(), Some(protocol.into())) {
             Ok(socket) => Some(socket.into_raw_fd()),
             Err(error) => {
-                self.no_socket |= errno::is_shortage(&error);
+                // Anything else, such as a family that the kernel lacks, is a matter of the address.
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+                ) {
+                    self.no_socket = Some(error);
+                }
                 None
             }
         }
