@@ -7,6 +7,7 @@
 
 #include "apr_atomic.h"
 #include "apr_hash.h"
+#include "apr_strings.h"
 #include "http_main.h"
 #include "scoreboard.h"
 
@@ -26,7 +27,7 @@ struct election {
 struct retained {
     struct election *election;
     int vacancy[2];                /* a byte in it: there may be no owner */
-    unsigned int memory;           /* stands for the state path that was configured */
+    unsigned int plan;             /* stands for what was configured */
 };
 
 #define RETAINED "mod_psc-election"
@@ -51,19 +52,32 @@ static int make(server_rec *server)
     return 1;
 }
 
+/* Another version, address, proxy, interval or state path is another plan. */
+static unsigned int plan_for(const mp_config *config, apr_pool_t *pool)
+{
+    const mp_setting *settings = (const mp_setting *)config->settings->elts;
+    const char *path = mp_state_path(config, pool);
+    const char *all = path == NULL ? "" : path;
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    int i;
+
+    for (i = 0; i < config->settings->nelts; i++) {
+        all = apr_pstrcat(pool, all, "\n", settings[i].key, "=", settings[i].value, NULL);
+    }
+    return apr_hashfunc_default(all, &length);
+}
+
 /* False when there is nothing to share. */
 int mp_prepare_election(const mp_config *config, server_rec *server, apr_pool_t *pool)
 {
-    const char *path = mp_state_path(config, pool);
-    apr_ssize_t length = APR_HASH_KEY_STRING;
-    unsigned int memory = path == NULL ? 0 : apr_hashfunc_default(path, &length);
+    unsigned int plan = plan_for(config, pool);
 
     retained = ap_retained_data_get(RETAINED);
     if (retained == NULL && !make(server)) {
         return 0;
     }
-    if (retained->memory != memory) {
-        retained->memory = memory;
+    if (retained->plan != plan) {
+        retained->plan = plan;
         apr_atomic_set32(&retained->election->begun, 0);
     }
     /* A new generation of children elects anew; the old one's owner is about to be told to stop. */

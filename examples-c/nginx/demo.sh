@@ -23,7 +23,7 @@ trap 'exit 1' HUP INT TERM
 
 wait_for() { # FILE PATTERN [COUNT]: until the file has so many lines with it
     tries=0
-    while [ "$(grep -cs -- "$2" "$1" || true)" -lt "${3:-1}" ]; do
+    while found=$(grep -cs -- "$2" "$1" || true); [ "${found:-0}" -lt "${3:-1}" ]; do
         tries=$((tries + 1))
         if [ $tries -gt 300 ]; then
             echo "waited in vain for \"$2\" in $1:" >&2

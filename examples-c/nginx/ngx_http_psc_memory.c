@@ -153,20 +153,23 @@ ngx_http_psc_remember(ngx_http_psc_conf_t *conf)
 }
 
 
-/* Another state directory or interval is another plan. */
+/* Another version, address, proxy, interval or state directory is another plan. */
 
 static ngx_atomic_uint_t
 ngx_http_psc_plan(ngx_http_psc_conf_t *conf)
 {
-    uint32_t    crc;
-    ngx_str_t  *state, *interval;
-
-    state = &conf->settings[NGX_HTTP_PSC_STATE_PATH].json;
-    interval = &conf->settings[NGX_HTTP_PSC_INTERVAL].json;
+    uint32_t     crc;
+    ngx_str_t   *json;
+    ngx_uint_t   i;
 
     ngx_crc32_init(crc);
-    ngx_crc32_update(&crc, state->data, state->len);
-    ngx_crc32_update(&crc, interval->data, interval->len);
+
+    for (i = 0; i < NGX_HTTP_PSC_SETTINGS; i++) {
+        json = &conf->settings[i].json;
+        ngx_crc32_update(&crc, json->data, json->len);
+        ngx_crc32_update(&crc, (u_char *) ",", 1);
+    }
+
     ngx_crc32_final(crc);
 
     return crc;

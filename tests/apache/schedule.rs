@@ -324,7 +324,7 @@ fn row16_a_state_file_of_garbage() {
         site.extra = "LogLevel psc:warn\n".into();
         site.start();
         site.wait_for_requests(2);
-        let line = site.wait_for_line("the schedule is kept in memory");
+        let line = site.wait_for_line("it is replaced");
         assert!(line.contains("[psc:warn]"), "{line}");
         site.finish();
         if !long() {
