@@ -235,9 +235,12 @@ public:
                 running = take_signal();
             }
         }
-        checker_.stop();  // cancels a check in flight
+        const psc::Status stopped = checker_.stop();  // cancels a check in flight
         checker_.log_drain();
         log_.write(NOTICE, "stopped");
+        if (!stopped.ok()) {
+            _exit(exit_code);  // a thread may be in OpenSSL, which exit() would clean up under it
+        }
         return exit_code;
     }
 
