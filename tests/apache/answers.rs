@@ -3,18 +3,24 @@
 use std::process::Command;
 use std::time::Duration;
 
-use psc_testkit::{long, repo, run};
+use psc_testkit::{long, repo, run, wait_until};
 
-use crate::apache::{Apache, Mpm, bytes};
+use crate::apache::{Apache, Mpm, SOON, bytes};
 use crate::facts;
 
+const TEXT: &str = "Additional security update check information:";
+
 /// Restarts so that the fault is met, and returns the lines of the check.
-fn lines_of_check(site: &mut Apache, phrase: &str) -> Vec<String> {
+fn lines_of_check(site: &mut Apache) -> Vec<String> {
     site.assert_clean_log();
     std::fs::write(site.path("error.log"), "").expect("an empty log");
     site.forget();
     site.again("graceful");
-    site.wait_for_line(phrase);
+    // The text of the check before may still be on its way.
+    wait_until("the verdict", SOON, || {
+        let mut lines = site.psc_lines().into_iter();
+        lines.any(|line| line.contains("ecurity update") && !line.contains(TEXT))
+    });
     site.psc_lines()
 }
 
@@ -46,7 +52,7 @@ fn an_update_is_an_error_line_with_the_text() {
         for part in ["[psc:error]", "6.0.10", "6.0.20", "Phusion Passenger(R)"] {
             assert!(line.contains(part), "{part} in {line}");
         }
-        let text = site.wait_for_line("Additional security update check information:");
+        let text = site.wait_for_line(TEXT);
         assert!(text.contains("[psc:error]"), "{text}");
         site.finish();
     }
@@ -67,8 +73,7 @@ fn row10_hostile_text_stays_inside_its_lines() {
     };
     site.check.set_advisories(&advisory(text));
     site.start();
-    let prefix = "Additional security update check information:";
-    site.wait_for_lines(prefix, 3);
+    site.wait_for_lines(TEXT, 3);
     let log = bytes(&site.path("error.log"));
     let control = log
         .iter()
@@ -78,11 +83,12 @@ fn row10_hostile_text_stays_inside_its_lines() {
     for line in site.log().lines() {
         assert!(!line.starts_with("[Mon Jan 01"), "{line}");
     }
-    assert!(site.wait_for_line("forged line").contains(prefix));
+    assert!(site.wait_for_line("forged line").contains(TEXT));
 
     site.check.set_advisories(&advisory(&long_text));
-    let lines = lines_of_check(&mut site, prefix);
-    let size: usize = lines.iter().map(String::len).sum();
+    lines_of_check(&mut site);
+    site.wait_for_line("yyyy");
+    let size: usize = site.psc_lines().iter().map(String::len).sum();
     assert!(size < 120_000, "{size} bytes for one answer");
     site.finish();
 }
@@ -110,12 +116,12 @@ fn row15_whatever_answers_one_line_and_no_harm() {
     let harmless = facts::resident(site.owner());
     for fault in faults {
         site.check.set_fault(fault);
-        let lines = lines_of_check(&mut site, "ecurity update");
+        let lines = lines_of_check(&mut site);
         let children = site.children();
         // A child that becomes the owner while the others leave repeats what is known, as at any start.
         let verdicts = lines
             .iter()
-            .filter(|line| !line.contains("Additional security") && !line.contains("known for"))
+            .filter(|line| !line.contains(TEXT) && !line.contains("known for"))
             .count();
         assert_eq!(verdicts, 1, "{fault}: {lines:?}");
         let owner = site.owner();
@@ -142,7 +148,7 @@ fn row15_forged_and_replayed_answers_are_named() {
         "{line}"
     );
     site.check.set_fault("replay");
-    let lines = lines_of_check(&mut site, "Security update check failed:");
+    let lines = lines_of_check(&mut site);
     assert!(
         lines.iter().any(|line| line.contains("replay")),
         "{lines:?}"

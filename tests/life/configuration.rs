@@ -9,6 +9,7 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 use tempfile::{TempDir, tempdir};
 
@@ -219,4 +220,21 @@ fn the_log_level_changes_at_once() {
     host.configure(&json!({ "log_level": 3 }));
     assert_eq!(host.run(), 0);
     assert_eq!(host.records("no update found").len(), 1);
+}
+
+/// A check that was woken for nothing waits on: it does not keep a processor busy until its answer comes.
+#[test]
+fn a_new_configuration_during_a_check_costs_next_to_nothing() {
+    let site = Site::start();
+    site.server.set_fault("hang");
+    let mut host = Host::started(&up_to_date(&site, json!({})));
+    assert_one_request(&site);
+    host.configure(&json!({ "interval": 50_000 }));
+    let before = host.processor_ticks();
+    thread::sleep(Duration::from_secs(1)); // what is not to happen cannot be awaited
+    let ticks = host.processor_ticks() - before;
+    assert!(ticks < 30, "{ticks} hundredths of a second");
+    host.configure(&json!({ "log_level": 7 }));
+    host.quit();
+    assert_one_request(&site);
 }

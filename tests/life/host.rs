@@ -159,6 +159,17 @@ impl Host {
         count.map_or(0, |count| count.trim().parse().expect("a number"))
     }
 
+    /// Clock ticks, a hundredth of a second each, that the process has computed for so far.
+    pub fn processor_ticks(&self) -> u64 {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = fs::read_to_string(path).expect("a process");
+        // proc(5): user and system time are the fields 14 and 15; the name, the 2nd one, is in parentheses.
+        let (_, after_name) = stat.rsplit_once(')').expect("a name");
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        let ticks = |field: usize| fields[field - 3].parse::<u64>().expect("a number");
+        ticks(14) + ticks(15)
+    }
+
     pub fn status(&mut self) -> Value {
         self.send("status");
         serde_json::from_str(&self.answer()).expect("JSON")

@@ -10,7 +10,7 @@ use crate::config::trust::Trust;
 use curl::Error;
 use curl::easy::{Auth, Easy2, HttpVersion, List, ProxyType, SslVersion};
 use curl::multi::Multi;
-use std::ffi::{CString, c_char, c_long};
+use std::ffi::{c_char, c_long};
 use std::ptr;
 use std::time::Duration;
 
@@ -131,14 +131,6 @@ fn proxy(easy: &mut Easy2<Exchange>, proxy: &Proxy) -> Result<(), Error> {
         easy.proxy_password(&credentials.password)?;
     }
     Ok(())
-}
-
-/// A date of any form that HTTP allows, as seconds since the epoch.
-pub fn date(text: &str) -> Option<u64> {
-    let text = CString::new(text).ok()?;
-    // SAFETY: reads the string, keeps nothing; the second argument is unused (curl_getdate(3)).
-    let seconds = unsafe { curl_sys::curl_getdate(text.as_ptr(), ptr::null()) };
-    u64::try_from(seconds).ok()
 }
 
 /// Ends a hanging look-up at once where libcurl has a pool of resolver threads; unknown to older ones, which look at the

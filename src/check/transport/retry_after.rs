@@ -1,8 +1,7 @@
 //! The `Retry-After` header (RFC 9110, section 10.2.3): seconds or a date. libcurl's own reading of it is cut to six hours
 //! in newer versions.
 
-use super::options;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// The value, when `line` is this header.
 pub fn value(line: &[u8]) -> Option<&str> {
@@ -17,12 +16,8 @@ pub fn seconds(value: &str) -> Option<u64> {
         // More digits than fit are a long time.
         return Some(value.parse().unwrap_or(u64::MAX));
     }
-    // A date has letters; a sign or a point alone is garbage.
-    if !value.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        return None;
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-    options::date(value)?.checked_sub(now)
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).ok()?.as_secs())
 }
 
 #[cfg(test)]
@@ -35,8 +30,13 @@ mod tests {
         assert_eq!(value(b"Retry: 120\r\n"), None);
         assert_eq!(seconds("86400"), Some(86_400));
         assert_eq!(seconds("99999999999999999999999"), Some(u64::MAX));
-        let far = seconds("Fri, 31 Dec 2100 23:59:59 GMT").unwrap();
-        assert!(far > 70 * 365 * 86_400);
+        for date in [
+            "Fri, 31 Dec 2100 23:59:59 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Fri Dec 31 23:59:59 2100",
+        ] {
+            assert!(seconds(date).unwrap() > 70 * 365 * 86_400, "{date}");
+        }
         for garbage in [
             "",
             "-5",
