@@ -233,7 +233,7 @@ fn a_new_configuration_during_a_check_costs_next_to_nothing() {
     let before = host.processor_ticks();
     thread::sleep(Duration::from_secs(1)); // what is not to happen cannot be awaited
     let ticks = host.processor_ticks() - before;
-    assert!(ticks < 30, "{ticks} hundredths of a second");
+    assert!(ticks < 15, "{ticks} hundredths of a second");
     host.configure(&json!({ "log_level": 7 }));
     host.quit();
     assert_one_request(&site);
