@@ -255,9 +255,11 @@ fn a_check_that_hangs_holds_up_nothing() {
 #[test]
 fn a_rotated_log_is_opened_again() {
     let service = Service::start();
-    service.write_config(&service.config(json!({"disabled": true})));
+    service.write_config(&service.config(json!({"disabled": true, "log_level": 4})));
     let agent = Agent::start(&service);
     let (log, rotated) = (service.path("agent.log"), service.path("agent.log.1"));
+    // By then psc's thread has opened what it has.
+    agent.wait_for_log("is disabled");
     let descriptors = agent.descriptors();
     fs::rename(&log, &rotated).expect("rotate");
     agent.signal(libc::SIGUSR1);
