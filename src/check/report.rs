@@ -30,8 +30,9 @@ pub struct Line {
 
 /// The records of one check, the main line first. `next_check` is in seconds from now, `None` when there is no schedule.
 pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -> Vec<Line> {
-    let next = next_check.map(|seconds| format!("next check in {}", text::span(seconds)));
-    let when = next.map_or(String::new(), |next| format!(" ({next})"));
+    let when = next_check.map_or(String::new(), |seconds| {
+        format!(" (next check in {})", text::span(seconds))
+    });
     match &attempt.outcome {
         Ok(answer) => {
             let main = verdict_line(&answer.verdict, config, &when);

@@ -73,22 +73,13 @@ impl Checker {
     /// Announces the check that is due, unless another process has done so.
     pub(super) fn claim(&self, config: &CheckConfig, voice: &Voice) -> Option<Before> {
         let mut before = None;
-        let warning = {
-            let stop = self.stop.marks();
-            let mut memory = self.memory(config);
-            memory.try_update(
-                self.clock.as_ref(),
-                &|| self.stop.requested_since(stop),
-                |record| {
-                    if record.is_due(self.clock.now()) {
-                        before = Some(self.announce(record, config));
-                    }
-                },
-            );
-            *lock(&self.unsaved) = memory.unsaved().cloned();
-            memory.take_warning()
-        };
-        say_warning(voice, warning);
+        self.with_memory(config, voice, |memory, hurry| {
+            memory.try_update(self.clock.as_ref(), hurry, |record| {
+                if record.is_due(self.clock.now()) {
+                    before = Some(self.announce(record, config));
+                }
+            });
+        });
         before
     }
 
@@ -146,25 +137,34 @@ impl Checker {
         change: impl FnOnce(&mut Record),
     ) -> u64 {
         let mut next = 0;
+        self.with_memory(config, voice, |memory, hurry| {
+            memory.update(self.clock.as_ref(), hurry, |record| {
+                change(record);
+                let until = record
+                    .next_check()
+                    .map_or(0, |next| next.until(self.clock.now()));
+                next = u64::try_from(until).unwrap_or(0);
+            });
+        });
+        next
+    }
+
+    /// Runs a change of the memory, with what ends its wait for another process: a wish to stop. Says what went wrong once
+    /// the memory is free again: the host's callback may ask for it.
+    fn with_memory(
+        &self,
+        config: &CheckConfig,
+        voice: &Voice,
+        change: impl FnOnce(&mut Memory, &dyn Fn() -> bool),
+    ) {
+        let stop = self.stop.marks();
         let warning = {
-            let stop = self.stop.marks();
             let mut memory = self.memory(config);
-            memory.update(
-                self.clock.as_ref(),
-                &|| self.stop.requested_since(stop),
-                |record| {
-                    change(record);
-                    let until = record
-                        .next_check()
-                        .map_or(0, |next| next.until(self.clock.now()));
-                    next = u64::try_from(until).unwrap_or(0);
-                },
-            );
+            change(&mut memory, &|| self.stop.requested_since(stop));
             *lock(&self.unsaved) = memory.unsaved().cloned();
             memory.take_warning()
         };
         say_warning(voice, warning);
-        next
     }
 
     /// Tries again to write what could not be written. False: there is still something.

@@ -125,8 +125,9 @@ impl Shift<'_> {
         let mut record = checker.recall(config, self.voice);
         let update = Checker::known_verdict(&record, config)
             .filter(|(verdict, _)| verdict.update().is_some());
-        let step = agenda::next(&record, first_check, update.is_some(), checker.clock.now());
         if !owns {
+            let now = checker.clock.now();
+            let step = agenda::next(&record, first_check, update.is_some(), now);
             let wait = agenda::candidate_wait(step, self.refusals, &random::up_to);
             self.refusals = self.refusals.saturating_add(1);
             return self.sleep(Some(wait));

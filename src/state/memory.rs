@@ -4,6 +4,7 @@
 use super::dir::{Ownership, StateDir, Unreadable};
 use super::record::{Authenticated, Record};
 use crate::sys::clock::{Clock, Now};
+use crate::sys::errno;
 use crate::text;
 use std::io;
 use std::path::Path;
@@ -50,16 +51,9 @@ impl Memory {
 
     /// The host's record as it is now.
     pub fn load(&mut self, clock: &dyn Clock) -> &Record {
-        if let Some(dir) = &self.dir {
-            match read(dir, clock) {
-                Ok(found) => self.take_up(found),
-                Err(trouble) => {
-                    if let Some(dir) = self.dir.take() {
-                        self.go_on_without(&dir, trouble);
-                        self.dir = Some(dir);
-                    }
-                }
-            }
+        if let Some(dir) = self.dir.take() {
+            self.look(&dir, clock);
+            self.dir = Some(dir);
         }
         &self.record
     }
@@ -137,16 +131,21 @@ impl Memory {
             return Ok(());
         };
         let result = dir.exclusively(hurry, || {
-            match read(&dir, clock) {
-                Ok(found) => self.take_up(found),
-                // The bad file is replaced by what is in memory.
-                Err(trouble) => self.go_on_without(&dir, trouble),
-            }
+            // A bad file is replaced by what is in memory.
+            self.look(&dir, clock);
             change(&mut self.record);
             dir.write(&self.record.to_bytes())
         });
         self.dir = Some(dir);
         result
+    }
+
+    /// Brings the memory up to date with the file.
+    fn look(&mut self, dir: &StateDir, clock: &dyn Clock) {
+        match read(dir, clock) {
+            Ok(found) => self.take_up(found),
+            Err(trouble) => self.go_on_without(dir, trouble),
+        }
     }
 
     /// Other processes write, too: the newer record counts.
@@ -211,10 +210,7 @@ impl Memory {
 
 /// Descriptors, memory or a signal: another try may work.
 fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR | libc::EAGAIN)
-    )
+    errno::is_shortage(error) || matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN))
 }
 
 fn is_newer(found: &Record, unsaved: &Record) -> bool {

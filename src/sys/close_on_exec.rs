@@ -1,6 +1,7 @@
 //! libcurl before 8.11 makes the socket pairs that wake it up without close-on-exec. A program that the host executes
 //! during a check would inherit them, so psc sets the flag.
 
+use super::descriptor::Identity;
 use super::pipe::pipe;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
@@ -32,17 +33,9 @@ impl NextPair {
 
 /// Both ends get their inode numbers in one go. When they rarely are not in a row, the pair is taken for two halves.
 fn are_of_one_pair(first: RawFd, second: RawFd) -> bool {
-    match (inode(first), inode(second)) {
-        (Some(first), Some(second)) => first.checked_add(1) == Some(second),
+    match (Identity::of(first), Identity::of(second)) {
+        (Some(first), Some(second)) => first.inode().checked_add(1) == Some(second.inode()),
         _ => false,
-    }
-}
-
-fn inode(descriptor: RawFd) -> Option<libc::ino_t> {
-    let mut status = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: fills what it is given when it returns 0.
-    unsafe {
-        (libc::fstat(descriptor, status.as_mut_ptr()) == 0).then(|| status.assume_init().st_ino)
     }
 }
 

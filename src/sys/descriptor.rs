@@ -29,6 +29,10 @@ impl Identity {
         })
     }
 
+    pub fn inode(self) -> libc::ino_t {
+        self.inode
+    }
+
     /// The number, as long as it stands for this file. Async-signal-safe: one `fstat(2)`.
     pub fn number(self) -> Option<RawFd> {
         (Identity::of(self.number) == Some(self)).then_some(self.number)

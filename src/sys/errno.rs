@@ -1,6 +1,7 @@
-//! `errno`, which a function called from a signal handler must leave as it was (POSIX, signal concepts).
+//! `errno`, which a function called from a signal handler must leave as it was (POSIX, signal concepts), and what it says.
 
 use std::ffi::c_int;
+use std::io;
 
 #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
 use libc::__errno as location;
@@ -12,6 +13,14 @@ use libc::__errno_location as location;
     target_vendor = "apple"
 ))]
 use libc::__error as location;
+
+/// Descriptors or memory have run out, in this process or in the whole system.
+pub fn is_shortage(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    )
+}
 
 /// Puts `errno` back when it goes.
 pub struct Preserved(c_int);

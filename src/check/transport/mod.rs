@@ -14,7 +14,7 @@ mod tls;
 use super::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
-use crate::sys::pipe;
+use crate::sys::{errno, pipe};
 use curl::MultiError;
 use curl::easy::{Easy2, Handler, WriteError};
 use curl::multi::{Easy2Handle, Multi, WaitFd};
@@ -222,10 +222,7 @@ impl Handler for Exchange {
             Ok(socket) => Some(socket.into_raw_fd()),
             Err(error) => {
                 // Anything else, such as a family that the kernel lacks, is a matter of the address.
-                if matches!(
-                    error.raw_os_error(),
-                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-                ) {
+                if errno::is_shortage(&error) {
                     self.no_socket = Some(error);
                 }
                 None
