@@ -10,15 +10,6 @@
 #define OWN 256 /* the child's descriptors, more than psc's highest */
 #define PIPES 32
 
-static int is_owner(psc_checker *checker)
-{
-    char *json;
-    CHECK_CODE(PSC_OK, psc_status(checker, &json));
-    int found = strstr(json, "\"owner\":true") != NULL;
-    psc_string_free(json);
-    return found;
-}
-
 static int highest(void)
 {
     int last = 2;

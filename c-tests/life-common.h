@@ -359,6 +359,16 @@ static inline int wait_for(pid_t child)
     return WEXITSTATUS(status);
 }
 
+/* Does psc_status say that this process makes the host's checks? */
+static inline int is_owner(psc_checker *checker)
+{
+    char *json;
+    CHECK_CODE(PSC_OK, psc_status(checker, &json));
+    int found = strstr(json, "\"owner\":true") != NULL;
+    psc_string_free(json);
+    return found;
+}
+
 /* --- sockets ------------------------------------------------------------------------------------ */
 
 /* A loopback listener that the kernel completes handshakes for and nobody answers on. */

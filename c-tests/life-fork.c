@@ -96,15 +96,6 @@ static void child_of_an_owner(psc_checker *checker, struct log *journal, const c
     CHECK(is_locked(state_dir));
 }
 
-static int is_owner(psc_checker *checker)
-{
-    char *json;
-    CHECK_CODE(PSC_OK, psc_status(checker, &json));
-    int found = strstr(json, "\"owner\":true") != NULL;
-    psc_string_free(json);
-    return found;
-}
-
 typedef void child_fn(psc_checker *, struct log *, const char *);
 
 static void fork_child(child_fn *body, psc_checker *checker, struct log *journal, const char *config)

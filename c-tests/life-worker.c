@@ -29,15 +29,6 @@ static void work(psc_checker *checker, int ready, int leave)
     CHECK_SOON(count_threads() == 1);
 }
 
-static int is_owner(psc_checker *checker)
-{
-    char *json;
-    CHECK_CODE(PSC_OK, psc_status(checker, &json));
-    int owns = strstr(json, "\"owner\":true") != NULL;
-    psc_string_free(json);
-    return owns;
-}
-
 /* A worker that has no descriptor left just now cannot tell whether it is the owner. It must not make checks of its own
  * from then on, but look again. */
 static void without_descriptors(const char *config, const char *state_dir)

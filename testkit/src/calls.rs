@@ -10,7 +10,7 @@ use crate::{compile_preload, library_dir};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub name: String,
-    pub pid: i32,
+    pub pid: u32,
     pub in_main_thread: bool,
     /// SIGTERM could not interrupt it.
     pub sigterm_blocked: bool,
@@ -55,7 +55,7 @@ impl Calls {
     }
 
     /// How many handles the process made and did not free.
-    pub fn kept_by(&self, pid: i32) -> usize {
+    pub fn kept_by(&self, pid: u32) -> usize {
         let count = |name: &str| {
             let calls = self.of(name);
             calls.iter().filter(|call| call.pid == pid).count()

@@ -5,6 +5,7 @@ mod calls;
 mod compile;
 mod harness;
 mod library;
+pub mod proc;
 mod process;
 mod site;
 
@@ -14,7 +15,7 @@ pub use harness::{Check, Outcome};
 pub use library::{
     Library, library, library_dir, library_with_feature, static_link_flags, target_dir,
 };
-pub use process::{Finished, require, run, valgrind, wait_until};
+pub use process::{Finished, demo, is_root, mounted, require, run, valgrind, wait_until};
 pub use site::Site;
 
 use std::fs::{self, OpenOptions, Permissions};

@@ -1,5 +1,6 @@
 //! Running programs with a time limit.
 
+use crate::repo;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -19,6 +20,40 @@ pub struct Finished {
     pub stdout: String,
     pub stderr: String,
     pub elapsed: Duration,
+}
+
+/// Runs one of the repository's demos, which must end well and print each of these.
+pub fn demo(script: &str, phrases: &[&str]) {
+    let done = run(
+        &mut Command::new(repo().join(script)),
+        Duration::from_secs(600),
+    );
+    assert_eq!(done.code, Some(0), "{}\n{}", done.stdout, done.stderr);
+    for phrase in phrases {
+        assert!(done.stdout.contains(phrase), "{phrase}: {}", done.stdout);
+    }
+}
+
+pub fn is_root() -> bool {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// `command` in a mount namespace of its own, in which the shell runs `mount_it` first, with the directory as its argument.
+pub fn mounted(mount_it: &str, dir: &Path, command: &Command) -> Command {
+    require("mount");
+    let mut wrapped = Command::new(require("unshare"));
+    if !is_root() {
+        wrapped.arg("--map-root-user");
+    }
+    wrapped
+        .args(["--mount", "sh", "-ec"])
+        .arg(format!("{mount_it}; shift; exec \"$@\""))
+        .arg("sh")
+        .arg(dir)
+        .arg(command.get_program())
+        .args(command.get_args());
+    wrapped
 }
 
 /// Runs `command` to its end. Takes it longer than `limit`, it is killed together with

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use psc_refserver::{Options, Server};
-use psc_testkit::{Finished, Link, require, run, wait_until};
+use psc_testkit::{Finished, Link, is_root, require, run, wait_until};
 use tempfile::TempDir;
 
 use crate::facts;
@@ -71,11 +71,6 @@ pub struct Apache {
     states: usize,
     parent: Option<u32>,
     dir: Option<TempDir>,
-}
-
-pub fn is_root() -> bool {
-    // SAFETY: no preconditions.
-    unsafe { libc::geteuid() == 0 }
 }
 
 pub fn signal(pid: u32, number: i32) {

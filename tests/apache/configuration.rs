@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::apache::{Apache, Foreground, Mpm, SOON, bytes, is_root};
+use crate::apache::{Apache, Foreground, Mpm, SOON, bytes};
 use crate::facts;
-use psc_testkit::{run, wait_until};
+use psc_testkit::{is_root, run, wait_until};
 
 /// The line of the configuration file that `directive` stands in.
 fn line_of(site: &Apache, directive: &str) -> usize {

@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use psc_testkit::{long, wait_until};
+use psc_testkit::{is_root, long, wait_until};
 
-use crate::apache::{Apache, Foreground, Mpm, SOON, bytes, is_root, signal};
+use crate::apache::{Apache, Foreground, Mpm, SOON, bytes, signal};
 use crate::facts;
 
 /// row 3

@@ -6,6 +6,7 @@ use crate::support::{assert_requests, up_to_date};
 use psc_testkit::{Site, private_dir};
 use serde_json::{Value, json};
 use std::ops::RangeInclusive;
+use tempfile::TempDir;
 
 /// Nobody listens there.
 const NOBODY: &str = "https://127.0.0.1:1/";
@@ -25,6 +26,16 @@ fn started(clock: &Clock, config: &Value) -> Host {
     host
 }
 
+/// What a host leaves that has made its check and found no update.
+fn checked(site: &Site, clock: &Clock) -> (TempDir, Value) {
+    let state = private_dir();
+    let config = with_state(&up_to_date(site, json!({})), state.path());
+    let mut host = started(clock, &config);
+    host.expect_log("no update found");
+    host.quit();
+    (state, config)
+}
+
 fn of_version(config: &Value, version: &str) -> Value {
     let mut config = config.clone();
     config["passenger_version"] = json!(version);
@@ -35,12 +46,8 @@ fn of_version(config: &Value, version: &str) -> Value {
 #[test]
 fn another_version_is_checked_an_hour_after_the_last_check() {
     let site = Site::start();
-    let state = private_dir();
     let mut clock = Clock::new();
-    let config = with_state(&up_to_date(&site, json!({})), state.path());
-    let mut host = started(&clock, &config);
-    host.expect_log("no update found");
-    host.quit();
+    let (_state, config) = checked(&site, &clock);
     let mut host = started(&clock, &of_version(&config, "6.0.10"));
     expect_next_check(&mut host, WITHIN_AN_HOUR);
     let mut other = Host::with(clock.command(), &config);
@@ -55,12 +62,8 @@ fn another_version_is_checked_an_hour_after_the_last_check() {
 #[test]
 fn another_version_that_starts_later_is_checked_at_its_start() {
     let site = Site::start();
-    let state = private_dir();
     let mut clock = Clock::new();
-    let config = with_state(&up_to_date(&site, json!({})), state.path());
-    let mut host = started(&clock, &config);
-    host.expect_log("no update found");
-    host.quit();
+    let (_state, config) = checked(&site, &clock);
     clock.pass(2 * HOUR);
     let mut host = started(&clock, &of_version(&config, "6.0.10"));
     host.expect_log("security update is available");
@@ -133,12 +136,8 @@ fn versions_that_take_turns_are_no_check_loop() {
 #[test]
 fn a_check_of_another_version_that_is_cut_short_is_repeated_soon() {
     let site = Site::start();
-    let state = private_dir();
     let mut clock = Clock::new();
-    let config = with_state(&up_to_date(&site, json!({})), state.path());
-    let mut host = started(&clock, &config);
-    host.expect_log("no update found");
-    host.quit();
+    let (_state, config) = checked(&site, &clock);
     clock.pass(2 * HOUR);
     site.server.set_fault("hang");
     let mut host = started(&clock, &of_version(&config, "6.0.10"));

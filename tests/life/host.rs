@@ -1,11 +1,10 @@
 //! A host process that does what a test tells it: c-tests/life-host.c.
 
 use crate::support::program;
-use psc_testkit::{Link, wait_until};
+use psc_testkit::{Link, proc, wait_until};
 use serde_json::{Value, json};
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -147,12 +146,11 @@ impl Host {
 
     /// How often psc's thread has gone to sleep.
     fn rests(&self) -> u64 {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("a process");
-        let text = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
-        let thread = tasks
-            .flatten()
-            .find(|task| text(task.path().join("comm")) == "psc\n");
-        let status = thread.map_or_else(String::new, |task| text(task.path().join("status")));
+        let statuses = proc::of_threads(self.child.id(), "status");
+        let thread = statuses
+            .iter()
+            .find(|status| status.starts_with("Name:\tpsc\n"));
+        let status = thread.map_or("", String::as_str);
         let count = status
             .lines()
             .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
@@ -161,13 +159,7 @@ impl Host {
 
     /// Clock ticks, a hundredth of a second each, that the process has computed for so far.
     pub fn processor_ticks(&self) -> u64 {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = fs::read_to_string(path).expect("a process");
-        // proc(5): user and system time are the fields 14 and 15; the name, the 2nd one, is in parentheses.
-        let (_, after_name) = stat.rsplit_once(')').expect("a name");
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks = |field: usize| fields[field - 3].parse::<u64>().expect("a number");
-        ticks(14) + ticks(15)
+        proc::processor_ticks(self.child.id())
     }
 
     pub fn status(&mut self) -> Value {

@@ -2,8 +2,8 @@
 
 use crate::clock::{Clock, NEXT_CHECK};
 use crate::host::{Host, with_state};
-use crate::support::{assert_one_request, is_root, program, up_to_date};
-use psc_testkit::{Link, Site, private_dir, require, run, write_private};
+use crate::support::{assert_one_request, program, up_to_date};
+use psc_testkit::{Link, Site, is_root, mounted, private_dir, require, run, write_private};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -188,28 +188,13 @@ fn dated_2099() {
     }
 }
 
-/// A namespace of its own, in which `mount_it` is run first, with the directory as its argument.
-fn mounted(mount_it: &str, state: &Path) -> Command {
-    require("mount");
-    let mut command = Command::new(require("unshare"));
-    if !is_root() {
-        command.arg("--map-root-user");
-    }
-    command
-        .args(["--mount", "sh", "-ec"])
-        .arg(format!("{mount_it}; shift; exec \"$@\""))
-        .arg("sh")
-        .arg(state)
-        .arg(program("life-host", Link::Shared));
-    command
-}
-
 /// On a file system of its own, which no other user may write to: what stands in the way is what the test says.
 fn goes_on_with_mount(mount_it: &str, why: &str) {
     let site = Site::start();
     let state = private_dir();
     let config = with_state(&up_to_date(&site, json!({})), state.path());
-    let host = Host::with(mounted(mount_it, state.path()), &config);
+    let command = mounted(mount_it, state.path(), &Host::command());
+    let host = Host::with(command, &config);
     goes_on(&site, host, why);
 }
 

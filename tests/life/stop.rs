@@ -46,7 +46,7 @@ fn with_silent_name_server(resolv_conf: &Path, program: &Path) -> Command {
     let script =
         "ip link set lo up && mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"";
     let mut command = Command::new(require("unshare"));
-    if !crate::support::is_root() {
+    if !psc_testkit::is_root() {
         command.arg("--map-root-user");
     }
     command

@@ -59,8 +59,3 @@ pub fn assert_requests(site: &Site, count: usize) {
         .wait_for_requests(count, Duration::from_secs(10));
     assert_eq!(requests.len(), count);
 }
-
-pub fn is_root() -> bool {
-    // SAFETY: takes nothing, cannot fail.
-    unsafe { libc::geteuid() == 0 }
-}

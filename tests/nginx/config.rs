@@ -79,7 +79,7 @@ impl Config {
             dir.display(),
             self.log_level
         ));
-        if crate::server::is_root() {
+        if psc_testkit::is_root() {
             lines.push("user www-data;".to_string());
         }
         if !self.master_process {

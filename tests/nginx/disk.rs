@@ -1,9 +1,9 @@
 //! Row 16, and the default state path: file systems that nginx alone sees.
 
 use crate::checks::Checks;
-use crate::server::{Nginx, SOON, is_root};
+use crate::server::{Nginx, SOON};
 use crate::state::{as_nobody, kill_workers, open_to_all, private_directory};
-use psc_testkit::{require, run, wait_until};
+use psc_testkit::{is_root, require, run, wait_until};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,22 +11,13 @@ use std::process::Command;
 
 const HOUR: i64 = 3600;
 
-/// The command in a mount namespace of its own, in which `mount_it` is run first, with the directory as its argument.
+/// As [`psc_testkit::mounted`], for a server that is to change its user.
 fn mounted(mount_it: &str, dir: &Path, command: &Command) -> Command {
     assert!(
         is_root(),
         "this test mounts file systems for nginx, which then changes its user: run it as root"
     );
-    require("mount");
-    let mut wrapped = Command::new(require("unshare"));
-    wrapped
-        .args(["--mount", "sh", "-ec"])
-        .arg(format!("{mount_it}; shift; exec \"$@\""))
-        .arg("sh")
-        .arg(dir)
-        .arg(command.get_program())
-        .args(command.get_args());
-    wrapped
+    psc_testkit::mounted(mount_it, dir, command)
 }
 
 /// Where the installed nginx has its temporary files.

@@ -2,7 +2,7 @@
 
 use crate::checks::Checks;
 use crate::process;
-use crate::server::{Nginx, is_root};
+use crate::server::Nginx;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -71,7 +71,7 @@ fn row_18_files_may_be_for_root_only() {
     fs::set_permissions(checks.dir.path(), Permissions::from_mode(0o700)).expect("chmod");
     let nginx = Nginx::started(&checks.config());
     nginx.wait_for_line("no update found");
-    if is_root() {
+    if psc_testkit::is_root() {
         use std::os::unix::fs::MetadataExt;
         let worker = fs::metadata(format!("/proc/{}", nginx.only_worker())).expect("/proc");
         assert_ne!(worker.uid(), 0);

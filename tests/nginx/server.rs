@@ -293,8 +293,9 @@ impl Drop for Nginx {
             return;
         };
         if !process::in_group(running.pid).is_empty() {
+            let group = libc::pid_t::try_from(running.pid).expect("a process id");
             // SAFETY: the group is that of the nginx that this test started.
-            unsafe { libc::killpg(running.pid, libc::SIGKILL) };
+            unsafe { libc::killpg(group, libc::SIGKILL) };
         }
         running.child.wait().expect("wait");
     }
@@ -306,11 +307,6 @@ pub fn workers_of(master: Pid) -> Vec<Pid> {
         .into_iter()
         .filter(|pid| process::title(*pid) == "nginx: worker process")
         .collect()
-}
-
-pub fn is_root() -> bool {
-    // SAFETY: geteuid cannot fail.
-    unsafe { libc::geteuid() == 0 }
 }
 
 /// nginx cannot choose one itself. Below the range that the kernel takes for clients: of those a load

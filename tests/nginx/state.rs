@@ -2,8 +2,8 @@
 
 use crate::checks::Checks;
 use crate::process;
-use crate::server::{Nginx, SOON, is_root};
-use psc_testkit::{require, wait_until, write_private};
+use crate::server::{Nginx, SOON};
+use psc_testkit::{is_root, require, wait_until, write_private};
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
