@@ -9,6 +9,8 @@ pub enum Retry {
     Unanswered,
     /// HTTP 429 or 503 with `Retry-After`, in seconds.
     After(u64),
+    /// A certificate that this machine's clock holds for expired or not yet valid: again soon after the clock was set.
+    Clock,
     /// Anything else waits for the interval.
     Interval,
 }

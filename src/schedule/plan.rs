@@ -43,7 +43,7 @@ pub fn delay(ending: Ending, interval: u64, unanswered: u32, random: &dyn Fn(u64
         Ending::Failed(Retry::After(seconds)) => {
             later(seconds.clamp(SHORTEST_RETRY_AFTER, LONGEST), random).min(LONGEST)
         }
-        Ending::Failed(Retry::Interval) => later(interval, random),
+        Ending::Failed(Retry::Clock | Retry::Interval) => later(interval, random),
     }
 }
 

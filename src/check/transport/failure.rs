@@ -314,7 +314,11 @@ fn of_certificate(easy: &Easy2<Exchange>, detail: &Detail) -> Failure {
             "check the clock of this machine, its certificate authorities (ca-certificates, certificate_path), and whether a proxy intercepts the connection",
         ),
     };
-    Failure::new(Code::Tls, format!("{whose} {what}{detail}"), advice)
+    let retry = match verify_result {
+        9 | 10 => Retry::Clock,
+        _ => Retry::Interval,
+    };
+    Failure::new(Code::Tls, format!("{whose} {what}{detail}"), advice).retried(retry)
 }
 
 fn of_handshake(easy: &Easy2<Exchange>, detail: &Detail, config: &CheckConfig) -> Failure {
