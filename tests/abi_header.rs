@@ -156,6 +156,36 @@ fn the_shared_library_exports_the_headers_functions_and_nothing_else() {
     assert_eq!(exported, functions_of(&code_of(&header())));
 }
 
+/// `CMake` links a library by its path, which without a SONAME would be the one place where the program looks for it.
+#[test]
+fn a_program_linked_by_path_finds_the_library_where_it_is_installed() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let [built, installed] = ["built", "installed"].map(|name| dir.path().join(name));
+    for place in [&built, &installed] {
+        fs::create_dir(place).expect("a directory");
+    }
+    let library = built.join("libpsc.so");
+    fs::copy(library_dir().join("libpsc.so"), &library).expect("a copy");
+    let program = dir.path().join("program");
+    let mut compiler = Command::new(require("gcc"));
+    compiler
+        .arg("-I")
+        .arg(repo().join("include"))
+        .arg(repo().join("c-tests/codes.c"))
+        .arg(&library)
+        .arg("-o")
+        .arg(&program);
+    let linked = run(&mut compiler, LIMIT);
+    assert_eq!(linked.code, Some(0), "{}", linked.stderr);
+    let needed = output_of("readelf", &["-d"], &program);
+    assert!(needed.contains("[libpsc.so.0]"), "{needed}");
+
+    fs::rename(&library, installed.join("libpsc.so.0")).expect("the library moves");
+    let mut command = Command::new(&program);
+    let done = run(command.env("LD_LIBRARY_PATH", &installed), LIMIT);
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+}
+
 #[test]
 fn the_systems_libcurl_and_openssl_are_used() {
     let needed = output_of("readelf", &["-d"], &library_dir().join("libpsc.so"));
