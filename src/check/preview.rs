@@ -25,7 +25,7 @@ pub fn preview(config: &CheckConfig) -> Result<Value, Failure> {
         "headers": transport::sent_headers(),
         "request": fields,
         "body": config.licence.is_none().then_some(request.body),
-        "proxy": settings.proxy.masked().unwrap_or_else(|| "as the environment says".to_owned()),
+        "proxy": settings.proxy.masked().unwrap_or_else(|| config.environment.shown_proxy()),
         "trust_store": config.trust.as_deref().map(|trust| path(trust.path())),
         "client_certificate": config.client_identity.as_ref().and(settings.client_certificate_path.as_deref()).map(path),
         "tls": "TLS 1.2 or newer, peer and host name verified",

@@ -148,12 +148,12 @@ pub fn sending(voice: &Voice, config: &CheckConfig, request: &Request) {
         return;
     }
     let proxy = config.settings.proxy.masked();
+    let proxy = proxy.unwrap_or_else(|| config.environment.shown_proxy());
     voice.say(
         TRACE,
         &format!(
-            "sending: POST {} (proxy: {})",
+            "sending: POST {} (proxy: {proxy})",
             config.settings.url.as_str(),
-            proxy.as_deref().unwrap_or("as the environment says")
         ),
     );
     for (name, value) in &request.shown {

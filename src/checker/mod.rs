@@ -6,7 +6,7 @@ mod background;
 mod checks;
 mod remembering;
 
-use crate::check::preview;
+use crate::check::{preview, transport};
 use crate::code::Code;
 use crate::config::check_config::Readiness;
 use crate::config::{Config, Rejection};
@@ -85,6 +85,7 @@ impl Checker {
 
     pub fn configure(&self, json: &[u8]) -> Result<(), Rejection> {
         let _configuring = lock(&self.configuring);
+        transport::prepare();
         let config = self.config().merged(json)?;
         self.logger.set_level(config.settings.log_level);
         let ready = matches!(config.readiness(), Readiness::Ready(_));

@@ -1,6 +1,7 @@
 //! A configuration that a check can be made with: nothing in it is missing.
 
 use super::Config;
+use super::environment::Environment;
 use super::keys::{ClientIdentity, PublicKey, hex};
 use super::materials::Licence;
 use super::settings::Settings;
@@ -13,6 +14,7 @@ pub struct CheckConfig {
     pub passenger_version: String,
     pub server_identifier: String,
     pub settings: Arc<Settings>,
+    pub environment: Arc<Environment>,
     /// `None` only where nothing is to be sent: checks are disabled and there is no store.
     pub trust: Option<Arc<Trust>>,
     pub client_identity: Option<Arc<ClientIdentity>>,
@@ -59,6 +61,7 @@ impl Config {
             passenger_version: settings.passenger_version.clone()?,
             server_identifier: settings.server_identifier.clone()?,
             settings: Arc::clone(settings),
+            environment: Arc::clone(&self.environment),
             trust: self.materials.trust.clone(),
             client_identity: self.materials.client_identity.clone(),
             server_keys: self.materials.server_keys.clone()?,

@@ -4,6 +4,7 @@
 
 pub mod authority;
 pub mod check_config;
+pub mod environment;
 pub mod file;
 pub mod inspect;
 pub mod keys;
@@ -14,6 +15,7 @@ pub mod trust;
 
 use crate::code::Code;
 use crate::json;
+use environment::Environment;
 use materials::Materials;
 use serde_json::{Map, Value};
 use settings::Settings;
@@ -31,6 +33,8 @@ pub struct Rejection {
 pub struct Config {
     given: Map<String, Value>,
     pub settings: Arc<Settings>,
+    /// As it was at the latest call.
+    pub environment: Arc<Environment>,
     pub materials: Materials,
 }
 
@@ -40,6 +44,7 @@ impl Config {
         Config {
             given: Map::new(),
             settings: Arc::new(Settings::defaults()),
+            environment: Arc::default(),
             materials: Materials::default(),
         }
     }
@@ -47,12 +52,13 @@ impl Config {
     /// The configuration with the keys of `json` merged into it; `null` puts a key back to its default.
     ///
     /// Files that this call names are read now; others keep the bytes that were read before, so that a later call
-    /// works after privileges were dropped or a chroot was entered.
+    /// works after privileges were dropped or a chroot was entered. The environment is read in each call.
     pub fn merged(&self, json: &[u8]) -> Result<Config, Rejection> {
         let changes = json::object(json).map_err(|text| Rejection {
             code: Code::Config,
             text: format!("the configuration is {text}"),
         })?;
+        let environment = Arc::new(Environment::capture());
         let mut given = self.given.clone();
         for (key, value) in &changes {
             match value {
@@ -87,6 +93,7 @@ impl Config {
         Ok(Config {
             given,
             settings: Arc::new(settings),
+            environment,
             materials,
         })
     }

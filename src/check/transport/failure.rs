@@ -2,7 +2,7 @@
 
 use super::Exchange;
 use super::options;
-use super::route::Route;
+use super::route::{self, Route};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::failure::{Failure, Retry};
@@ -76,6 +76,13 @@ pub fn no_socket(reason: &std::io::Error) -> Failure {
 
 /// The transfer broke off.
 pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
+    if let Some((variable, problem)) = route::unusable(error, config) {
+        return Failure::new(
+            Code::Network,
+            format!("no proxy can be read from the environment variable {variable}: {problem}"),
+            "mend the variable and start the host anew, or set proxy_url",
+        );
+    }
     let detail = Detail::of(error);
     let connect_code = options::connect_code(easy);
     let status = status(easy);
@@ -199,7 +206,7 @@ fn unanswered(reason: String, advice: &'static str) -> Failure {
 }
 
 fn could_not_connect(detail: &Detail, config: &CheckConfig) -> Failure {
-    match Route::of(&config.settings.proxy) {
+    match Route::of(config) {
         Route::Direct => unanswered(
             format!("cannot connect to {}{detail}", place(config)),
             "check the network, the firewall (on SELinux systems httpd_can_network_connect), and whether a proxy must be set",
@@ -403,7 +410,7 @@ fn place(config: &CheckConfig) -> String {
 
 /// ` http://***@host:port` or ` that https_proxy names`; nothing when there is no proxy.
 fn proxy(config: &CheckConfig) -> String {
-    Route::of(&config.settings.proxy).proxy()
+    Route::of(config).proxy()
 }
 
 /// Whether the name that libcurl could not resolve is a proxy's.
@@ -416,7 +423,7 @@ fn is_about_proxy(detail: &Detail, config: &CheckConfig) -> bool {
         .and_then(|(_, rest)| rest.split_ascii_whitespace().next());
     let is_another =
         name.is_some_and(|name| !name.trim_end_matches('.').eq_ignore_ascii_case(server));
-    is_another && Route::of(&config.settings.proxy) != Route::Direct
+    is_another && Route::of(config) != Route::Direct
 }
 
 /// libcurl's own words: as they are, to judge by; as they may be shown, in brackets.

@@ -40,6 +40,13 @@ pub trait Cancel {
     fn descriptor(&self) -> RawFd;
 }
 
+/// libcurl and OpenSSL read the environment when they begin (`OPENSSL_CONF`, `SSLKEYLOGFILE` and the like): that is to
+/// happen in the host's thread, when it configures a handle, and not at a check.
+pub fn prepare() {
+    curl::init();
+    openssl::init();
+}
+
 /// Sends the request and returns the body of a 200 answer.
 pub fn post(
     config: &CheckConfig,

@@ -5,12 +5,12 @@
 use super::Exchange;
 use crate::check::request::Request;
 use crate::config::check_config::CheckConfig;
-use crate::config::proxy::Proxy;
+use crate::config::proxy::{Proxy, ProxyServer};
 use crate::config::trust::Trust;
 use curl::Error;
 use curl::easy::{Auth, Easy2, HttpVersion, List, ProxyType, SslVersion};
 use curl::multi::Multi;
-use std::ffi::{c_char, c_long};
+use std::ffi::{CStr, c_char, c_long};
 use std::ptr;
 use std::time::Duration;
 
@@ -25,6 +25,11 @@ const CURLINFO_PROXY_SSL_VERIFYRESULT: curl_sys::CURLINFO = curl_sys::CURLINFO_L
 const CURLINFO_PROXY_ERROR: curl_sys::CURLINFO = curl_sys::CURLINFO_LONG + 59;
 const CURLAUTH_BASIC: c_long = 1;
 const CURLPROTO_HTTPS: c_long = 2;
+const CURL_NETRC_IGNORED: c_long = 0;
+
+/// Stands for an environment variable that no proxy can be read from. libcurl refuses it, and names it in its message, where
+/// it would use the proxy: it alone knows whether the server is among those that need none.
+pub const UNUSABLE_PROXY: &str = "unusable://proxy-of-the-environment";
 
 /// The headers of a request, in order.
 pub const HEADERS: [&str; 3] = [
@@ -53,7 +58,7 @@ pub fn configured(
     // Ends a hanging look-up at once. Unknown before libcurl 7.87: psc_stop then waits for its bound instead.
     let _ = set_long(&easy, CURLOPT_QUICK_EXIT, 1);
     tls(&mut easy, config, trust)?;
-    proxy(&mut easy, &config.settings.proxy)?;
+    proxy(&mut easy, config)?;
     easy.post(true)?;
     easy.post_fields_copy(request.body.as_bytes())?;
     let mut headers = List::new();
@@ -104,12 +109,31 @@ fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig, trust: &Trust) -> Resul
     Ok(())
 }
 
-fn proxy(easy: &mut Easy2<Exchange>, proxy: &Proxy) -> Result<(), Error> {
-    let server = match proxy {
-        Proxy::Environment => return Ok(()),
-        Proxy::Direct => return easy.proxy(""),
-        Proxy::Server(server) => server,
+/// libcurl gets all that it would else ask the environment for: the proxy, those that need none, and no `.netrc`.
+fn proxy(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), Error> {
+    set_long(easy, curl_sys::CURLOPT_NETRC, CURL_NETRC_IGNORED)?;
+    let (server, exceptions) = match &config.settings.proxy {
+        Proxy::Direct => (None, c""),
+        // A configured proxy is used for sure: NO_PROXY of the environment does not count.
+        Proxy::Server(server) => (Some(Ok(server)), c""),
+        Proxy::Environment => {
+            let environment = &config.environment;
+            let variable = environment.proxy.as_ref();
+            (
+                variable.map(|variable| variable.server.as_ref()),
+                environment.no_proxy.as_c_str(),
+            )
+        }
     };
+    set_text(easy, curl_sys::CURLOPT_NOPROXY, exceptions)?;
+    match server {
+        None => easy.proxy(""),
+        Some(Ok(server)) => proxy_server(easy, server),
+        Some(Err(_)) => easy.proxy(UNUSABLE_PROXY),
+    }
+}
+
+fn proxy_server(easy: &mut Easy2<Exchange>, server: &ProxyServer) -> Result<(), Error> {
     easy.proxy(&server.url())?;
     easy.proxy_type(match server.scheme {
         "socks4" => ProxyType::Socks4,
@@ -119,16 +143,18 @@ fn proxy(easy: &mut Easy2<Exchange>, proxy: &Proxy) -> Result<(), Error> {
         // An https proxy's type comes from the URL; libcurl lets the URL win.
         _ => ProxyType::Http,
     })?;
-    // A configured proxy is used for sure: NO_PROXY of the environment does not count.
-    easy.noproxy("")?;
     set_long(easy, CURLOPT_SOCKS5_AUTH, CURLAUTH_BASIC)?;
     if server.scheme.starts_with("http") {
         easy.http_proxy_tunnel(true)?;
     }
     if let Some(credentials) = &server.credentials {
         easy.proxy_auth(Auth::new().basic(true))?;
-        easy.proxy_username(&credentials.user)?;
-        easy.proxy_password(&credentials.password)?;
+        set_text(easy, curl_sys::CURLOPT_PROXYUSERNAME, credentials.user())?;
+        set_text(
+            easy,
+            curl_sys::CURLOPT_PROXYPASSWORD,
+            credentials.password(),
+        )?;
     }
     Ok(())
 }
@@ -174,6 +200,15 @@ fn set_long(
 ) -> Result<(), Error> {
     // SAFETY: the handle lives; the options given here take one long.
     checked(unsafe { curl_sys::curl_easy_setopt(easy.raw(), option, value) })
+}
+
+fn set_text(
+    easy: &Easy2<Exchange>,
+    option: curl_sys::CURLoption,
+    value: &CStr,
+) -> Result<(), Error> {
+    // SAFETY: the handle lives; the options given here take a string, which libcurl copies.
+    checked(unsafe { curl_sys::curl_easy_setopt(easy.raw(), option, value.as_ptr()) })
 }
 
 fn clear(easy: &Easy2<Exchange>, option: curl_sys::CURLoption) -> Result<(), Error> {

@@ -1,11 +1,11 @@
 //! Which way a check goes: straight to the server, or through a proxy. For messages; libcurl decides by itself.
 
+use super::options::UNUSABLE_PROXY;
+use crate::config::check_config::CheckConfig;
+use crate::config::environment::ProxyVariable;
 use crate::config::proxy::Proxy;
 use crate::text;
-
-/// Where libcurl looks for the proxy of an https URL, in its order; an empty variable counts as none.
-const VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
+use curl::Error;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Route {
@@ -17,25 +17,21 @@ pub enum Route {
 }
 
 impl Route {
-    pub fn of(proxy: &Proxy) -> Route {
-        match proxy.masked() {
-            Some(_) if matches!(proxy, Proxy::Direct) => Route::Direct,
-            Some(masked) => Route::Proxy(text::quoted(&masked)),
-            None => Route::of_environment(|name| {
-                std::env::var_os(name).is_some_and(|value| !value.is_empty())
-            }),
+    pub fn of(config: &CheckConfig) -> Route {
+        match &config.settings.proxy {
+            Proxy::Direct => Route::Direct,
+            Proxy::Server(server) => Route::Proxy(text::quoted(&server.masked())),
+            Proxy::Environment => {
+                let environment = &config.environment;
+                match &environment.proxy {
+                    None => Route::Direct,
+                    Some(variable) if environment.no_proxy.is_empty() => {
+                        Route::Proxy(that_is_named_by(variable))
+                    }
+                    Some(variable) => Route::Either(that_is_named_by(variable)),
+                }
+            }
         }
-    }
-
-    fn of_environment(is_set: impl Fn(&str) -> bool) -> Route {
-        let Some(variable) = VARIABLES.into_iter().find(|name| is_set(name)) else {
-            return Route::Direct;
-        };
-        let name = format!("that {variable} names");
-        if EXCEPTIONS.into_iter().any(is_set) {
-            return Route::Either(name);
-        }
-        Route::Proxy(name)
     }
 
     /// ` ` and the name of the proxy; nothing when there is none.
@@ -47,23 +43,16 @@ impl Route {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn that_is_named_by(variable: &ProxyVariable) -> String {
+    format!("that {} names", variable.name)
+}
 
-    #[test]
-    fn the_environment_is_read_as_libcurl_does() {
-        let route = |set: &[&str]| Route::of_environment(|name| set.contains(&name));
-        assert_eq!(route(&[]), Route::Direct);
-        assert_eq!(route(&["no_proxy", "http_proxy"]), Route::Direct);
-        for variable in VARIABLES {
-            let name = format!("that {variable} names");
-            assert_eq!(route(&[variable]), Route::Proxy(name.clone()));
-            assert_eq!(route(&["NO_PROXY", variable]), Route::Either(name));
-        }
-        assert_eq!(
-            route(&["ALL_PROXY", "HTTPS_PROXY"]),
-            Route::Proxy("that HTTPS_PROXY names".to_owned())
-        );
-    }
+/// The variable that libcurl would have taken the proxy from, and what is wrong with it, when that ended the transfer.
+pub fn unusable<'a>(error: &Error, config: &'a CheckConfig) -> Option<(&'a str, &'static str)> {
+    let variable = config.environment.proxy.as_ref()?;
+    let problem = *variable.server.as_ref().err()?;
+    let is_the_cause = error
+        .extra_description()
+        .is_some_and(|words| words.contains(UNUSABLE_PROXY));
+    is_the_cause.then_some((variable.name, problem))
 }
