@@ -1,6 +1,11 @@
 //! Why something did not work: a code, a reason, and what an administrator can do about it.
 
 use crate::code::Code;
+use crate::text;
+use openssl::error::ErrorStack;
+
+/// `ERR_R_MALLOC_FAILURE` of OpenSSL 3.
+const OUT_OF_MEMORY: i32 = 256 | 0x000c_0000;
 
 /// When a failed check may be tried again (contract section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -64,6 +69,29 @@ impl Failure {
             Code::System,
             reason,
             "check the limits on memory, threads and open files of this process",
+        )
+    }
+
+    /// OpenSSL cannot do in this process what it does elsewhere: nobody outside is to blame.
+    pub fn openssl(problem: &str, errors: &ErrorStack) -> Failure {
+        let first = errors.errors().first();
+        let is_shortage = |error: &openssl::error::Error| error.reason_code() == OUT_OF_MEMORY;
+        if errors.errors().iter().any(is_shortage) {
+            return Failure::system(format!("out of memory: OpenSSL {problem}"));
+        }
+        let words = [
+            first.and_then(openssl::error::Error::reason),
+            first.and_then(openssl::error::Error::data),
+        ];
+        let words: Vec<&str> = words.into_iter().flatten().collect();
+        let detail = match words.as_slice() {
+            [] => String::new(),
+            words => format!(" ({})", text::quoted(&words.join(", "))),
+        };
+        Failure::new(
+            Code::System,
+            format!("OpenSSL in this process {problem}{detail}"),
+            "this is a fault of this process, not of the check server: look at its OpenSSL configuration (openssl.cnf, or the file that OPENSSL_CONF names), at FIPS mode and at which providers are active",
         )
     }
 

@@ -9,7 +9,7 @@
 //! - [`checker`]: one handle, which holds all of this together; [`outcome`], [`status`]: what it tells
 //! - [`ffi`]: the C functions of `include/psc.h`; they only translate
 //!
-//! Beside these: [`log`] (the host's callback), [`stop`] (cancelling), [`presence`] (which process runs it), [`failure`] and [`code`] (what went wrong),
+//! Beside these: [`log`] (the host's callback), [`stop`] (cancelling), [`presence`] (which process runs it), [`failure`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
 //! [`sys`] (what the standard library lacks of the operating system).
 //!
 //! `unsafe` lives in `ffi`, `sys`, `stop`, `curl_linkage`, `check::transport::{options, tls, staple}`.
@@ -57,6 +57,7 @@ pub mod outcome;
 pub mod presence;
 pub mod random;
 pub mod schedule;
+pub mod selftest;
 pub mod state;
 pub mod status;
 pub mod stop;

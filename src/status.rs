@@ -48,11 +48,11 @@ fn of_host(checker: &Checker, config: &CheckConfig) -> Value {
         "age": since.map(|since| since.age(now)),
         "authentic_at": record.authentic.as_ref().map(|known| known.at.wall),
         "untrusted_since": record.untrusted_since.map(|since| since.wall),
-        "recommended_version": verdict.and_then(Verdict::update),
+        "recommended_version": verdict.and_then(Verdict::recommended_version),
         "notice": verdict.and_then(Verdict::notice),
         "severity": verdict.and_then(Verdict::severity),
         "url": verdict.and_then(Verdict::url),
-        "key_fingerprint": verdict.map(Verdict::key_fingerprint),
+        "key_fingerprint": verdict.and_then(Verdict::key_fingerprint),
         "last_check": record.last.as_ref().map(|last| json!({
             "at": last.at.wall,
             "age": last.at.age(now),

@@ -220,8 +220,28 @@ const HINTS: &[(&str, &str)] = &[
     ("request-sha256-wrong", "received: request_sha256: "),
     ("version-missing", "received: signed by key SHA256:"),
     ("version-missing", "received: update: 1"),
-    ("version-missing", "has signed this: its operator must act"),
-    ("update-2", "has signed this: its operator must act"),
+    ("version-missing", "none is known yet"),
+    ("version-empty", "none is known yet"),
+    ("version-newline", r"6.0.20\u{a}forged\u{20}record"),
+    ("version-10kb", "[cut]"),
+    ("version-number", "unusable: \"6\""),
+    (
+        "version-lower",
+        "We strongly recommend upgrading to version 0.0.1",
+    ),
+    ("update-true", "has signed this: its operator must act"),
+    ("base64-not", "has signed this: its operator must act"),
+    // The words that administrators of Passenger know.
+    ("data-missing", "missing response fields"),
+    ("signature-number", "missing response fields"),
+    ("update-missing", "missing data fields"),
+    ("update-true", "missing data fields"),
+    ("nonce-missing", "missing data fields"),
+    ("base64-signature-newline", "corrupted signature"),
+    ("forged", "untrusted or forged signature"),
+    ("replay", "possible replay attack"),
+    ("nonce-other", "possible replay attack"),
+    ("request-sha256-wrong", "possible replay attack"),
 ];
 
 fn assert_hints(name: &str, outcome: &Outcome) {

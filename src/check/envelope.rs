@@ -7,12 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-/// `{"data": D, "signature": S}` (contract section 5), both canonical base64.
+/// `{"data": D, "signature": S}` (contract section 5). What D says is not looked at before its signature is verified.
 pub struct Envelope {
     /// D as sent: this text is what is signed.
     pub data: String,
-    /// What D decodes to.
-    pub decoded: Vec<u8>,
     /// S as sent.
     pub signature_text: String,
     pub signature: Vec<u8>,
@@ -26,30 +24,33 @@ impl Envelope {
 
     /// An envelope out of its two texts, as they were sent.
     pub fn from_texts(data: String, signature_text: String) -> Result<Envelope, Failure> {
+        let signature = STANDARD.decode(&signature_text).map_err(|_| {
+            Failure::response(
+                "the answer's `signature` is not canonical base64 (corrupted signature)",
+            )
+        })?;
         Ok(Envelope {
-            decoded: decoded(&data, "data")?,
-            signature: decoded(&signature_text, "signature")?,
             data,
             signature_text,
+            signature,
         })
+    }
+
+    /// What D decodes to; `None` when it is not canonical base64.
+    pub fn decoded(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.data).ok()
     }
 }
 
 fn field(object: &Map<String, Value>, name: &str) -> Result<String, Failure> {
+    let missing =
+        |what: &str| Failure::response(format!("the answer{what} (missing response fields)"));
     match object.get(name) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
-        Some(Value::String(_)) => Err(Failure::response(format!("the answer's `{name}` is empty"))),
-        Some(_) => Err(Failure::response(format!(
-            "the answer's `{name}` is not a string"
-        ))),
-        None => Err(Failure::response(format!("the answer has no `{name}`"))),
+        Some(Value::String(_)) => Err(missing(&format!("'s `{name}` is empty"))),
+        Some(_) => Err(missing(&format!("'s `{name}` is not a string"))),
+        None => Err(missing(&format!(" has no `{name}`"))),
     }
-}
-
-fn decoded(text: &str, name: &str) -> Result<Vec<u8>, Failure> {
-    STANDARD
-        .decode(text)
-        .map_err(|_| Failure::response(format!("the answer's `{name}` is not canonical base64")))
 }
 
 fn not_agreed(body: &[u8], problem: &str) -> Failure {
@@ -77,7 +78,7 @@ mod tests {
     fn the_agreed_form_is_read() {
         let envelope =
             Envelope::parse(br#"{"data":"e30=","signature":"\u0041AA=","more":1}"#).unwrap();
-        assert_eq!(envelope.decoded, b"{}");
+        assert_eq!(envelope.decoded().as_deref(), Some(&b"{}"[..]));
         assert_eq!(envelope.signature, [0, 0]);
     }
 
@@ -100,24 +101,34 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        for bad in [
-            "",
-            "<html>",
-            "[]",
-            "{}",
-            r#"{"data":"e30="}"#,
-            r#"{"data":null,"signature":"AAA="}"#,
-            r#"{"data":"","signature":"AAA="}"#,
-            r#"{"data":"e30=","signature":""}"#,
-            r#"{"data":"e3 0=","signature":"AAA="}"#,
-            r#"{"data":"e30","signature":"AAA="}"#,
-            r#"{"data":"e30=","signature":"AAB="}"#,
-            r#"{"data":"e30=","signature":"AA_="}"#,
-            r#"{"data":"e30=","signature":"AAA=="}"#,
-            r#"{"data":"e3=0","signature":"AAA="}"#,
+        const FIELDS: &str = "missing response fields";
+        const SIGNATURE: &str = "corrupted signature";
+        for (bad, phrase) in [
+            ("", "empty"),
+            ("<html>", "web page"),
+            ("[]", "not a JSON object"),
+            ("{}", FIELDS),
+            (r#"{"data":"e30="}"#, FIELDS),
+            (r#"{"data":null,"signature":"AAA="}"#, FIELDS),
+            (r#"{"data":"e30=","signature":1}"#, FIELDS),
+            (r#"{"data":"","signature":"AAA="}"#, FIELDS),
+            (r#"{"data":"e30=","signature":""}"#, FIELDS),
+            (r#"{"data":"e30=","signature":"AAB="}"#, SIGNATURE),
+            (r#"{"data":"e30=","signature":"AA_="}"#, SIGNATURE),
+            (r#"{"data":"e30=","signature":"AAA=="}"#, SIGNATURE),
         ] {
             let failure = Envelope::parse(bad.as_bytes()).err().expect(bad);
             assert_eq!(failure.code, Code::Response, "{bad}");
+            assert!(failure.reason.contains(phrase), "{bad}: {}", failure.reason);
+        }
+    }
+
+    #[test]
+    fn data_of_another_form_is_kept_as_it_is_until_it_is_verified() {
+        for bad in ["e3 0=", "e30", "e3=0", "*"] {
+            let envelope = Envelope::from_texts(bad.to_owned(), "AAA=".to_owned())
+                .unwrap_or_else(|_| panic!("{bad}"));
+            assert!(envelope.decoded().is_none(), "{bad}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Attempt;
 use super::request::Request;
 use super::signature::Authentic;
-use super::verdict::Verdict;
+use super::verdict::{LONGEST_VERSION, Update, Verdict, is_of_version};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::config::settings::Settings;
@@ -57,11 +57,11 @@ fn verdict_line(verdict: &Verdict, config: &CheckConfig, when: &str) -> Line {
     let program = shown_program(&config.settings);
     let running = &config.passenger_version;
     match verdict.update() {
-        Some(recommended) => Line {
+        Some(update) => Line {
             level: ERROR,
             text: format!(
-                "A security update is available for your version ({running}) of {program}: upgrade to version {recommended} or newer{}{when}",
-                oddity(running, recommended)
+                "A security update is available for your version ({running}) of {program}. {}{when}",
+                recommendation(running, update)
             ),
         },
         None => Line {
@@ -69,6 +69,34 @@ fn verdict_line(verdict: &Verdict, config: &CheckConfig, when: &str) -> Line {
             text: format!("Security update check: no update found for {program} {running}{when}"),
         },
     }
+}
+
+fn recommendation(running: &str, update: &Update) -> String {
+    let urge = "We strongly recommend upgrading";
+    match (&update.version, &update.unusable_version) {
+        (Some(version), _) => format!("{urge} to version {version}{}", oddity(running, version)),
+        (None, Some(other)) => format!(
+            "{urge}; to which version is not known: none is known yet (the answer's is unusable: \"{}\")",
+            unusable_version(other)
+        ),
+        (None, None) => format!("{urge}; to which version is not known: none is known yet"),
+    }
+}
+
+/// It may be anything, a sentence of psc's own too: whatever no version has is escaped.
+fn unusable_version(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars().take(LONGEST_VERSION) {
+        if is_of_version(character) {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_unicode());
+        }
+    }
+    if text.chars().nth(LONGEST_VERSION).is_some() {
+        shown.push_str(" [cut]");
+    }
+    shown
 }
 
 /// `program_name` may be longer than a record.
@@ -181,7 +209,7 @@ pub fn received_data(voice: &Voice, authentic: &Authentic) {
         TRACE,
         &format!("received: signed by key {}", authentic.key_fingerprint()),
     );
-    let fields = json::object(&authentic.envelope().decoded).unwrap_or_default();
+    let fields = json::object(authentic.decoded()).unwrap_or_default();
     for (name, value) in fields.iter().take(MOST_FIELDS) {
         voice.say(TRACE, &format!("received: {name}: {value}"));
         if name == "backoff" && value.as_i64().is_none() {

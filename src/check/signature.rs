@@ -1,43 +1,51 @@
 //! Step 5: who said it. Only this module makes an [`Authentic`].
 
 use super::envelope::Envelope;
+use super::verdict;
 use crate::code::Code;
 use crate::config::keys::PublicKey;
 use crate::failure::Failure;
+use crate::selftest::{self, Doubt};
 use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
-use openssl::rsa::Padding;
-use openssl::sign::Verifier;
 
 /// An answer that one of the pinned keys has signed.
 pub struct Authentic {
     envelope: Envelope,
+    decoded: Vec<u8>,
     key_fingerprint: String,
 }
 
 impl Authentic {
-    /// RSA PKCS#1 v1.5 with SHA-256 over the text D as sent (contract section 5), by any of the keys.
+    /// RSA PKCS#1 v1.5 with SHA-256 over the text D as sent (contract section 5), by any of the keys; D is decoded after that.
+    ///
+    /// `PSC_ERR_SIGNATURE`: it is not signed by them. `PSC_ERR_SYSTEM`: OpenSSL cannot tell.
     pub fn verify(envelope: Envelope, keys: &[PublicKey]) -> Result<Authentic, Failure> {
-        // An error of OpenSSL's is no signature: only Ok(true) counts.
-        let signer = keys
-            .iter()
-            .find(|key| is_signed_by(&envelope, key).is_ok_and(|signed| signed));
-        match signer {
-            Some(key) => Ok(Authentic {
-                key_fingerprint: key.fingerprint.clone(),
-                envelope,
-            }),
-            None => Err(Failure::new(
-                Code::Signature,
-                "the answer is not signed by a pinned key (forged signature)",
-                "someone may be intercepting the connection, or the pinned key is out of date: look at proxies and certificate authorities on the way, and at server_public_key_path",
-            )
-            .with_status(200)),
-        }
+        let signer = selftest::judged(selftest::signatures, || signer(&envelope, keys)).map_err(
+            |doubt| match doubt {
+                Doubt::Wrong => forged(),
+                Doubt::OpenSsl(failure) => Failure {
+                    reason: format!("the answer cannot be verified: {}", failure.reason),
+                    ..failure.with_status(200)
+                },
+            },
+        )?;
+        let decoded = envelope.decoded().ok_or_else(|| {
+            verdict::unusable("the signed `data` of the answer is not canonical base64")
+        })?;
+        Ok(Authentic {
+            key_fingerprint: signer.fingerprint.clone(),
+            decoded,
+            envelope,
+        })
     }
 
     pub fn envelope(&self) -> &Envelope {
         &self.envelope
+    }
+
+    /// What D decodes to.
+    pub fn decoded(&self) -> &[u8] {
+        &self.decoded
     }
 
     /// Which key has signed.
@@ -46,8 +54,27 @@ impl Authentic {
     }
 }
 
-fn is_signed_by(envelope: &Envelope, key: &PublicKey) -> Result<bool, ErrorStack> {
-    let mut verifier = Verifier::new(MessageDigest::sha256(), &key.key)?;
-    verifier.set_rsa_padding(Padding::PKCS1)?;
-    verifier.verify_oneshot(&envelope.signature, envelope.data.as_bytes())
+/// `None`: by none of the keys. An error: by none of those that OpenSSL can use, and there are others.
+fn signer<'a>(
+    envelope: &Envelope,
+    keys: &'a [PublicKey],
+) -> Result<Option<&'a PublicKey>, ErrorStack> {
+    let mut unusable = None;
+    for key in keys {
+        match selftest::is_signature(&key.key, &envelope.signature, envelope.data.as_bytes()) {
+            Ok(true) => return Ok(Some(key)),
+            Ok(false) => {}
+            Err(errors) => unusable = Some(errors),
+        }
+    }
+    unusable.map_or(Ok(None), Err)
+}
+
+fn forged() -> Failure {
+    Failure::new(
+        Code::Signature,
+        "the answer is not signed by a pinned key (untrusted or forged signature)",
+        "someone may be intercepting the connection, or the pinned key is out of date: look at proxies and certificate authorities on the way, and at server_public_key_path",
+    )
+    .with_status(200)
 }

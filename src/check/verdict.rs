@@ -1,15 +1,17 @@
-//! Step 6: what the answer says. A [`Verdict`] cannot be built without a verified signature and the right nonce.
+//! Step 6: what the answer says. A [`Verdict`] cannot be built without the right nonce, nor "no update" without a verified
+//! signature.
 
 use super::advisory::{self, Advisory};
+use super::envelope::Envelope;
 use super::nonce::Nonce;
 use super::signature::Authentic;
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::json;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
-/// Bytes in a version that an administrator is told to install.
-const LONGEST_VERSION: usize = 256;
+/// Characters in a version that an administrator is told to install.
+pub const LONGEST_VERSION: usize = 64;
 
 /// What an answer must be the answer to.
 pub struct Expected<'a> {
@@ -19,10 +21,19 @@ pub struct Expected<'a> {
     pub require_request_binding: bool,
 }
 
+/// There is one, whatever is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The version that it should go to: 1 to 64 letters, digits and `.+~_:-`.
+    pub version: Option<String>,
+    /// What the answer has in its place.
+    pub unusable_version: Option<String>,
+}
+
 /// An authentic answer to this very request.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    update: Option<String>,
+    update: Option<Update>,
     notice: Option<String>,
     advisories: Vec<Advisory>,
     severity: Option<String>,
@@ -30,15 +41,30 @@ pub struct Verdict {
     affected: Option<Value>,
     backoff_minutes: i64,
     request_bound: bool,
-    key_fingerprint: String,
+    key_fingerprint: Option<String>,
 }
 
 impl Verdict {
     pub fn read(authentic: &Authentic, expected: &Expected) -> Result<Verdict, Failure> {
-        let fields = json::object(&authentic.envelope().decoded)
+        let verdict = Verdict::of_data(authentic.decoded(), expected)?;
+        Ok(Verdict {
+            key_fingerprint: Some(authentic.key_fingerprint().to_owned()),
+            ..verdict
+        })
+    }
+
+    /// The warning in a stored answer that OpenSSL cannot verify just now: `None` when it says that there is no update,
+    /// which nobody is told without a signature.
+    pub fn unverified_warning(envelope: &Envelope, expected: &Expected) -> Option<Verdict> {
+        let verdict = Verdict::of_data(&envelope.decoded()?, expected).ok()?;
+        verdict.update.is_some().then_some(verdict)
+    }
+
+    fn of_data(data: &[u8], expected: &Expected) -> Result<Verdict, Failure> {
+        let fields = json::object(data)
             .map_err(|problem| unusable(format!("the signed data of the answer is {problem}")))?;
         let request_bound = check_origin(&fields, expected)?;
-        let update = recommended_version(&fields)?;
+        let update = update(&fields)?;
         let notice = text_of(&fields, "log").filter(|text| !text.trim().is_empty());
         Ok(Verdict {
             update,
@@ -52,7 +78,7 @@ impl Verdict {
                 .cloned(),
             backoff_minutes: fields.get("backoff").and_then(Value::as_i64).unwrap_or(0),
             request_bound,
-            key_fingerprint: authentic.key_fingerprint().to_owned(),
+            key_fingerprint: None,
         })
     }
 
@@ -63,9 +89,14 @@ impl Verdict {
         }
     }
 
-    /// The version that an update should go to; `None` when there is no update.
-    pub fn update(&self) -> Option<&str> {
-        self.update.as_deref()
+    /// `None` when there is no update.
+    pub fn update(&self) -> Option<&Update> {
+        self.update.as_ref()
+    }
+
+    /// The version that an update should go to; `None` when there is no update, or no usable version.
+    pub fn recommended_version(&self) -> Option<&str> {
+        self.update.as_ref()?.version.as_deref()
     }
 
     /// The server's own text, as signed.
@@ -98,26 +129,35 @@ impl Verdict {
         self.request_bound
     }
 
-    pub fn key_fingerprint(&self) -> &str {
-        &self.key_fingerprint
+    /// Which key has signed; `None` where OpenSSL could not verify it.
+    pub fn key_fingerprint(&self) -> Option<&str> {
+        self.key_fingerprint.as_deref()
     }
 }
 
 /// Nonce and request binding. Returns whether the answer is bound to the request.
 fn check_origin(fields: &Map<String, Value>, expected: &Expected) -> Result<bool, Failure> {
-    if fields.get("nonce").and_then(Value::as_str) != Some(expected.nonce.as_str()) {
-        return Err(replay(
-            "the answer is signed, but its nonce is not this request's (possible replay)",
-        ));
+    match fields.get("nonce") {
+        Some(Value::String(nonce)) if nonce == expected.nonce.as_str() => {}
+        Some(Value::String(_)) => {
+            return Err(replay(
+                "the answer is signed, but its nonce is not this request's (possible replay attack)",
+            ));
+        }
+        _ => {
+            return Err(replay(
+                "the answer is signed, but without a nonce (missing data fields; possible replay attack)",
+            ));
+        }
     }
     match fields.get("request_sha256") {
         None if expected.require_request_binding => Err(replay(
-            "the answer does not say which request it answers, and require_request_binding is set (possible replay)",
+            "the answer does not say which request it answers, and require_request_binding is set (possible replay attack)",
         )),
         None => Ok(false),
         Some(Value::String(signed)) if signed == expected.request_sha256 => Ok(true),
         Some(_) => Err(replay(
-            "the answer is signed, but for another request: it was changed on the way, or this is a replay",
+            "the answer is signed, but for another request: it was changed on the way, or this is a replay (possible replay attack)",
         )),
     }
 }
@@ -131,22 +171,57 @@ fn replay(reason: &str) -> Failure {
     .with_status(200)
 }
 
-fn recommended_version(fields: &Map<String, Value>) -> Result<Option<String>, Failure> {
-    // An integer as written: 1.0 and 1e0 are other numbers in this protocol.
-    match fields.get("update").and_then(Value::as_u64) {
-        Some(0) => Ok(None),
-        Some(1) => match fields.get("version") {
-            Some(Value::String(version)) if is_version(version) => Ok(Some(version.clone())),
-            _ => Err(unusable(
-                "the answer says there is an update, but names no usable version",
-            )),
+/// A signed warning is never lost: every number but 0 is one, whatever stands beside it. A 0 that is not written as the
+/// integer is no "no update".
+fn update(fields: &Map<String, Value>) -> Result<Option<Update>, Failure> {
+    let wrong = |what: &str| {
+        Err(unusable(format!(
+            "the answer's `update` {what} (missing data fields)"
+        )))
+    };
+    match fields.get("update") {
+        Some(Value::Number(number)) if is_zero(number) => match number.as_u64() {
+            Some(_) => Ok(None),
+            None => wrong("is a 0 that is not written as an integer"),
         },
-        _ => Err(unusable("the answer's `update` is neither 0 nor 1")),
+        Some(Value::Number(_)) => Ok(Some(Update::of(fields.get("version")))),
+        Some(_) => wrong("is not an integer"),
+        None => wrong("is missing"),
+    }
+}
+
+/// Whether it says that there is an update, whoever has signed it and for whatever request.
+pub fn claims_update(envelope: &Envelope) -> bool {
+    let fields = envelope.decoded().and_then(|data| json::object(&data).ok());
+    fields.is_some_and(|fields| matches!(update(&fields), Ok(Some(_))))
+}
+
+/// As written: `0`, `-0`, `0.00`, `0e7`.
+fn is_zero(number: &Number) -> bool {
+    let text = number.to_string();
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    mantissa
+        .bytes()
+        .all(|byte| matches!(byte, b'0' | b'-' | b'.'))
+}
+
+impl Update {
+    fn of(version: Option<&Value>) -> Update {
+        let (version, unusable_version) = match version {
+            Some(Value::String(version)) if is_version(version) => (Some(version.clone()), None),
+            Some(Value::String(other)) => (None, Some(other.clone())),
+            Some(Value::Null) | None => (None, None),
+            Some(other) => (None, Some(other.to_string())),
+        };
+        Update {
+            version,
+            unusable_version,
+        }
     }
 }
 
 /// Nothing on the way can have made what is signed.
-fn unusable(reason: impl Into<String>) -> Failure {
+pub(super) fn unusable(reason: impl Into<String>) -> Failure {
     Failure {
         advice: "the check server has signed this: its operator must act",
         ..Failure::response(reason)
@@ -154,12 +229,129 @@ fn unusable(reason: impl Into<String>) -> Failure {
 }
 
 fn is_version(version: &str) -> bool {
-    !version.trim().is_empty()
-        && version.len() <= LONGEST_VERSION
-        && crate::text::printable(version) == version
+    (1..=LONGEST_VERSION).contains(&version.len()) && version.chars().all(is_of_version)
+}
+
+/// What a version may consist of.
+pub fn is_of_version(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '.' | '+' | '~' | '_' | ':' | '-')
 }
 
 /// An optional text; of another kind it is ignored.
 fn text_of(fields: &Map<String, Value>, name: &str) -> Option<String> {
     fields.get(name)?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(data: &str) -> Result<Verdict, Failure> {
+        let nonce = Nonce::of_request("n");
+        let expected = Expected {
+            nonce: &nonce,
+            request_sha256: "",
+            require_request_binding: false,
+        };
+        Verdict::of_data(data.as_bytes(), &expected)
+    }
+
+    fn of_update(number: &str) -> Option<bool> {
+        let verdict = read(&format!(r#"{{"nonce":"n","update":{number}}}"#));
+        verdict.ok().map(|verdict| verdict.update().is_some())
+    }
+
+    #[test]
+    fn every_number_but_zero_is_an_update() {
+        for number in [
+            "1",
+            "2",
+            "-1",
+            "2147483648",
+            "18446744073709551617",
+            "1.0",
+            "1e0",
+            "1e2",
+            "0.5",
+            "-1e-999",
+        ] {
+            assert_eq!(of_update(number), Some(true), "{number}");
+        }
+        assert_eq!(of_update("0"), Some(false));
+        for other in [
+            "-0", "0.0", "0e1", "-0.0E-1", "true", "false", "null", r#""1""#, r#""0""#, "[]", "{}",
+        ] {
+            assert_eq!(of_update(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_called_so() {
+        for data in [
+            r#"{"nonce":"n"}"#,
+            r#"{"nonce":"n","update":"1"}"#,
+            r#"{"update":0}"#,
+            r#"{"nonce":1,"update":0}"#,
+        ] {
+            let failure = read(data).expect_err(data);
+            assert!(failure.reason.contains("missing data fields"), "{data}");
+        }
+    }
+
+    #[test]
+    fn an_unusable_version_loses_no_update() {
+        let version = |version: &str| {
+            let verdict = read(&format!(
+                r#"{{"nonce":"n","update":1,"version":{version}}}"#
+            ));
+            verdict.expect(version).update().expect(version).clone()
+        };
+        let longest = "6".repeat(64);
+        for usable in ["6.0.20", "1:6.0.20-1~deb12+b_1", longest.as_str()] {
+            let update = version(&format!("{usable:?}"));
+            assert_eq!(
+                (update.version.as_deref(), update.unusable_version),
+                (Some(usable), None)
+            );
+        }
+        let too_long = format!("{longest}6");
+        for unusable in [
+            "",
+            " ",
+            "6.0.20\\n",
+            "6 0",
+            "6.0.%n",
+            "é",
+            too_long.as_str(),
+        ] {
+            let update = version(&format!(r#""{unusable}""#));
+            assert_eq!(update.version, None, "{unusable}");
+            assert!(update.unusable_version.is_some(), "{unusable}");
+        }
+        assert_eq!(version("6").unusable_version.as_deref(), Some("6"));
+        assert_eq!(version("null").unusable_version, None);
+    }
+
+    #[test]
+    fn without_a_signature_only_a_warning_counts() {
+        use base64::Engine;
+        let told = |data: &str| {
+            let nonce = Nonce::of_request("n");
+            let expected = Expected {
+                nonce: &nonce,
+                request_sha256: "",
+                require_request_binding: false,
+            };
+            let data = base64::engine::general_purpose::STANDARD.encode(data);
+            let envelope = Envelope::from_texts(data, "AAAA".to_owned()).ok().unwrap();
+            Verdict::unverified_warning(&envelope, &expected)
+        };
+        let warning = told(r#"{"nonce":"n","update":1,"version":"9"}"#).unwrap();
+        assert_eq!(
+            (warning.code(), warning.key_fingerprint()),
+            (Code::UpdateAvailable, None)
+        );
+        assert!(told(r#"{"nonce":"n","update":0}"#).is_none());
+        assert!(told(r#"{"nonce":"m","update":1,"version":"9"}"#).is_none());
+    }
 }

@@ -1,7 +1,6 @@
 //! What checks leave behind in the host's record.
 
 use super::Checker;
-use crate::check::envelope::Envelope;
 use crate::check::nonce::Nonce;
 use crate::check::verdict::{Expected, Verdict};
 use crate::check::{self, Attempt};
@@ -224,12 +223,11 @@ impl Checker {
         if known.running_version != config.passenger_version || !nonce.is_of(known.at.wall) {
             return None;
         }
-        let envelope = Envelope::from_texts(known.data.clone(), known.signature.clone()).ok()?;
         let expected = expected(config, &nonce, &known.request_sha256);
-        let answer = check::verify_envelope(envelope, config, &expected);
+        let verdict = check::recalled(&known.data, &known.signature, config, &expected);
         // What OpenSSL left in this thread's error queue is not the host's business.
         drop(openssl::error::ErrorStack::get());
-        Some((answer.ok()?.verdict, known.at))
+        Some((verdict.ok()?, known.at))
     }
 }
 

@@ -21,7 +21,9 @@ impl psc_result {
         let verdict = outcome.verdict.as_ref();
         Box::into_raw(Box::new(psc_result {
             message: owned(&outcome.message),
-            version: verdict.and_then(|verdict| verdict.update()).map(owned),
+            version: verdict
+                .and_then(|verdict| verdict.recommended_version())
+                .map(owned),
             notice: verdict.and_then(|verdict| verdict.notice()).map(owned),
             outcome,
         }))

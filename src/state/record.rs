@@ -1,7 +1,7 @@
 //! One host's memory: the schedule, the last check, the last authentic answer.
 
 use crate::check::envelope::Envelope;
-use crate::json;
+use crate::check::verdict;
 use crate::schedule::plan::Ending;
 use crate::sys::clock::Now;
 use serde::{Deserialize, Serialize};
@@ -135,8 +135,7 @@ impl Authenticated {
     /// What it says, without its signature having been verified.
     fn claims_update(&self) -> bool {
         let envelope = Envelope::from_texts(self.data.clone(), self.signature.clone());
-        let fields = envelope.map(|envelope| json::object(&envelope.decoded));
-        matches!(fields, Ok(Ok(fields)) if fields.get("update").is_some_and(|update| update == 1))
+        envelope.is_ok_and(|envelope| verdict::claims_update(&envelope))
     }
 }
 

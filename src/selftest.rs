@@ -1,0 +1,157 @@
+//! Whether this process's OpenSSL does what psc needs of it, found out with a key, a signature and a certificate that are
+//! known to be good.
+//!
+//! OpenSSL says "no" to a signature that is wrong and to one that it cannot verify because its configuration has switched
+//! the algorithm off, or memory is short. The one is a forgery, the other a fault of this process.
+
+use crate::failure::Failure;
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{HasPublic, PKey, PKeyRef, Public};
+use openssl::rsa::Padding;
+use openssl::sign::Verifier;
+use openssl::x509::X509;
+
+/// Made once for this, of a key of 2048 bits that was thrown away: `openssl pkey -pubout -outform DER`, `openssl req -x509
+/// -outform DER`, `openssl dgst -sha256 -sign`.
+const PUBLIC_KEY: &[u8] = include_bytes!("selftest/public_key.der");
+const CERTIFICATE: &[u8] = include_bytes!("selftest/certificate.der");
+const SIGNATURE: &[u8] = include_bytes!("selftest/signature.bin");
+const SIGNED: &[u8] = b"psc";
+
+/// Why something did not work out.
+#[derive(Debug)]
+pub enum Doubt {
+    /// It is wrong itself.
+    Wrong,
+    /// OpenSSL cannot tell.
+    OpenSsl(Failure),
+}
+
+/// What `work` comes to; `known` does the same with what is known to be good. `Ok(None)` of `work` is a "no" that may be
+/// OpenSSL's fault: it counts where OpenSSL says yes to what is known, and then no once more.
+pub fn judged<T>(
+    known: fn() -> Result<(), Failure>,
+    mut work: impl FnMut() -> Result<Option<T>, ErrorStack>,
+) -> Result<T, Doubt> {
+    if let Ok(Some(value)) = work() {
+        return Ok(value);
+    }
+    known().map_err(Doubt::OpenSsl)?;
+    match work() {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(Doubt::Wrong),
+        Err(errors) => Err(Doubt::OpenSsl(Failure::openssl(
+            "does not do what is needed",
+            &errors,
+        ))),
+    }
+}
+
+/// All that a check needs; else there is no use in sending anything.
+pub fn check() -> Result<(), Failure> {
+    signatures()?;
+    random()
+}
+
+/// Whether a signature can be verified.
+pub fn signatures() -> Result<(), Failure> {
+    passed("cannot verify any signature", || {
+        let key = public_key()?;
+        is_signature(&key, SIGNATURE, SIGNED)
+    })
+}
+
+/// Whether a public key can be read.
+pub fn keys() -> Result<(), Failure> {
+    passed("cannot read any public key", || {
+        let key = public_key()?;
+        Ok(key.rsa()?.size() > 0 && !key.public_key_to_der()?.is_empty())
+    })
+}
+
+/// Whether a certificate, and the key in it, can be read.
+pub fn certificates() -> Result<(), Failure> {
+    passed("cannot read any certificate", || {
+        let of_certificate = X509::from_der(CERTIFICATE)?.public_key()?;
+        let key = public_key()?;
+        Ok(of_certificate.public_eq(&key))
+    })
+}
+
+/// RSA PKCS#1 v1.5 with SHA-256.
+pub fn is_signature<T: HasPublic>(
+    key: &PKeyRef<T>,
+    signature: &[u8],
+    signed: &[u8],
+) -> Result<bool, ErrorStack> {
+    let mut verifier = Verifier::new(MessageDigest::sha256(), key)?;
+    verifier.set_rsa_padding(Padding::PKCS1)?;
+    // A signature that cannot be one at all is an error with some of OpenSSL's versions.
+    Ok(verifier
+        .verify_oneshot(signature, signed)
+        .unwrap_or_default())
+}
+
+fn random() -> Result<(), Failure> {
+    passed("has no random numbers", || {
+        openssl::rand::rand_bytes(&mut [0; 16]).map(|()| true)
+    })
+}
+
+fn public_key() -> Result<PKey<Public>, ErrorStack> {
+    PKey::public_key_from_der(PUBLIC_KEY)
+}
+
+fn passed(problem: &str, test: impl FnOnce() -> Result<bool, ErrorStack>) -> Result<(), Failure> {
+    // What is left there by others is not the reason.
+    drop(ErrorStack::get());
+    match test() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::openssl(problem, &ErrorStack::get())),
+        Err(errors) => Err(Failure::openssl(problem, &errors)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Code;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_sound_openssl_passes() {
+        for test in [check, signatures, keys, certificates] {
+            test().unwrap();
+        }
+        let key = public_key().unwrap();
+        assert!(!is_signature(&key, SIGNATURE, b"other").unwrap());
+        assert!(!is_signature(&key, b"", SIGNED).unwrap());
+    }
+
+    fn broken() -> Result<(), Failure> {
+        passed("cannot", || Ok(false))
+    }
+
+    #[test]
+    fn a_no_counts_where_openssl_works_and_says_it_twice() {
+        assert!(matches!(
+            judged(signatures, || Ok(None::<()>)),
+            Err(Doubt::Wrong)
+        ));
+        assert!(matches!(
+            judged(broken, || Ok(None::<()>)),
+            Err(Doubt::OpenSsl(failure)) if failure.code == Code::System
+        ));
+        assert!(matches!(
+            judged(signatures, || Err::<Option<()>, _>(ErrorStack::get())),
+            Err(Doubt::OpenSsl(_))
+        ));
+        let tries = Cell::new(0);
+        let second_time = judged(signatures, || {
+            tries.set(tries.get() + 1);
+            Ok((tries.get() == 2).then_some(()))
+        });
+        assert!(second_time.is_ok());
+    }
+}
