@@ -95,6 +95,15 @@ impl Failure {
         )
     }
 
+    /// A panic was contained.
+    pub fn bug(text: &str) -> Failure {
+        Failure::new(
+            Code::Internal,
+            format!("a bug in psc was contained: {text}"),
+            "please report it to the makers of psc",
+        )
+    }
+
     pub fn cancelled() -> Failure {
         Failure::new(Code::Cancelled, "cancelled", "")
     }

@@ -10,9 +10,9 @@
 //! - [`ffi`]: the C functions of `include/psc.h`; they only translate
 //!
 //! Beside these: [`log`] (the host's callback), [`stop`] (cancelling), [`presence`] (which process runs it), [`failure`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
-//! [`sys`] (what the standard library lacks of the operating system).
+//! [`sys`] (what the standard library lacks of the operating system), [`libcurl`] (what psc uses of it).
 //!
-//! `unsafe` lives in `ffi`, `sys`, `stop`, `curl_linkage`, `check::transport::{options, tls, staple}`.
+//! `unsafe` lives in `ffi`, `sys`, `libcurl`, `stop`, `curl_linkage`, `check::transport::{options, tls, staple}`.
 
 #![deny(unsafe_code)]
 #![warn(clippy::pedantic)]
@@ -52,6 +52,7 @@ pub mod curl_linkage;
 pub mod failure;
 pub mod ffi;
 pub mod json;
+pub mod libcurl;
 pub mod log;
 pub mod outcome;
 pub mod presence;

@@ -78,13 +78,8 @@ impl Checker {
         voice: &Voice,
         before: Option<Before>,
     ) -> Outcome {
-        let attempt = contained(|| check::run(config, interrupt, voice)).unwrap_or_else(|text| {
-            Attempt::failed(Failure::new(
-                Code::Internal,
-                format!("a bug in psc was contained: {text}"),
-                "please report it to the makers of psc",
-            ))
-        });
+        let attempt = contained(|| check::run(config, interrupt, voice))
+            .unwrap_or_else(|text| Attempt::failed(Failure::bug(&text)));
         self.conclude(&attempt, config, voice, before)
     }
 

@@ -6,10 +6,9 @@ use super::route::{self, Route};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::failure::{Failure, Retry};
+use crate::libcurl::{Easy2, Error, Version};
 use crate::sys::pipe;
 use crate::text;
-use curl::Error;
-use curl::easy::Easy2;
 use std::fmt;
 
 /// libcurl's code for a failed proxy handshake (7.73 and newer), not named by `curl`.
@@ -36,7 +35,7 @@ pub fn of_setup(error: &Error) -> Failure {
             Code::System,
             format!(
                 "this libcurl ({}) cannot be set up: {error}",
-                curl::Version::get().version()
+                Version::get().version()
             ),
             "psc needs libcurl 7.71 or newer, built with OpenSSL",
         ),
@@ -45,7 +44,7 @@ pub fn of_setup(error: &Error) -> Failure {
 
 /// libcurl brings a TLS library that psc's verification rules cannot be set in.
 pub fn foreign_tls() -> Failure {
-    let version = curl::Version::get();
+    let version = Version::get();
     Failure::new(
         Code::System,
         format!(
@@ -75,7 +74,7 @@ pub fn no_socket(reason: &std::io::Error) -> Failure {
 }
 
 /// The transfer broke off.
-pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
+pub fn of_transfer(easy: &Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
     if let Some((variable, problem)) = route::unusable(error, config) {
         return Failure::new(
             Code::Network,
@@ -151,11 +150,8 @@ pub fn of_transfer(easy: &mut Easy2<Exchange>, error: &Error, config: &CheckConf
 }
 
 /// The status of the server's answer; 0 when there was none.
-pub fn status(easy: &mut Easy2<Exchange>) -> i32 {
-    easy.response_code()
-        .ok()
-        .and_then(|status| i32::try_from(status).ok())
-        .unwrap_or(0)
+pub fn status(easy: &Easy2<Exchange>) -> i32 {
+    i32::try_from(easy.response_code()).unwrap_or(0)
 }
 
 /// An HTTP status other than 200.

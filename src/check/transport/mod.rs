@@ -14,10 +14,8 @@ mod tls;
 use super::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
+use crate::libcurl::{self, Easy2, Easy2Handle, Error, Handler, Multi, MultiError, WaitFd};
 use crate::sys::{errno, pipe};
-use curl::MultiError;
-use curl::easy::{Easy2, Handler, WriteError};
-use curl::multi::{Easy2Handle, Multi, WaitFd};
 use socket2::Socket;
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -43,7 +41,8 @@ pub trait Cancel {
 /// libcurl and OpenSSL read the environment when they begin (`OPENSSL_CONF`, `SSLKEYLOGFILE` and the like): that is to
 /// happen in the host's thread, when it configures a handle, and not at a check.
 pub fn prepare() {
-    curl::init();
+    // What fails is tried again by the check, which then says so.
+    let _ = libcurl::init();
     openssl::init();
 }
 
@@ -57,11 +56,11 @@ pub fn post(
         return Err(failure::foreign_tls());
     }
     let trust = config.trust.as_deref().ok_or_else(failure::no_trust)?;
-    // `curl` panics when a newer libcurl has no descriptor for a new handle.
+    // A newer libcurl does not say that it is descriptors that it lacks for a new handle.
     if !pipe::has_room(PIPES_OF_A_CHECK) {
         return Err(Failure::system("hardly a descriptor is left"));
     }
-    let multi = pairs::multi();
+    let multi = pairs::multi().map_err(|error| failure::of_setup(&error))?;
     options::quit_quickly(&multi);
     let easy =
         options::configured(config, trust, request).map_err(|error| failure::of_setup(&error))?;
@@ -90,7 +89,7 @@ fn drive(
     transfer: &Easy2Handle<Exchange>,
     config: &CheckConfig,
     cancel: &dyn Cancel,
-) -> Result<Result<(), curl::Error>, Failure> {
+) -> Result<Result<(), Error>, Failure> {
     let limit = Duration::from_secs(config.settings.timeout).saturating_add(DEADLINE_GRACE);
     let started = Instant::now();
     let mut is_first = true;
@@ -105,9 +104,7 @@ fn drive(
             multi.perform()
         };
         let running = performed.map_err(|error| internal(&error))?;
-        let mut ended = None;
-        multi.messages(|message| ended = message.result_for2(transfer).or(ended.take()));
-        if let Some(ended) = ended {
+        if let Some(ended) = multi.ended(transfer) {
             return Ok(ended);
         }
         let left = limit.saturating_sub(started.elapsed());
@@ -125,10 +122,13 @@ fn drive(
 
 fn answer(
     mut easy: Easy2<Exchange>,
-    ended: Result<(), curl::Error>,
+    ended: Result<(), Error>,
     config: &CheckConfig,
 ) -> Result<Vec<u8>, Failure> {
-    let status = failure::status(&mut easy);
+    if let Some(text) = easy.take_panic() {
+        return Err(Failure::bug(&text));
+    }
+    let status = failure::status(&easy);
     let exchange = easy.get_mut();
     let is_error_page = exchange.overflow == Some(Overflow::Body) && status != 200;
     match (ended, exchange.overflow) {
@@ -136,7 +136,7 @@ fn answer(
         (_, Some(_)) if !is_error_page => Err(too_large().with_status(status)),
         (Err(error), None) => Err(match exchange.no_socket.take() {
             Some(reason) if error.is_couldnt_connect() => failure::no_socket(&reason),
-            _ => failure::of_transfer(&mut easy, &error, config),
+            _ => failure::of_transfer(&easy, &error, config),
         }),
         (Ok(()), None) if status == 200 => Ok(std::mem::take(&mut exchange.body)),
         _ => Err(failure::of_status(status, exchange.retry_after)),
@@ -182,17 +182,17 @@ impl Exchange {
 }
 
 impl Handler for Exchange {
-    fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
+    fn write(&mut self, data: &[u8]) -> bool {
         if self.body.len().saturating_add(data.len()) > LARGEST_BODY {
             self.overflow = Some(Overflow::Body);
-            return Ok(0);
+            return false;
         }
         if self.body.try_reserve(data.len()).is_err() {
             self.overflow = Some(Overflow::Memory);
-            return Ok(0);
+            return false;
         }
         self.body.extend_from_slice(data);
-        Ok(data.len())
+        true
     }
 
     fn header(&mut self, line: &[u8]) -> bool {
@@ -213,9 +213,9 @@ impl Handler for Exchange {
         true
     }
 
-    fn ssl_ctx(&mut self, context: *mut c_void) -> Result<(), curl::Error> {
+    fn ssl_ctx(&mut self, context: *mut c_void) -> bool {
         tls::harden(context);
-        Ok(())
+        true
     }
 
     /// Close-on-exec, so that no program of the host's inherits it.
@@ -236,9 +236,6 @@ impl Handler for Exchange {
             }
         }
     }
-
-    /// libcurl would print to stderr what a debug handler does not take.
-    fn debug(&mut self, _: curl::easy::InfoType, _: &[u8]) {}
 }
 
 #[cfg(test)]

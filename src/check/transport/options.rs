@@ -7,9 +7,7 @@ use crate::check::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::config::proxy::{Proxy, ProxyServer};
 use crate::config::trust::Trust;
-use curl::Error;
-use curl::easy::{Auth, Easy2, HttpVersion, List, ProxyType, SslVersion};
-use curl::multi::Multi;
+use crate::libcurl::{Auth, Easy2, Error, HttpVersion, List, Multi, ProxyType, SslVersion};
 use std::ffi::{CStr, c_char, c_long};
 use std::ptr;
 use std::time::Duration;
@@ -43,7 +41,7 @@ pub fn configured(
     trust: &Trust,
     request: &Request,
 ) -> Result<Easy2<Exchange>, Error> {
-    let mut easy = Easy2::new(Exchange::new());
+    let mut easy = Easy2::new(Exchange::new())?;
     let timeout = Duration::from_secs(config.settings.timeout);
     easy.url(config.settings.url.as_str())?;
     easy.timeout(timeout)?;
@@ -93,7 +91,7 @@ fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig, trust: &Trust) -> Resul
             // libcurl before 7.77 (Red Hat 9) takes a file only.
             easy.ssl_cainfo_blob(pem).or_else(|_| easy.cainfo(path))?;
             easy.proxy_ssl_cainfo_blob(pem)
-                .or_else(|_| easy.proxy_cainfo(&path.to_string_lossy()))?;
+                .or_else(|_| easy.proxy_cainfo(path))?;
         }
         Trust::Directory(path) => {
             easy.capath(path)?;
@@ -148,7 +146,7 @@ fn proxy_server(easy: &mut Easy2<Exchange>, server: &ProxyServer) -> Result<(), 
         easy.http_proxy_tunnel(true)?;
     }
     if let Some(credentials) = &server.credentials {
-        easy.proxy_auth(Auth::new().basic(true))?;
+        easy.proxy_auth(Auth::Basic)?;
         set_text(easy, curl_sys::CURLOPT_PROXYUSERNAME, credentials.user())?;
         set_text(
             easy,

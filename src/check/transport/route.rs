@@ -4,8 +4,8 @@ use super::options::UNUSABLE_PROXY;
 use crate::config::check_config::CheckConfig;
 use crate::config::environment::ProxyVariable;
 use crate::config::proxy::Proxy;
+use crate::libcurl::Error;
 use crate::text;
-use curl::Error;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Route {

@@ -4,6 +4,7 @@
 
 use super::staple;
 use crate::contain::contained;
+use crate::libcurl::Version;
 use foreign_types::ForeignTypeRef;
 use openssl::x509::X509Ref;
 use openssl_sys as ffi;
@@ -39,7 +40,7 @@ pub fn harden(context: *mut c_void) {
 /// Whether libcurl hands out contexts of the OpenSSL that psc is linked with: the same version to the last letter.
 pub fn libcurl_uses_our_openssl() -> bool {
     let ours = openssl::version::version();
-    curl::Version::get()
+    Version::get()
         .ssl_version()
         .and_then(|name| name.strip_prefix("OpenSSL/"))
         .is_some_and(|theirs| ours.split(' ').nth(1) == Some(theirs))
