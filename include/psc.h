@@ -227,7 +227,8 @@ int psc_configure(struct psc_checker *checker, const char *json);
 
 /*
  Makes one check in the calling thread, whatever the schedule says, and logs what it came to. Blocks for at most the
- configured timeout. SIGPIPE is blocked in the calling thread meanwhile.
+ configured timeout. In the calling thread SIGPIPE and SIGXFSZ are blocked meanwhile, and every signal while libcurl works,
+ so that no thread of its own takes one; while psc waits, the host's handlers run as ever.
 
  `result` may be NULL. It is set to a complete result, to be freed with psc_result_free, also for failures; to NULL when
  no check was made.

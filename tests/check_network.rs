@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use openssl::x509::X509;
 use psc_refserver::ClientCertificate;
-use psc_testkit::{Check, Link, Outcome, Site, compile_preload};
+use psc_testkit::{Check, Link, Outcome, Site, compile_preload, library, library_with_feature};
 use serde_json::{Value, json};
 
 const UPDATE: i32 = 1;
@@ -133,6 +133,22 @@ fn a_network_that_drops_everything() {
     assert_failed(&outcome, ERR_NETWORK, &["timed out"]);
     outcome.assert_took_less_than(5);
     outcome.assert_first_retry();
+}
+
+/// libcurl 7.88 sets no timer when it goes on to the last address of a name: psc's own wait is bounded.
+#[test]
+fn addresses_that_refuse_are_passed_over_at_once() {
+    let site = Site::start();
+    // The server's certificate is not for this name: reaching it is what counts here.
+    let url = format!("https://many.invalid:{}/", site.server.port());
+    let addresses = "127.0.0.2,127.0.0.3,127.0.0.4,127.0.0.5,127.0.0.1";
+    for library in [library(), library_with_feature("static-curl")] {
+        let outcome = with_resolver("RESOLVER_ADDRESSES", &format!("many.invalid={addresses}"))
+            .with_library(library)
+            .run(&site.config(json!({ "url": url, "timeout": 20 })));
+        assert_failed(&outcome, ERR_TLS, &["host name"]);
+        outcome.assert_took_less_than(5);
+    }
 }
 
 /// Of the two families one is configured and leads nowhere, as IPv6 does in many networks.

@@ -85,6 +85,20 @@ fn host_untouched() {
 }
 
 #[test]
+fn signals() {
+    let site = Site::start();
+    let config = site
+        .config(json!({ "url": "https://check.invalid/", "timeout": 2 }))
+        .to_string();
+    for check in with_newer_libcurl() {
+        check
+            .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
+            .env("RESOLVER_HANG", "check.invalid")
+            .run_program("c-tests/signals.c", &[&config]);
+    }
+}
+
+#[test]
 fn socket_pairs_of_the_host() {
     let site = Site::start();
     let config = site

@@ -41,6 +41,16 @@ impl Blocked {
     }
 }
 
+impl Blocked {
+    /// Runs `body` with the mask as it was before.
+    pub fn lifted<T>(&self, body: impl FnOnce() -> T) -> T {
+        let blocked = set_mask(&self.before);
+        let value = body();
+        set_mask(&blocked);
+        value
+    }
+}
+
 impl Drop for Blocked {
     fn drop(&mut self) {
         for signal in &self.swallowed {
@@ -48,18 +58,24 @@ impl Drop for Blocked {
                 swallow(*signal);
             }
         }
-        // SAFETY: sets this thread's mask to what it was.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut())
-        };
+        set_mask(&self.before);
     }
 }
 
 fn block(set: &libc::sigset_t) -> libc::sigset_t {
+    change_mask(libc::SIG_BLOCK, set)
+}
+
+fn set_mask(set: &libc::sigset_t) -> libc::sigset_t {
+    change_mask(libc::SIG_SETMASK, set)
+}
+
+/// The mask that this thread had before.
+fn change_mask(how: libc::c_int, set: &libc::sigset_t) -> libc::sigset_t {
     let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
     // SAFETY: changes this thread's mask and fills `before`; neither pointer is kept.
     unsafe {
-        libc::pthread_sigmask(libc::SIG_BLOCK, set, before.as_mut_ptr());
+        libc::pthread_sigmask(how, set, before.as_mut_ptr());
         before.assume_init()
     }
 }

@@ -15,6 +15,7 @@ use super::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
 use crate::libcurl::{self, Easy2, Easy2Handle, Error, Handler, Multi, MultiError, WaitFd};
+use crate::sys::signals::Blocked;
 use crate::sys::{errno, pipe};
 use socket2::Socket;
 use std::ffi::{c_int, c_void};
@@ -30,6 +31,9 @@ const LARGEST_HEADER: usize = 64 * 1024;
 const PIPES_OF_A_CHECK: usize = 2;
 /// libcurl ends a transfer at its own deadline; this is how much later psc ends it when libcurl does not.
 const DEADLINE_GRACE: Duration = Duration::from_secs(1);
+/// libcurl looks again at what it waits for at least so often. Its own timers are not relied on: 7.88 sets none when it goes
+/// on to the last address of a name, and would sleep to the deadline.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The wish to end a check early.
 pub trait Cancel {
@@ -60,12 +64,14 @@ pub fn post(
     if !pipe::has_room(PIPES_OF_A_CHECK) {
         return Err(Failure::system("hardly a descriptor is left"));
     }
+    // The threads that libcurl looks names up in inherit the mask: none of them takes a signal of the host's.
+    let signals = Blocked::all();
     let multi = pairs::multi().map_err(|error| failure::of_setup(&error))?;
     options::quit_quickly(&multi);
     let easy =
         options::configured(config, trust, request).map_err(|error| failure::of_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
-    let ended = drive(&multi, &transfer, config, cancel);
+    let ended = drive(&multi, &transfer, config, cancel, &signals);
     // Removing the handle also ends a look-up that hangs, because QUICK_EXIT is set.
     let easy = multi.remove2(transfer).map_err(|error| internal(&error))?;
     answer(easy, ended?, config)
@@ -89,6 +95,7 @@ fn drive(
     transfer: &Easy2Handle<Exchange>,
     config: &CheckConfig,
     cancel: &dyn Cancel,
+    signals: &Blocked,
 ) -> Result<Result<(), Error>, Failure> {
     let limit = Duration::from_secs(config.settings.timeout).saturating_add(DEADLINE_GRACE);
     let started = Instant::now();
@@ -114,8 +121,9 @@ fn drive(
         let mut wait = WaitFd::new();
         wait.set_fd(cancel.descriptor());
         wait.poll_on_read(true);
-        multi
-            .poll(&mut [wait], left)
+        // It is in here that a check spends its time: the host's handlers run in the calling thread as ever.
+        signals
+            .lifted(|| multi.poll(&mut [wait], left.min(LONGEST_WAIT)))
             .map_err(|error| internal(&error))?;
     }
 }
