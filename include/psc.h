@@ -384,6 +384,24 @@ int psc_result_json(const struct psc_result *result, char **json);
 void psc_result_free(struct psc_result *result);
 
 /*
+ Makes the configured state_dir fit for the user that the server will run as, or says why it is not: for root, before the
+ host becomes that user, at every start and reload. A process that is not root can do so for its own user only.
+
+ `uid` and `gid`: of that user. A missing directory is made in a parent that exists, and is theirs alone (0700). One that is
+ there has to belong to `uid` and be writable by nobody else; one of psc's own, with nothing in it but its files, is handed
+ over from the user that the server ran as before, and what is known is kept. Nothing else is changed: not what is shared,
+ and nothing that a user other than root could have put in its place.
+
+ Returns PSC_OK, also when no state_dir is configured: nothing was done then. PSC_ERR_FILE: it is not fit, psc_last_error
+ says why and what to do; psc would go on without it. PSC_ERR_SYSTEM (no descriptors or memory),
+ PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED. Works while checks are disabled. Any thread, also inside the log callback;
+ waits for the file system, and at most half a second for a process that is writing there.
+ */
+int psc_make_state_dir(struct psc_checker *checker,
+                       unsigned int uid,
+                       unsigned int gid);
+
+/*
  Frees a string that psc gave in a `char **`. NULL is a no-op. Any thread.
  */
 void psc_string_free(char *string);

@@ -23,6 +23,7 @@ fn generated() -> String {
         "views",
         "last_error",
         "result",
+        "state_dir",
         "strings",
     ] {
         builder = builder.with_src(root.join(format!("src/ffi/{file}.rs")));

@@ -13,12 +13,16 @@ use crate::config::{Config, Rejection};
 use crate::failure::Failure;
 use crate::log::{Logger, Sink};
 use crate::presence::{Presence, Present};
+use crate::state::dir::StateDir;
+use crate::state::hand_over::User;
 use crate::state::memory::Memory;
 use crate::state::record::Record;
 use crate::stop::Stop;
 use crate::sync::lock;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::descriptor::Identity;
+use crate::sys::errno;
+use crate::text;
 use background::Running;
 use serde_json::Value;
 use std::sync::{Arc, Condvar, Mutex};
@@ -111,6 +115,24 @@ impl Checker {
         // Also while checks are disabled: a machine without a connection has its request carried.
         let config = self.config().check_config().ok_or_else(incomplete)?;
         preview::preview(&config)
+    }
+
+    /// Makes the configured state directory fit for that user; nothing to do where none is configured.
+    pub fn make_state_dir(&self, user: User) -> Result<(), Failure> {
+        let Some(path) = self.config().settings.state_dir.clone() else {
+            return Ok(());
+        };
+        StateDir::new(&path).make_for(user).map_err(|error| {
+            let reason = format!(
+                "the state directory {} cannot be used: {error}",
+                text::quoted(&path.to_string_lossy())
+            );
+            if errno::is_shortage(&error) {
+                Failure::system(reason)
+            } else {
+                Failure::new(Code::File, reason, "")
+            }
+        })
     }
 
     pub fn note_owner_lock(&self, file: Option<Identity>) {

@@ -17,5 +17,6 @@ mod guard;
 mod last_error;
 pub mod log;
 pub mod result;
+pub mod state_dir;
 pub mod strings;
 pub mod views;

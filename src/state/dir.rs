@@ -1,33 +1,45 @@
 //! The files of `state_dir`: `state.json` (the record), `state.lock` (held while it is changed) and `owner.lock`
-//! (held by the process that makes the host's checks). Owner-only, never followed through a symbolic link.
+//! (held by the process that makes the host's checks). Owner-only, never followed through a symbolic link. The directory is
+//! opened once for each thing that is done ([`walk`]), and its files relative to it.
 
+use super::walk::{self, Facts};
 use crate::random;
 use crate::sys::descriptor::{Held, Identity};
 use crate::sys::{flock, user};
-use std::fs::{DirBuilder, File, OpenOptions};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::fchown;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const RECORD: &str = "state.json";
-const CHANGE_LOCK: &str = "state.lock";
-const OWNER_LOCK: &str = "owner.lock";
+pub(super) const RECORD: &str = "state.json";
+pub(super) const CHANGE_LOCK: &str = "state.lock";
+pub(super) const OWNER_LOCK: &str = "owner.lock";
+/// The next record, written in full before it takes the record's name.
+pub(super) const TEMPORARY: &str = "state.json.new";
 /// Bytes in a record: an answer has 256 KiB at most.
 const LARGEST_RECORD: u64 = 512 * 1024;
 /// A change takes less than a millisecond; a process that holds the lock longer is stopped or swapped out.
 const CHANGE_LOCK_WAIT: Duration = Duration::from_millis(500);
 /// Milliseconds between two tries at most; random, so that waiting processes do not move in step.
 const LONGEST_STEP: u64 = 5;
-/// The next record, written in full before it takes the record's name.
-const TEMPORARY: &str = "state.json.new";
-/// The write bits of group and others.
-const OTHERS_MAY_WRITE: u32 = 0o022;
+const OWNER_ONLY: Mode = Mode::RUSR.union(Mode::WUSR);
 const NOT_SENSIBLE: &str = "not a regular file of a sensible size";
+const OTHERS_WRITE: &str = "other users may write to it";
 
 pub struct StateDir {
     path: PathBuf,
+}
+
+/// The directory, open and examined.
+pub(super) struct Open {
+    pub dir: OwnedFd,
+    pub facts: Facts,
 }
 
 /// Why there is no record to read.
@@ -45,10 +57,16 @@ impl From<io::Error> for Unreadable {
     }
 }
 
+impl From<Errno> for Unreadable {
+    fn from(error: Errno) -> Unreadable {
+        Unreadable::Io(error.into())
+    }
+}
+
 /// The right to make the host's checks, as long as it lives.
 pub struct Ownership {
     lock: Held<File>,
-    path: PathBuf,
+    state: StateDir,
 }
 
 impl Ownership {
@@ -58,9 +76,13 @@ impl Ownership {
 
     /// False when the lock's file was removed or replaced: another process can own the new one.
     pub fn is_current(&self) -> bool {
-        self.lock
-            .get()
-            .is_some_and(|lock| is_same_file(lock, &self.path))
+        let Some(mine) = self.lock.get().and_then(|lock| Facts::of(lock).ok()) else {
+            return false;
+        };
+        self.state
+            .open()
+            .and_then(|open| Facts::at(&open.dir, OsStr::new(OWNER_LOCK)))
+            .is_ok_and(|there| there.identity == mine.identity)
     }
 }
 
@@ -86,78 +108,136 @@ impl StateDir {
 
     /// `None` while another process, or another handle of this one, is the owner.
     pub fn try_own(&self) -> io::Result<Option<Ownership>> {
-        self.make()?;
-        let lock = self.lock_file(OWNER_LOCK)?;
-        let path = self.path.join(OWNER_LOCK);
+        let lock = self.make()?.lock_file(OWNER_LOCK)?;
         if !flock::try_exclusive(&lock)? {
             return Ok(None);
         }
-        let lock = Held::new(lock);
-        let ownership = Ownership { lock, path };
+        let ownership = Ownership {
+            lock: Held::new(lock),
+            state: StateDir::new(&self.path),
+        };
         Ok(ownership.is_current().then_some(ownership))
     }
 
     /// The record's bytes; `None` when there is none yet.
     pub fn read(&self) -> Result<Option<Vec<u8>>, Unreadable> {
-        match self.check() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other?,
+        match self.open() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            open => open?.read(),
         }
-        let mut options = OpenOptions::new();
+    }
+
+    /// Runs `change` while no other process changes the record. `WouldBlock`: another one does, for too long, or `hurry` says so.
+    pub(super) fn exclusively<T>(
+        &self,
+        hurry: &dyn Fn() -> bool,
+        change: impl FnOnce(&Open) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.make()?.exclusively(hurry, change)
+    }
+
+    /// Makes the directory when it is not there yet, for this user alone.
+    fn make(&self) -> io::Result<Open> {
+        let place = walk::to(&self.path, &mut |_, _| Ok(()))?;
+        match mkdirat(&place.parent, &place.name, Mode::RWXU) {
+            Err(error) if error != Errno::EXIST => Err(error.into()),
+            _ => Open::examined(place.enter()?),
+        }
+    }
+
+    fn open(&self) -> io::Result<Open> {
+        let place = walk::to(&self.path, &mut |_, _| Ok(()))?;
+        Open::examined(place.enter()?)
+    }
+}
+
+impl Open {
+    /// What other users could have put there is not believed.
+    fn examined(dir: OwnedFd) -> io::Result<Open> {
+        let facts = Facts::of(&dir)?;
+        if let Some(problem) = writable_by_others(facts) {
+            return Err(io::Error::other(problem));
+        }
+        let me = user::effective();
+        // Root reads what the server's user keeps, for instance to ask for the status.
+        if me != 0 && facts.uid != me && facts.uid != 0 {
+            return Err(io::Error::other(format!(
+                "it belongs to another user (uid {}); give it to the server's user (uid {me}), or name another directory",
+                facts.uid
+            )));
+        }
+        Ok(Open { dir, facts })
+    }
+
+    pub fn read(&self) -> Result<Option<Vec<u8>>, Unreadable> {
         // O_NONBLOCK: a FIFO in its place must not make psc wait.
-        options
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = match options.open(self.path.join(RECORD)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            // Another user's file in this user's directory is replaced by the next change.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.is_mine() => {
-                return Ok(None);
-            }
-            Err(link) if link.raw_os_error() == Some(libc::ELOOP) => {
-                return Err(Unreadable::Unfit(link.to_string()));
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match openat(&self.dir, RECORD, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::ACCESS) if self.is_mine() => return Err(self.lost()),
+            Err(Errno::LOOP) => {
+                return Err(Unreadable::Unfit(io::Error::from(Errno::LOOP).to_string()));
             }
             other => other?,
         };
-        let metadata = file.metadata()?;
+        let facts = Facts::of(&file)?;
         let unfit = |why: &str| Err(Unreadable::Unfit(why.to_owned()));
-        if metadata.is_dir() {
+        if facts.kind == FileType::Directory {
             return Err(io::Error::other(NOT_SENSIBLE).into());
         }
-        if !metadata.is_file() || metadata.len() > LARGEST_RECORD {
+        if facts.kind != FileType::RegularFile || facts.size > LARGEST_RECORD {
             return unfit(NOT_SENSIBLE);
         }
-        if metadata.nlink() > 1 {
+        if facts.links > 1 {
             return unfit("it has another name");
         }
-        if metadata.mode() & OTHERS_MAY_WRITE != 0 {
-            return unfit("other users may write to it");
+        if facts.others_may_write() {
+            return unfit(OTHERS_WRITE);
         }
         let mut bytes = Vec::new();
-        file.take(LARGEST_RECORD).read_to_end(&mut bytes)?;
+        File::from(file)
+            .take(LARGEST_RECORD)
+            .read_to_end(&mut bytes)?;
         Ok(Some(bytes))
+    }
+
+    /// Another user's record in this user's directory: the server ran as that user before.
+    fn lost(&self) -> Unreadable {
+        let uid = Facts::at(&self.dir, OsStr::new(RECORD)).map(|facts| facts.uid);
+        Unreadable::Unfit(match uid {
+            Ok(uid) => {
+                format!("it belongs to another user (uid {uid}), and what was known is lost")
+            }
+            Err(error) => error.to_string(),
+        })
     }
 
     /// Replaces the record as a whole, only within [`StateDir::exclusively`]. Not synced to disk: a record lost to a power
     /// failure is a record not believed.
     pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.path.join(TEMPORARY);
-        let written = self
-            .write_to(&temporary, bytes)
-            .and_then(|()| std::fs::rename(&temporary, self.path.join(RECORD)));
+        let written = self.write_temporary(bytes).and_then(|()| {
+            renameat(&self.dir, TEMPORARY, &self.dir, RECORD).map_err(io::Error::from)
+        });
         if written.is_err() {
-            let _ = std::fs::remove_file(&temporary);
+            let _ = unlinkat(&self.dir, TEMPORARY, AtFlags::empty());
         }
         written
     }
 
-    /// Runs `change` while no other process changes the record. `WouldBlock`: another one does, for too long, or `hurry` says so.
+    fn write_temporary(&self, bytes: &[u8]) -> io::Result<()> {
+        // Left behind by a process that died meanwhile.
+        let _ = unlinkat(&self.dir, TEMPORARY, AtFlags::empty());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&self.dir, TEMPORARY, flags, OWNER_ONLY)?);
+        self.give_to_owner(&file)?;
+        file.write_all(bytes)
+    }
+
     pub fn exclusively<T>(
         &self,
         hurry: &dyn Fn() -> bool,
-        change: impl FnOnce() -> io::Result<T>,
+        change: impl FnOnce(&Open) -> io::Result<T>,
     ) -> io::Result<T> {
-        self.make()?;
         let lock = self.lock_file(CHANGE_LOCK)?;
         let started = Instant::now();
         while !flock::try_exclusive(&lock)? {
@@ -166,52 +246,26 @@ impl StateDir {
             }
             thread::sleep(Duration::from_millis(random::up_to(LONGEST_STEP)));
         }
-        let changed = change();
+        let changed = change(self);
         flock::unlock(&lock);
         changed
     }
 
-    /// Makes the directory when it is not there yet, for this user alone.
-    fn make(&self) -> io::Result<()> {
-        match DirBuilder::new().mode(0o700).create(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => self.check(),
-        }
-    }
-
-    /// What other users could have put there is not believed.
-    fn check(&self) -> io::Result<()> {
-        let metadata = std::fs::metadata(&self.path)?;
-        if !metadata.is_dir() {
-            return Err(io::Error::other("not a directory"));
-        }
-        if metadata.mode() & OTHERS_MAY_WRITE != 0 {
-            return Err(io::Error::other("other users may write to it"));
-        }
-        let me = user::effective();
-        // Root reads what the server's user keeps, for instance to ask for the status.
-        if me != 0 && metadata.uid() != me && metadata.uid() != 0 {
-            return Err(io::Error::other("it belongs to another user"));
-        }
-        Ok(())
-    }
-
     fn lock_file(&self, name: &str) -> io::Result<File> {
-        let path = self.path.join(name);
-        let file = match open_lock(&path) {
+        let file = match self.open_lock(name) {
             // Left by another user, for instance by root before privileges were dropped.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.is_mine() => {
-                std::fs::remove_file(&path)?;
-                open_lock(&path)?
+            Err(Errno::ACCESS) if self.is_mine() => {
+                unlinkat(&self.dir, name, AtFlags::empty())?;
+                self.open_lock(name)?
             }
             other => other?,
         };
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
+        let facts = Facts::of(&file)?;
+        if facts.kind != FileType::RegularFile {
             return Err(io::Error::other(format!("{name} is not a regular file")));
         }
         // A link to another file, made by the directory's owner: root must not give that away.
-        if metadata.nlink() > 1 || metadata.len() > 0 {
+        if facts.links > 1 || facts.size > 0 {
             return Err(io::Error::other(format!(
                 "{name} is not psc's: it is not empty, or has another name"
             )));
@@ -220,58 +274,42 @@ impl StateDir {
         Ok(file)
     }
 
-    fn write_to(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        // Left behind by a process that died meanwhile.
-        let _ = std::fs::remove_file(path);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
-        self.give_to_owner(&file)?;
-        file.write_all(bytes)
+    fn open_lock(&self, name: &str) -> Result<File, Errno> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        openat(&self.dir, name, flags, OWNER_ONLY).map(File::from)
     }
 
     fn is_mine(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.uid() == user::effective())
+        self.facts.uid == user::effective()
     }
 
     /// What root makes belongs to the directory's owner: the host's other processes run as that user.
     fn give_to_owner(&self, file: &File) -> io::Result<()> {
-        if user::effective() != 0 {
+        let owner = self.facts;
+        if user::effective() != 0 || Facts::of(file)?.uid == owner.uid {
             return Ok(());
         }
-        let directory = std::fs::metadata(&self.path)?;
-        let current = file.metadata()?;
-        if current.uid() == directory.uid() {
-            return Ok(());
-        }
-        fchown(file, Some(directory.uid()), Some(directory.gid()))
+        fchown(file, Some(owner.uid), Some(owner.gid))
     }
 }
 
-fn open_lock(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)
-}
-
-fn is_same_file(file: &File, path: &Path) -> bool {
-    match (file.metadata(), std::fs::symlink_metadata(path)) {
-        (Ok(one), Ok(other)) => one.dev() == other.dev() && one.ino() == other.ino(),
-        _ => false,
-    }
+/// What is wrong with a directory that others can write to, and the cure.
+pub(super) fn writable_by_others(dir: Facts) -> Option<String> {
+    dir.others_may_write().then(|| {
+        let cure = if dir.is_sticky() {
+            "use a directory below it"
+        } else {
+            "take that right from them, or use a directory below one that only root or the server's user can change"
+        };
+        format!("{OTHERS_WRITE}; {cure}")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     fn state_dir() -> (tempfile::TempDir, StateDir) {
         let parent = tempfile::tempdir().unwrap();
@@ -285,7 +323,9 @@ mod tests {
         assert!(state.read().unwrap().is_none());
         assert!(!state.path.exists(), "reading makes nothing");
         for text in [&b"one"[..], b"two"] {
-            state.exclusively(&|| false, || state.write(text)).unwrap();
+            state
+                .exclusively(&|| false, |open| open.write(text))
+                .unwrap();
             assert_eq!(state.read().unwrap().unwrap(), text);
         }
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
@@ -302,19 +342,19 @@ mod tests {
         let temporary = state.path.join(TEMPORARY);
         // Of a process that died meanwhile.
         std::fs::write(&temporary, "half").unwrap();
-        state.write(b"one").unwrap();
+        state.make().unwrap().write(b"one").unwrap();
         assert_eq!(state.read().unwrap().unwrap(), b"one");
         // Of somebody who wants another file changed.
         let other = parent.path().join("other");
         std::fs::write(&other, "precious").unwrap();
         symlink(&other, &temporary).unwrap();
-        state.write(b"two").unwrap();
+        state.make().unwrap().write(b"two").unwrap();
         assert_eq!(state.read().unwrap().unwrap(), b"two");
         assert_eq!(std::fs::read(&other).unwrap(), b"precious");
         // What could not take the record's name does not stay.
         std::fs::remove_file(state.path.join(RECORD)).unwrap();
         std::fs::create_dir(state.path.join(RECORD)).unwrap();
-        assert!(state.write(b"three").is_err());
+        assert!(state.make().unwrap().write(b"three").is_err());
         assert!(!temporary.exists());
     }
 
@@ -323,9 +363,9 @@ mod tests {
     fn a_record_is_never_seen_half_written() {
         let (_parent, state) = state_dir();
         state.make().unwrap();
-        state.write(b"old").unwrap();
+        state.make().unwrap().write(b"old").unwrap();
         let mut reader = File::open(state.path.join(RECORD)).unwrap();
-        state.write(b"new").unwrap();
+        state.make().unwrap().write(b"new").unwrap();
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "old");
@@ -370,7 +410,7 @@ mod tests {
         std::fs::write(&other, "{}").unwrap();
         symlink(&other, state.path.join(RECORD)).unwrap();
         assert!(state.read().is_err());
-        state.write(b"x").unwrap();
+        state.make().unwrap().write(b"x").unwrap();
         assert_eq!(std::fs::read(&other).unwrap(), b"{}");
         File::create(state.path.join(RECORD))
             .unwrap()
@@ -390,7 +430,9 @@ mod tests {
             return psc_testkit::skip("what_root_makes", "needs root");
         }
         std::os::unix::fs::chown(&state.path, Some(NOBODY), Some(NOBODY)).unwrap();
-        state.exclusively(&|| false, || state.write(b"x")).unwrap();
+        state
+            .exclusively(&|| false, |open| open.write(b"x"))
+            .unwrap();
         drop(state.try_own().unwrap());
         for name in [RECORD, CHANGE_LOCK, OWNER_LOCK] {
             assert_eq!(
@@ -416,7 +458,7 @@ mod tests {
             std::os::unix::fs::chown(&state.path, Some(65534), Some(65534)).unwrap();
         }
         assert!(state.try_own().is_err());
-        assert!(state.exclusively(&|| false, || Ok(())).is_err());
+        assert!(state.exclusively(&|| false, |_| Ok(())).is_err());
         assert!(matches!(state.read(), Err(Unreadable::Unfit(_))));
         assert_eq!(other.metadata().unwrap().uid(), uid);
     }
@@ -433,7 +475,9 @@ mod tests {
     #[test]
     fn what_others_may_write_is_not_believed() {
         let (_parent, state) = state_dir();
-        state.exclusively(&|| false, || state.write(b"x")).unwrap();
+        state
+            .exclusively(&|| false, |open| open.write(b"x"))
+            .unwrap();
         let set = |path: &Path, mode| {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };

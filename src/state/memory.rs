@@ -52,7 +52,7 @@ impl Memory {
     /// The host's record as it is now.
     pub fn load(&mut self, clock: &dyn Clock) -> &Record {
         if let Some(dir) = self.dir.take() {
-            self.look(&dir, clock);
+            self.look(&dir, dir.read(), clock);
             self.dir = Some(dir);
         }
         &self.record
@@ -130,19 +130,19 @@ impl Memory {
             change(&mut self.record);
             return Ok(());
         };
-        let result = dir.exclusively(hurry, || {
+        let result = dir.exclusively(hurry, |open| {
             // A bad file is replaced by what is in memory.
-            self.look(&dir, clock);
+            self.look(&dir, open.read(), clock);
             change(&mut self.record);
-            dir.write(&self.record.to_bytes())
+            open.write(&self.record.to_bytes())
         });
         self.dir = Some(dir);
         result
     }
 
     /// Brings the memory up to date with the file.
-    fn look(&mut self, dir: &StateDir, clock: &dyn Clock) {
-        match read(dir, clock) {
+    fn look(&mut self, dir: &StateDir, file: Bytes, clock: &dyn Clock) {
+        match parse(file, clock) {
             Ok(found) => self.take_up(found),
             Err(trouble) => self.go_on_without(dir, trouble),
         }
@@ -239,12 +239,19 @@ pub struct Trouble {
 
 /// The record in the directory; `None` when there is none yet.
 pub fn read(dir: &StateDir, clock: &dyn Clock) -> Result<Option<Record>, Trouble> {
+    parse(dir.read(), clock)
+}
+
+/// What reading the file came to.
+type Bytes = Result<Option<Vec<u8>>, Unreadable>;
+
+fn parse(file: Bytes, clock: &dyn Clock) -> Result<Option<Record>, Trouble> {
     let trouble = |problem, consequence, update| Trouble {
         problem,
         consequence,
         update,
     };
-    match dir.read() {
+    match file {
         Ok(Some(bytes)) => Record::parse(&bytes, clock.now(), clock.boot_id())
             .map(Some)
             .map_err(|why| trouble(why.problem.to_owned(), REPLACED, why.update)),

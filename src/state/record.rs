@@ -200,6 +200,11 @@ impl Record {
         Ok(record)
     }
 
+    /// Whether that is what psc writes, believed or not.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        serde_json::from_slice::<Record>(bytes).is_ok()
+    }
+
     /// Whether the check that is due now may be made: not when another process has just made it.
     pub fn is_due(&self, now: Now) -> bool {
         self.due.is_none_or(|due| due.boot <= now.boot_seconds())

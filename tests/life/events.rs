@@ -1,7 +1,7 @@
 //! The rows of docs/host-events.md.
 
 use crate::support::{assert_one_request, assert_requests, checked, program, succeed, up_to_date};
-use psc_testkit::{Link, Site, compile_against, library, private_dir, run};
+use psc_testkit::{Link, Site, compile_against, is_root, library, private_dir, run};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -242,4 +242,20 @@ fn a_check_needs_no_privileges_and_no_files() {
         assert!(!private.exists());
         assert_requests(&site, 2);
     }
+}
+
+/// As root alone can.
+#[test]
+fn a_state_directory_is_made_before_privileges_are_dropped() {
+    if !is_root() {
+        return psc_testkit::skip("make_state_dir", "needs root");
+    }
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for link in LINKS {
+        let dir = private_dir();
+        let mut command = Command::new(program("life-make-state", link));
+        succeed(command.arg(&config).arg(dir.path()));
+    }
+    assert_requests(&site, 2);
 }

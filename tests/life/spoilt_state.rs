@@ -123,7 +123,12 @@ fn a_directory() {
 #[test]
 fn a_directory_that_others_can_write_to() {
     for mode in [0o777, 0o770, 0o1777] {
-        goes_on_with(OTHERS_WRITE, |state| {
+        let why = if mode == 0o1777 {
+            "other users may write to it; use a directory below it"
+        } else {
+            "other users may write to it; take that right from them, or use a directory below one"
+        };
+        goes_on_with(why, |state| {
             fs::set_permissions(state, fs::Permissions::from_mode(mode)).unwrap();
         });
     }
@@ -295,7 +300,13 @@ fn files_of_another_user_in_its_own_directory() {
     host.expect_log("no update found");
     host.wait_for_status("ownership", |status| status["owner"] == true);
     let records = host.quit();
-    let warnings = records.iter().filter(|(level, _)| *level <= WARNING);
+    // What was known is lost, and that is said.
+    let mut warnings = records.iter().filter(|(level, _)| *level <= WARNING);
+    let (_, line) = warnings.next().expect("a line");
+    assert!(
+        line.contains("uid 0), and what was known is lost; it is replaced"),
+        "{line}"
+    );
     assert_eq!(warnings.count(), 0, "{records:#?}");
     for file in &files {
         assert_eq!(file.metadata().unwrap().uid(), NOBODY, "{file:?}");
@@ -357,4 +368,42 @@ fn what_was_repaired_meanwhile_is_shared_at_the_next_check() {
         host.wait_for_rest();
     }
     assert_eq!(site.server.requests().len(), before + 1);
+}
+
+/// Who owns a directory on the way can put another one in the place of the last.
+#[test]
+fn below_another_users_directory() {
+    if !is_root() {
+        return psc_testkit::skip("below_another_users_directory", "needs root");
+    }
+    let site = Site::start();
+    let place = private_dir();
+    let home = place.path().join("home");
+    fs::create_dir_all(home.join("state")).unwrap();
+    chown(&home, Some(65534), None).unwrap();
+    let config = with_state(&up_to_date(&site, json!({})), &home.join("state"));
+    goes_on(
+        &site,
+        Host::new(&config),
+        "who could put another directory in its place; use a directory below one that only root",
+    );
+    assert_eq!(fs::read_dir(home.join("state")).unwrap().count(), 0);
+}
+
+/// Set up by root, as systemd's StateDirectory is under DynamicUser.
+#[test]
+fn behind_a_link_of_roots() {
+    let site = Site::start();
+    let place = private_dir();
+    fs::create_dir(place.path().join("private")).unwrap();
+    symlink("private/psc", place.path().join("psc")).unwrap();
+    let config = with_state(&up_to_date(&site, json!({})), &place.path().join("psc"));
+    let mut host = Host::started(&config);
+    host.expect_log("no update found");
+    let records = host.quit();
+    assert!(
+        records.iter().all(|(level, _)| *level > WARNING),
+        "{records:#?}"
+    );
+    assert!(place.path().join("private/psc/state.json").exists());
 }
