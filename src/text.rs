@@ -1,28 +1,58 @@
 //! Text that leaves psc: printable, on one line, bounded.
 
+mod glyph;
+
+use glyph::Glyph;
+
 /// The longest log record in bytes: nginx cuts its own lines at 2048, prefix included.
 pub const LONGEST_RECORD: usize = 1900;
 
+/// Marks that may follow one character: the scripts that are in use stack no more, and more of them would smear the lines
+/// above and below.
+const MOST_MARKS: usize = 4;
+
+/// What monitoring greps for (contract section 4) and only psc may say, in lower case.
+const PHRASES: [&str; 8] = [
+    "no update found",
+    "security update is available",
+    "additional security update check information",
+    "security update check failed",
+    "strongly recommend upgrading",
+    "forged signature",
+    "replay attack",
+    "security support for",
+];
+
 const CUT: &str = " [cut]";
 
-/// Replaces whatever is not printable (controls, bidirectional marks, line separators) by an escape. Combining characters
-/// stay, since whole scripts are written with them, but not in front, where they would change the text before them.
+/// Replaces by an escape whatever is not printable (controls, bidirectional marks, line separators), cannot be seen, or
+/// strikes through what stands beside it. Combining characters stay, since whole scripts are written with them, but not in
+/// front, where they would change the text before them, nor in heaps.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut marks = 0_usize;
     for character in text.chars() {
-        match character {
-            '"' | '\'' | '\\' => out.push(character),
-            mark if !out.is_empty() && is_printable_inside(mark) => out.push(mark),
-            other => out.extend(other.escape_debug()),
+        match glyph::of(character) {
+            Glyph::Plain => {
+                out.push(character);
+                marks = 0;
+            }
+            Glyph::Mark if marks < MOST_MARKS && !out.is_empty() => {
+                out.push(character);
+                marks = marks.saturating_add(1);
+            }
+            Glyph::Mark | Glyph::Deceptive => push_escape(&mut out, character),
         }
     }
     out
 }
 
-/// [`str::escape_debug`] escapes combining characters at the beginning only, [`char::escape_debug`] always.
-fn is_printable_inside(character: char) -> bool {
-    let inside = format!("a{character}");
-    !character.is_ascii() && inside.escape_debug().eq(inside.chars())
+fn push_escape(out: &mut String, character: char) {
+    if character.is_control() {
+        out.extend(character.escape_debug()); // \n, \t
+    } else {
+        out.extend(character.escape_unicode());
+    }
 }
 
 /// At most `limit` bytes of `text`, cut between characters and marked as cut.
@@ -50,9 +80,29 @@ pub fn record(text: &str) -> String {
     cut(&printable(text), LONGEST_RECORD)
 }
 
-/// Foreign text for use inside a sentence: printable and short.
+/// What others have written (a server, a certificate, libcurl about either), for use in a record: printable, and none of
+/// psc's own phrases: `no\u{20}update found`.
+pub fn foreign(text: &str) -> String {
+    let mut out = printable(text);
+    let lower = out.to_ascii_lowercase();
+    let blanks = PHRASES.iter().flat_map(|phrase| {
+        let first_blank = phrase.find(' ').unwrap_or(0);
+        let found = lower.match_indices(phrase);
+        found.map(move |(at, _)| at.saturating_add(first_blank))
+    });
+    let mut blanks: Vec<usize> = blanks.collect();
+    blanks.sort_unstable();
+    blanks.dedup();
+    // From the end, so that the places before stay what they are.
+    for blank in blanks.into_iter().rev() {
+        out.replace_range(blank..=blank, "\\u{20}");
+    }
+    out
+}
+
+/// Foreign text for use inside a sentence: as [`foreign`], and short.
 pub fn quoted(text: &str) -> String {
-    cut(&printable(text), 200)
+    cut(&foreign(text), 200)
 }
 
 /// A span for people: "23 h 59 min", "10 min", "45 s".
@@ -86,7 +136,8 @@ mod tests {
             "सुरक्षा अद्यतन",
             "ความปลอดภัย",
             "שָׁלוֹם",
-            "❤\u{fe0f}",
+            "བསྒྲུབས",
+            "❤",
         ] {
             assert_eq!(printable(text), text);
         }
@@ -96,6 +147,71 @@ mod tests {
             printable(invisible),
             "a\\u{200d}\\u{200e}\\u{ad}\\u{feff}\\u{2029}\\u{e0041}\\u{e000}\\u{378}"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown() {
+        for hidden in [
+            0x0020_u32, 0x034f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x180b, 0x180f, 0x200b, 0x2060,
+            0x2065, 0x2800, 0x3164, 0xfe00, 0xfe0f, 0xfeff, 0xffa0, 0xfff0, 0xfffc, 0x13441,
+            0x16fe4, 0x1d159, 0xe0001, 0xe0100, 0xe01ef, 0xe0fff, 0xa0, 0x1680, 0x2003, 0x202f,
+            0x205f, 0x3000,
+        ] {
+            let hidden = char::from_u32(hidden).unwrap();
+            let shown = printable(&format!("a{hidden}b"));
+            // The one blank that is what it looks like.
+            let expected = match hidden {
+                ' ' => "a b".to_owned(),
+                other => format!("a{}b", other.escape_unicode()),
+            };
+            assert_eq!(shown, expected);
+        }
+        assert_eq!(printable("❤\u{fe0f}"), "❤\\u{fe0f}");
+    }
+
+    #[test]
+    fn nothing_is_struck_through_or_buried() {
+        for over in [
+            '\u{334}',
+            '\u{336}',
+            '\u{338}',
+            '\u{488}',
+            '\u{1cd4}',
+            '\u{1ce2}',
+            '\u{20d2}',
+            '\u{20d8}',
+            '\u{20dd}',
+            '\u{20e0}',
+            '\u{20e5}',
+            '\u{20e6}',
+            '\u{20eb}',
+            '\u{a670}',
+            '\u{1d167}',
+        ] {
+            let shown = printable(&format!("6{over}.0"));
+            assert_eq!(shown, format!("6{}.0", over.escape_unicode()));
+        }
+        let heap = printable(&format!("a{}b\u{301}", "\u{301}".repeat(6)));
+        let expected = "a\u{301}\u{301}\u{301}\u{301}\\u{301}\\u{301}b\u{301}";
+        assert_eq!(heap, expected);
+        assert_eq!(printable(&heap), heap, "a second time nothing changes");
+    }
+
+    #[test]
+    fn psc_alone_says_its_phrases() {
+        assert_eq!(
+            foreign("CN=No Update Found, no update found; é no update found"),
+            "CN=No\\u{20}Update Found, no\\u{20}update found; é no\\u{20}update found"
+        );
+        for phrase in PHRASES {
+            let shown = foreign(&format!("x{phrase}\u{336}, {}", phrase.to_uppercase()));
+            assert!(!shown.to_ascii_lowercase().contains(phrase), "{shown}");
+            assert!(phrase.contains(' '), "{phrase}");
+            assert!(!record(&shown).to_ascii_lowercase().contains(phrase));
+            assert!(!quoted(&shown).to_ascii_lowercase().contains(phrase));
+        }
+        let other = "no update was found: SSL certificate problem";
+        assert_eq!(foreign(other), other);
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn notice_lines(notice: Option<&str>) -> Vec<Line> {
 fn notice_line(text: &str) -> Line {
     Line {
         level: ERROR,
-        text: format!("{NOTICE_PHRASE} {text}"),
+        text: format!("{NOTICE_PHRASE} {}", text::foreign(text)),
     }
 }
 
@@ -195,7 +195,11 @@ pub fn received_envelope(voice: &Voice, body: &[u8]) {
         let shown = String::from_utf8_lossy(body.get(..1000).unwrap_or(body)).into_owned();
         voice.say(
             TRACE,
-            &format!("received: {} bytes, unverified: {shown}", body.len()),
+            &format!(
+                "received: {} bytes, unverified: {}",
+                body.len(),
+                text::foreign(&shown)
+            ),
         );
     }
 }
@@ -211,7 +215,8 @@ pub fn received_data(voice: &Voice, authentic: &Authentic) {
     );
     let fields = json::object(authentic.decoded()).unwrap_or_default();
     for (name, value) in fields.iter().take(MOST_FIELDS) {
-        voice.say(TRACE, &format!("received: {name}: {value}"));
+        let shown = text::foreign(&format!("{name}: {value}"));
+        voice.say(TRACE, &format!("received: {shown}"));
         if name == "backoff" && value.as_i64().is_none() {
             voice.say(TRACE, "received: backoff is not an integer: ignored");
         }
