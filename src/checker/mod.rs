@@ -13,6 +13,7 @@ use crate::config::{Config, Rejection};
 use crate::failure::Failure;
 use crate::log::{Logger, Sink};
 use crate::presence::{Presence, Present};
+use crate::schedule::run;
 use crate::state::dir::StateDir;
 use crate::state::hand_over::User;
 use crate::state::memory::Memory;
@@ -49,6 +50,7 @@ pub struct Checker {
 
 impl Checker {
     pub fn new(sink: Option<Sink>) -> Checker {
+        run::begin();
         let config = Config::empty();
         let clock = Box::new(SystemClock::new());
         let memory = Memory::new(clock.now(), clock.boot_id());

@@ -10,6 +10,7 @@ use crate::failure::Retry;
 use crate::log::{Voice, WARNING};
 use crate::random;
 use crate::schedule::plan::{self, Ending};
+use crate::schedule::run;
 use crate::state::dir::StateDir;
 use crate::state::memory::{self, Memory};
 use crate::state::record::{Authenticated, Begun, Last, Moment, Record};
@@ -97,7 +98,7 @@ impl Checker {
                 });
                 record.untrusted_since = None;
                 record.silence_warned = false;
-                record.reminded = answer.verdict.update().map(|_| at);
+                note_reminder(record, answer.verdict.update().map(|_| at));
                 let backoff_minutes = answer.verdict.backoff_minutes();
                 (Ending::Authentic { backoff_minutes }, None)
             }
@@ -175,6 +176,12 @@ impl Checker {
         self.memory(config).is_saved()
     }
 
+    /// A known update is about to be logged.
+    pub fn reminds(&self, config: &CheckConfig, voice: &Voice) {
+        let now = Moment::of(self.clock.now());
+        self.update_memory(config, voice, |record| note_reminder(record, Some(now)));
+    }
+
     /// What is remembered, as it is now.
     pub fn recall(&self, config: &CheckConfig, voice: &Voice) -> Record {
         let (record, warning) = {
@@ -247,6 +254,12 @@ fn say_warning(voice: &Voice, warning: Option<String>) {
     if let Some(warning) = warning {
         voice.say(WARNING, &warning);
     }
+}
+
+/// A known update was logged just now, if there is one.
+fn note_reminder(record: &mut Record, at: Option<Moment>) {
+    record.reminded = at;
+    record.reminded_in = at.map(|_| run::id());
 }
 
 /// Plans the next check from how the last one ended.

@@ -2,7 +2,7 @@
 
 use super::plan::Ending;
 use crate::failure::Retry;
-use crate::state::record::{Moment, Record};
+use crate::state::record::{Moment, Record, Run};
 use crate::sys::clock::Now;
 use std::time::Duration;
 
@@ -33,16 +33,32 @@ pub enum Step {
 const OTHER_SUBJECT: u64 = 3600;
 
 /// Makes the record tell when this process, which makes the checks, will make the next one. False: it does so already.
-/// `first`: when the first check after a start may be made. `subject`: what a check is about now.
-pub fn settle(record: &mut Record, first: Moment, subject: &str) -> bool {
-    let next = |record: &Record| record.next_check().map(|next| next.boot);
-    let before = next(record);
+/// `first`: when the first check of this run of the host may be made. `subject`: what a check is about now.
+pub fn settle(record: &mut Record, first: &Run, subject: &str) -> bool {
+    let told = |record: &Record| {
+        (
+            record.next_check().map(|next| next.boot),
+            record.run.clone(),
+        )
+    };
+    let before = told(record);
     if let (Some(due), Some(soon)) = (record.due, due_for(record, subject)) {
         record.due = Some(if soon.boot < due.boot { soon } else { due });
     }
-    let due = record.due;
-    record.start = Some(first).filter(|first| due.is_none_or(|due| first.boot > due.boot));
-    next(record) != before
+    let (due, start) = (record.due, first.first);
+    record.start = Some(start).filter(|start| due.is_none_or(|due| start.boot > due.boot));
+    record.run = Some(first.clone());
+    told(record) != before
+}
+
+/// When the first check may be made of a process that follows another one of the same run: as that one had planned it. Who
+/// begins anew each time would never come to it where processes live for a second.
+pub fn inherited(record: &Record, run: &str) -> Option<Moment> {
+    record
+        .run
+        .as_ref()
+        .filter(|planned| planned.id == run)
+        .map(|planned| planned.first)
 }
 
 /// When a check about `subject` is due because the last one was about something else.
@@ -107,7 +123,8 @@ pub fn candidate_wait(step: Step, tries: usize, random: &dyn Fn(u64) -> u64) -> 
     }
 }
 
-fn since_boot(moment: Moment) -> Duration {
+/// For comparing it with the clock.
+pub fn since_boot(moment: Moment) -> Duration {
     Duration::from_secs(u64::try_from(moment.boot).unwrap_or(0))
 }
 
@@ -115,6 +132,13 @@ fn since_boot(moment: Moment) -> Duration {
 mod tests {
     use super::*;
     use crate::state::record::{Begun, Last};
+
+    fn run(boot: u64) -> Run {
+        Run {
+            id: "run".to_owned(),
+            first: moment(boot),
+        }
+    }
 
     const DAY: u64 = 86_400;
 
@@ -184,34 +208,38 @@ mod tests {
             // The server has asked for it.
             (failed(Retry::After(DAY)), "other", 87_400),
         ] {
-            let changes = settle(&mut record, moment(2000), subject);
-            assert_eq!(changes, due == 4600);
+            assert!(settle(&mut record, &run(2000), subject));
             assert_eq!(record.due.map(|due| due.boot), Some(due));
-            assert!(!settle(&mut record, moment(2000), subject));
+            assert!(!settle(&mut record, &run(2000), subject));
             // Not sooner than the start allows, nor later than it would have been anyway.
-            settle(&mut record, moment(5000), subject);
+            settle(&mut record, &run(5000), subject);
             assert_eq!(next_boot(&record), Some(due.max(5000)));
             record.due = Some(moment(1600));
-            settle(&mut record, moment(0), subject);
+            settle(&mut record, &run(0), subject);
             assert_eq!(next_boot(&record), Some(1600));
         }
         // Of a time when it was not noted what a check is about.
         let mut record = failed(Retry::Interval);
         record.begun = None;
-        assert!(!settle(&mut record, moment(0), "other"));
+        settle(&mut record, &run(0), "other");
+        assert_eq!(next_boot(&record), Some(87_400));
     }
 
     #[test]
     fn the_start_is_told_where_it_counts() {
         let mut record = Record::new(at(1000), "");
-        assert!(settle(&mut record, moment(1300), ""));
+        assert!(settle(&mut record, &run(1300), ""));
         assert_eq!(record.next_check(), Some(moment(1300)));
         // Another process's start is not this one's.
-        assert!(settle(&mut record, moment(1200), ""));
+        assert!(settle(&mut record, &run(1200), ""));
         assert_eq!(record.next_check(), Some(moment(1200)));
         record.due = Some(moment(DAY));
-        assert!(!settle(&mut record, moment(1300), ""));
+        settle(&mut record, &run(1300), "");
         assert_eq!(record.next_check(), Some(moment(DAY)));
+        assert!(!settle(&mut record, &run(1300), ""));
+        // The next one of this run goes on with it, another run begins anew.
+        assert_eq!(inherited(&record, "run"), Some(moment(1300)));
+        assert_eq!(inherited(&record, "another"), None);
     }
 
     #[test]

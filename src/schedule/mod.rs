@@ -1,5 +1,6 @@
-//! When: the delays (`plan`), and the background thread that waits for them (`thread`, `agenda`).
+//! When: the delays (`plan`), the host's run (`run`), and the background thread that waits (`thread`, `agenda`).
 
 pub mod agenda;
 pub mod plan;
+pub mod run;
 pub mod thread;

@@ -1,6 +1,7 @@
 //! The background thread: it knows when, and asks the checker for the rest.
 
 use super::agenda::{self, Step};
+use super::run;
 use crate::check::report;
 use crate::checker::Checker;
 use crate::config::check_config::{CheckConfig, Readiness};
@@ -9,7 +10,7 @@ use crate::log::{ERROR, Voice, WARNING};
 use crate::random;
 use crate::state::dir::Ownership;
 use crate::state::memory::Owner;
-use crate::state::record::{Moment, Record};
+use crate::state::record::{Moment, Record, Run};
 use crate::stop::{Activity, Marks};
 use crate::sys::sleep::Sleeper;
 use crate::text;
@@ -55,13 +56,26 @@ struct Shift<'a> {
 struct Start {
     at: Duration,
     per_mille: u64,
+    /// As a predecessor in the same run of the host has planned it.
+    inherited: Option<Moment>,
+    /// This process has made a plan of its own, or is to.
+    planned: bool,
 }
 
 impl Start {
-    fn now(checker: &Checker) -> Start {
+    /// `anew`: whatever a predecessor has planned.
+    fn now(checker: &Checker, anew: bool) -> Start {
         Start {
             at: checker.clock.now().boot,
             per_mille: random::up_to(1000),
+            inherited: None,
+            planned: anew,
+        }
+    }
+
+    fn inherit(&mut self, record: &Record) {
+        if !self.planned {
+            self.inherited = agenda::inherited(record, &run::id());
         }
     }
 
@@ -69,9 +83,11 @@ impl Start {
     fn first_check(self, config: &CheckConfig) -> Duration {
         let settings = &config.settings;
         let jitter = settings.start_jitter.saturating_mul(self.per_mille);
-        self.at
+        let own = self
+            .at
             .saturating_add(Duration::from_secs(settings.start_delay))
-            .saturating_add(Duration::from_millis(jitter))
+            .saturating_add(Duration::from_millis(jitter));
+        self.inherited.map_or(own, agenda::since_boot)
     }
 }
 
@@ -101,6 +117,9 @@ impl Shift<'_> {
             }
             let readiness = self.checker.readiness();
             if let Readiness::Ready(config) = readiness {
+                if was_disabled {
+                    self.start = Some(Start::now(self.checker, true));
+                }
                 was_disabled = false;
                 self.turn(&config);
                 continue;
@@ -119,10 +138,11 @@ impl Shift<'_> {
     /// Does what is due, or waits for it.
     fn turn(&mut self, config: &CheckConfig) {
         let checker = self.checker;
-        let start = *self.start.get_or_insert_with(|| Start::now(checker));
-        let first_check = start.first_check(config);
         let owns = self.own(config);
         let mut record = checker.recall(config, self.voice);
+        let start = self.start.get_or_insert_with(|| Start::now(checker, false));
+        start.inherit(&record);
+        let first_check = start.first_check(config);
         let update = Checker::known_verdict(&record, config)
             .filter(|(verdict, _)| verdict.update().is_some());
         if !owns {
@@ -135,8 +155,11 @@ impl Shift<'_> {
         if record.interval != config.settings.interval && record.last.is_some() {
             return checker.replan(config, self.voice);
         }
+        start.planned = true;
         let step = self.settle(config, &mut record, first_check, update.is_some());
-        let at_start = !std::mem::replace(&mut self.reminded_at_start, true);
+        // Said at the start of the host, whichever of its processes has done so.
+        let at_start = !std::mem::replace(&mut self.reminded_at_start, true)
+            && record.reminded_in.as_deref() != Some(&run::id());
         match &update {
             Some((verdict, since)) if at_start || step == Step::Remind => {
                 let since = since.age(checker.clock.now());
@@ -162,11 +185,14 @@ impl Shift<'_> {
         known_update: bool,
     ) -> Step {
         let now = self.checker.clock.now();
-        let first = Moment::at(first_check, now);
+        let first = Run {
+            id: run::id(),
+            first: Moment::at(first_check, now),
+        };
         let subject = config.subject();
-        if agenda::settle(record, first, &subject) {
+        if agenda::settle(record, &first, &subject) {
             self.checker.update_memory(config, self.voice, |record| {
-                agenda::settle(record, first, &subject);
+                agenda::settle(record, &first, &subject);
             });
         }
         agenda::next(record, first_check, known_update, now)
@@ -202,9 +228,7 @@ impl Shift<'_> {
     }
 
     fn remind(&self, config: &CheckConfig, lines: &[report::Line]) {
-        let now = Moment::of(self.checker.clock.now());
-        self.checker
-            .update_memory(config, self.voice, |record| record.reminded = Some(now));
+        self.checker.reminds(config, self.voice);
         for line in lines {
             self.voice.say(line.level, &line.text);
         }

@@ -96,6 +96,13 @@ pub struct Begun {
     pub subject: String,
 }
 
+/// A run of the host: [`crate::schedule::run`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub id: String,
+    pub first: Moment,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
     format: u32,
@@ -103,9 +110,12 @@ pub struct Record {
     /// When psc first ran with this record.
     pub since: Moment,
     pub due: Option<Moment>,
-    /// When the process that makes the checks may make its first one.
+    /// When the process that makes the checks may make its first one, where that is later than `due`.
     #[serde(default)]
     pub start: Option<Moment>,
+    /// The host's run that has planned last, and when its first check may be made.
+    #[serde(default)]
+    pub run: Option<Run>,
     #[serde(default)]
     pub begun: Option<Begun>,
     /// The interval that `due` was planned with.
@@ -118,6 +128,9 @@ pub struct Record {
     pub untrusted_since: Option<Moment>,
     /// The last time a known update was logged.
     pub reminded: Option<Moment>,
+    /// ... and in which run of the host.
+    #[serde(default)]
+    pub reminded_in: Option<String>,
     /// Whether the long silence was warned of.
     pub silence_warned: bool,
 }
@@ -164,6 +177,7 @@ impl Record {
             since: Moment::of(now),
             due: None,
             start: None,
+            run: None,
             begun: None,
             interval: 0,
             unanswered: 0,
@@ -171,6 +185,7 @@ impl Record {
             authentic: None,
             untrusted_since: None,
             reminded: None,
+            reminded_in: None,
             silence_warned: false,
         }
     }
@@ -235,6 +250,9 @@ impl Record {
         self.since = self.since.rebased(now);
         self.due = self.due.map(|moment| moment.rebased(now));
         self.start = self.start.map(|moment| moment.rebased(now));
+        if let Some(run) = &mut self.run {
+            run.first = run.first.rebased(now);
+        }
         if let Some(begun) = &mut self.begun {
             begun.at = begun.at.rebased(now);
         }
@@ -262,9 +280,10 @@ impl Record {
         past.into_iter()
             .flatten()
             .any(|moment| ahead(moment) > CLOCK_SLACK)
-            || self
-                .next_check()
-                .is_some_and(|next| ahead(next) > FURTHEST_DUE)
+            || [self.next_check(), self.run.as_ref().map(|run| run.first)]
+                .into_iter()
+                .flatten()
+                .any(|next| ahead(next) > FURTHEST_DUE)
     }
 }
 
@@ -304,11 +323,15 @@ mod tests {
     }
 
     /// A record with every moment there is, and where each is in it.
-    fn full(at: Now) -> (serde_json::Value, [&'static str; 8]) {
+    fn full(at: Now) -> (serde_json::Value, [&'static str; 9]) {
         let moment = Moment::of(at);
         let mut record = Record::new(at, "a");
         record.due = Some(moment);
         record.start = Some(moment);
+        record.run = Some(Run {
+            id: String::new(),
+            first: moment,
+        });
         record.begun = Some(Begun {
             at: moment,
             subject: String::new(),
@@ -333,6 +356,7 @@ mod tests {
             "/since",
             "/due",
             "/start",
+            "/run/first",
             "/begun/at",
             "/untrusted_since",
             "/reminded",
@@ -364,7 +388,7 @@ mod tests {
             Record::parse(record.to_string().as_bytes(), at, "a")
         };
         for place in places {
-            let most = if ["/due", "/start"].contains(&place) {
+            let most = if ["/due", "/start", "/run/first"].contains(&place) {
                 FURTHEST_DUE
             } else {
                 CLOCK_SLACK

@@ -2,10 +2,10 @@
 
 use crate::support::{assert_one_request, assert_requests, checked, program, succeed, up_to_date};
 use psc_testkit::{Link, Site, compile_against, is_root, library, private_dir, run};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -258,4 +258,37 @@ fn a_state_directory_is_made_before_privileges_are_dropped() {
         succeed(command.arg(&config).arg(dir.path()));
     }
     assert_requests(&site, 2);
+}
+
+/// How often processes that live for a moment say that, in one run of the host.
+fn short_lives(config: &Value, state: &Path, phrase: &str) -> String {
+    let mut command = Command::new(program("life-short", Link::Shared));
+    command
+        .arg(config.to_string())
+        .arg(state)
+        .args(["25", phrase]);
+    succeed(&mut command).stdout.trim().to_owned()
+}
+
+/// Each of them lives shorter than the first check's delay.
+#[test]
+fn processes_that_live_for_a_moment_make_their_check() {
+    let site = Site::start();
+    let state = private_dir();
+    let config = up_to_date(&site, json!({}));
+    let said = short_lives(&config, state.path(), "no update found");
+    assert_eq!(said, "1");
+    assert_one_request(&site);
+}
+
+#[test]
+fn a_known_update_is_said_once_in_a_run_of_the_host() {
+    let site = Site::start();
+    let state = private_dir();
+    let config = site.config(json!({}));
+    let phrase = "security update is available";
+    assert_eq!(short_lives(&config, state.path(), phrase), "1");
+    // The next run begins with it.
+    assert_eq!(short_lives(&config, state.path(), phrase), "1");
+    assert_one_request(&site);
 }
