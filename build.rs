@@ -1,6 +1,7 @@
-//! Link options of libpsc.so.
+//! Link options of libpsc.so, and a look at the libcurl that is built with it.
 
 use std::path::Path;
+use std::process::Command;
 
 /// What a program that was linked with libpsc.so asks the dynamic linker for, wherever the library is installed. The number
 /// grows when such a program would have to be compiled anew, and only then.
@@ -15,6 +16,9 @@ fn main() {
     // libcurl may leave a resolver thread behind when a hanging look-up is cancelled. It runs in libcurl's code, which
     // must not be unmapped under it; libcurl stays as long as libpsc.so does.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    if let Some(problem) = problem_of_built_libcurl() {
+        println!("cargo::error={problem}");
+    }
     let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     link_by_soname(Path::new(&out));
 }
@@ -35,4 +39,30 @@ fn link_by_soname(out: &Path) {
     if let Err(error) = std::os::unix::fs::symlink("libpsc.so", &link) {
         assert!(leads_there(), "{}: {error}", link.display());
     }
+}
+
+/// Whether a libcurl that `curl-sys` has built from source waits with select(2): .cargo/config.toml was not in effect, or is not
+/// enough for a newer `curl-sys`.
+fn problem_of_built_libcurl() -> Option<String> {
+    let is_built = std::env::var("DEP_CURL_STATIC").as_deref() == Ok("1");
+    let root = std::env::var("DEP_CURL_ROOT").ok().filter(|_| is_built)?;
+    let archive = Path::new(&root).join("build/libcurl.a");
+    let nm = Command::new("nm")
+        .arg("--undefined-only")
+        .arg(&archive)
+        .output();
+    let symbols = match nm {
+        Ok(done) if done.status.success() => String::from_utf8_lossy(&done.stdout).into_owned(),
+        other => return Some(format!("nm cannot read {}: {other:?}", archive.display())),
+    };
+    // With _FORTIFY_SOURCE the second.
+    let polls = symbols
+        .lines()
+        .any(|line| line.ends_with(" U poll") || line.ends_with(" U __poll_chk"));
+    (!polls).then(|| {
+        "this libcurl would wait with select(2), and no host with more than 1,024 descriptors could check: build in psc's \
+         own directory, whose .cargo/config.toml sets HOST_CFLAGS and TARGET_CFLAGS, or set them as it does, after \
+         `cargo clean -p curl-sys` if it was built before"
+            .to_owned()
+    })
 }

@@ -46,5 +46,13 @@ else
     libraries=$(cd "$repository" && cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
 fi
 
-# What a module with libpsc.a in it needs beside it.
-static_libraries="$libraries/libpsc.a -lcurl -lssl -lcrypto -lpthread -ldl -lm"
+# What a module with libpsc.a in it needs beside it. With the feature static-curl libcurl is a part of libpsc.a, which then
+# needs zlib; a linker that misses it says nothing, and the server cannot load the module.
+static_libraries="$libraries/libpsc.a -lssl -lcrypto -lpthread -ldl -lm"
+if [ "$link" = static ]; then
+    if nm "$libraries/libpsc.a" 2>/dev/null | grep -q ' T curl_easy_init$'; then
+        static_libraries="$static_libraries -lz"
+    else
+        static_libraries="$static_libraries -lcurl"
+    fi
+fi

@@ -114,6 +114,26 @@ fn the_feature_static_curl_is_told() {
     assert_eq!(said(&library, Link::Static, &[]), 1);
 }
 
+/// .cargo/config.toml says what each of them is about; another curl-sys may want other words.
+#[test]
+fn a_static_libcurl_is_configured_for_this_system() {
+    let library = library_with_feature("static-curl").dir.join("libpsc.so");
+    let mut nm = Command::new(require("nm"));
+    let symbols = output_of(nm.args(["-D", "--undefined-only"]).arg(library));
+    let calls = |name: &str| {
+        symbols
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(1))
+            .any(|symbol| symbol.split('@').next() == Some(name))
+    };
+    for wanted in ["poll", "gmtime_r", "if_nametoindex", "getaddrinfo"] {
+        assert!(calls(wanted), "{wanted} is missing");
+    }
+    for unwanted in ["strerror", "gmtime", "gethostbyname"] {
+        assert!(!calls(unwanted), "{unwanted} is called");
+    }
+}
+
 #[test]
 fn a_static_libcurl_trusts_whom_psc_says_and_nobody_else() {
     const UPDATE: i32 = 1;

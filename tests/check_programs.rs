@@ -138,6 +138,18 @@ fn file_size() {
 }
 
 #[test]
+fn many_descriptors() {
+    let site = Site::start();
+    let found = site.config(json!({}));
+    let refused = site.config(json!({ "url": "https://127.0.0.1:1/" }));
+    for check in with_newer_libcurl() {
+        for (code, config) in [("1", &found), ("-8", &refused)] {
+            check.run_program("c-tests/many-descriptors.c", &[code, &config.to_string()]);
+        }
+    }
+}
+
+#[test]
 fn descriptors() {
     // Accepts by its backlog, and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");

@@ -2,7 +2,7 @@
 
 use crate::checks::Checks;
 use crate::config::Config;
-use crate::module::{module, module_with_shared_library};
+use crate::module::{module, module_with_shared_library, module_with_static_curl};
 use crate::server::Nginx;
 use psc_testkit::{Finished, library_dir, require, run};
 use std::fs;
@@ -45,6 +45,20 @@ fn the_module_works_with_the_shared_library() {
     let mut nginx = Nginx::new(&config);
     nginx.config.main = format!("load_module {};", module.display());
     nginx.set_environment("LD_LIBRARY_PATH", &library_dir().display().to_string());
+    nginx.start();
+    assert_eq!(checks.requests_after(1), 1);
+    nginx.end_clean();
+}
+
+#[test]
+fn the_module_works_with_a_libcurl_of_its_own() {
+    let checks = Checks::start();
+    let module = module_with_static_curl();
+    assert!(!output_of("readelf", &["-d", "-W"], &module).contains("[libcurl"));
+    let mut config = checks.config();
+    config.load_module = false;
+    let mut nginx = Nginx::new(&config);
+    nginx.config.main = format!("load_module {};", module.display());
     nginx.start();
     assert_eq!(checks.requests_after(1), 1);
     nginx.end_clean();
