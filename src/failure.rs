@@ -63,6 +63,14 @@ impl Failure {
         .with_status(200)
     }
 
+    /// An answer that was compressed, though nobody had asked for that.
+    pub fn compressed(how: &str) -> Failure {
+        Failure {
+            advice: "nobody asked for that: a gateway before the check server or a proxy on the way compresses answers, and must not",
+            ..Failure::response(format!("the answer is compressed{how}"))
+        }
+    }
+
     /// The operating system said no.
     pub fn system(reason: impl Into<String>) -> Failure {
         Failure::new(

@@ -287,19 +287,24 @@ fn a_socks_proxy_that_refuses_the_login() {
 #[test]
 fn every_socks_reply_has_its_reason() {
     let site = Site::start();
-    for (reply, reason) in [
-        (1, "has a general failure"),
-        (2, "does not allow the connection"),
-        (3, "cannot reach the check server's network"),
-        (4, "cannot reach the check server's host"),
-        (5, "found the connection to the check server refused"),
-        (6, "TTL expired"),
-        (7, "does not support connections"),
-        (8, "does not support this type of address"),
+    for (reply, reason, next) in [
+        (1, "has a general failure", TEN_MINUTES),
+        (2, "does not allow the connection", A_DAY),
+        (3, "cannot reach the check server's network", TEN_MINUTES),
+        (4, "cannot reach the check server's host", TEN_MINUTES),
+        (
+            5,
+            "found the connection to the check server refused",
+            TEN_MINUTES,
+        ),
+        (6, "TTL expired", TEN_MINUTES),
+        (7, "does not support connections", A_DAY),
+        (8, "does not support this type of address", A_DAY),
     ] {
         let proxy = Proxy::socks_replying(reply);
         let outcome = through(&site, &format!("socks5h://127.0.0.1:{}", proxy.port));
         assert_failed(&outcome, ERR_NETWORK, &[reason, "socks5h://127.0.0.1:"]);
+        assert_next(&outcome, next);
     }
 }
 
@@ -383,32 +388,52 @@ fn a_login_changes_nothing_but_itself() {
 #[test]
 fn refusals_are_told_apart() {
     let site = Site::start();
-    let cases: [(&'static [u8], &str); 5] = [
+    let cases: [(&'static [u8], &str, RangeInclusive<i64>); 8] = [
         (
             b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n",
             "authentication",
+            A_DAY,
         ),
         (
             b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
             "403",
+            A_DAY,
         ),
+        // Who cannot reach the server now may reach it soon.
         (
             b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
-            "502",
+            "cannot reach localhost (status 502)",
+            TEN_MINUTES,
+        ),
+        (
+            b"HTTP/1.1 503 Busy\r\nRetry-After: 7200\r\nContent-Length: 0\r\n\r\n",
+            "cannot reach localhost (status 503)",
+            TEN_MINUTES,
         ),
         (
             b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n",
-            "504",
+            "cannot reach localhost (status 504)",
+            TEN_MINUTES,
         ),
-        (b"HTTP/1.0 500 Oops\r\n\r\n", "500"),
+        (b"HTTP/1.0 500 Oops\r\n\r\n", "500", A_DAY),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n",
+            "captive portal",
+            A_DAY,
+        ),
+        (
+            b"HTTP/1.1 511 Network Authentication Required\r\nContent-Length: 0\r\n\r\n",
+            "captive portal",
+            A_DAY,
+        ),
     ];
-    for (answer, phrase) in cases {
+    for (answer, phrase, next) in cases {
         let proxy = Proxy::answering(answer);
         for check in both_libcurls() {
             let url = format!("http://127.0.0.1:{}", proxy.port);
             let outcome = with_through(&check, &site, &url);
             assert_failed(&outcome, ERR_NETWORK, &["the proxy", phrase]);
-            assert_next(&outcome, A_DAY);
+            assert_next(&outcome, next.clone());
         }
     }
 }

@@ -53,9 +53,30 @@ fn field(object: &Map<String, Value>, name: &str) -> Result<String, Failure> {
     }
 }
 
+/// How `body` is compressed, by its first bytes; no JSON begins so. Brotli has no mark of its own.
+fn compression(body: &[u8]) -> Option<&'static str> {
+    const MARKS: [(&[u8], &str); 8] = [
+        (b"\x1f\x8b", "gzip"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\xfd7zXZ", "xz"),
+        (b"BZh", "bzip2"),
+        (b"\x78\x01", "deflate"),
+        (b"\x78\x5e", "deflate"),
+        (b"\x78\x9c", "deflate"),
+        (b"\x78\xda", "deflate"),
+    ];
+    MARKS
+        .into_iter()
+        .find(|(mark, _)| body.starts_with(mark))
+        .map(|(_, how)| how)
+}
+
 fn not_agreed(body: &[u8], problem: &str) -> Failure {
     if body.is_empty() {
         return Failure::response("the answer is empty");
+    }
+    if let Some(how) = compression(body) {
+        return Failure::compressed(&format!(" ({how})"));
     }
     // Some pages begin with a byte order mark.
     let page = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
@@ -96,6 +117,20 @@ mod tests {
         for other in ["\u{feff}{}", "\u{feff}", "html"] {
             let failure = Envelope::parse(other.as_bytes()).err().expect(other);
             assert!(!failure.advice.contains("login page"), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_compressed_answer_is_told_as_such() {
+        for (body, how) in [
+            (&b"\x1f\x8b\x08\0"[..], "gzip"),
+            (b"\x28\xb5\x2f\xfd\0", "zstd"),
+            (b"\x78\x9c\xab", "deflate"),
+        ] {
+            let failure = Envelope::parse(body).err().expect(how);
+            assert_eq!(failure.code, Code::Response, "{how}");
+            assert!(failure.reason.contains("compressed"), "{how}");
+            assert!(failure.reason.contains(how), "{}", failure.reason);
         }
     }
 

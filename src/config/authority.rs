@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+const BEYOND_ASCII: &str = "the host contains letters beyond ASCII: write it in its ASCII form, which begins with xn-- (Punycode; the command idn2 prints it)";
+
 /// Host and port as they stand in a URL: `example.org`, `192.0.2.1:8080`, `[2001:db8::1]:443`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
@@ -59,6 +61,9 @@ fn split_port(text: &str) -> Result<(String, Option<&str>), &'static str> {
     if host.is_empty() {
         return Err("the host is missing");
     }
+    if !host.is_ascii() {
+        return Err(BEYOND_ASCII);
+    }
     if !host.bytes().all(is_host_byte) {
         return Err("the host contains characters that no host name has");
     }
@@ -82,14 +87,17 @@ impl HttpsUrl {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => rest,
             _ => return Err("must be an https:// URL"),
         };
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("contains characters that must be percent-encoded");
-        }
         if text.contains('#') {
             return Err("must not have a fragment");
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, _) = rest.split_at_checked(end).ok_or("the host is missing")?;
+        if !authority.is_ascii() {
+            return Err(BEYOND_ASCII);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("contains characters that must be percent-encoded");
+        }
         if authority.contains('@') {
             return Err("must not contain credentials");
         }
@@ -137,6 +145,25 @@ mod tests {
         ] {
             assert_eq!(HttpsUrl::parse(text).unwrap().host(), host, "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_beyond_ascii_is_told_its_cure() {
+        for url in [
+            "https://bücher.example/",
+            "https://bücher.example:8443?x",
+            "https://例え.テスト",
+        ] {
+            let problem = HttpsUrl::parse(url).unwrap_err();
+            assert!(problem.contains("xn--"), "{url}: {problem}");
+        }
+        assert!(
+            Authority::parse("bücher.example:1")
+                .unwrap_err()
+                .contains("xn--")
+        );
+        let path = HttpsUrl::parse("https://a.example/bücher").unwrap_err();
+        assert!(path.contains("percent-encoded"), "{path}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{Error, List, checked};
 use crate::contain::contained;
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -19,8 +20,14 @@ pub trait Handler {
     fn header(&mut self, line: &[u8]) -> bool;
     /// The `SSL_CTX` of a connection, before its handshake; false ends the transfer.
     fn ssl_ctx(&mut self, context: *mut c_void) -> bool;
-    /// A socket for a connection; `None` when there is none.
-    fn open_socket(&mut self, family: c_int, kind: c_int, protocol: c_int) -> Option<c_int>;
+    /// A socket for a connection to that address, of the IP families; `None` when there is none.
+    fn open_socket(
+        &mut self,
+        family: c_int,
+        kind: c_int,
+        protocol: c_int,
+        address: Option<IpAddr>,
+    ) -> Option<c_int>;
 }
 
 #[derive(Clone, Copy)]
@@ -125,6 +132,11 @@ impl<H: Handler> Easy2<H> {
 impl<H> Easy2<H> {
     pub fn raw(&self) -> *mut curl_sys::CURL {
         self.raw
+    }
+
+    pub fn get_ref(&self) -> &H {
+        // SAFETY: libcurl's callbacks look at it only while the transfer is driven, and that borrows a `Multi` that has it.
+        unsafe { &(*self.inner.get()).handler }
     }
 
     pub fn get_mut(&mut self) -> &mut H {
@@ -426,9 +438,31 @@ extern "C" fn on_open_socket<H: Handler>(
     let socket = unsafe {
         let (family, kind, protocol) =
             ((*address).family, (*address).socktype, (*address).protocol);
+        let ip = ip_of(address);
         called(inner, None, |handler: &mut H| {
-            handler.open_socket(family, kind, protocol)
+            handler.open_socket(family, kind, protocol, ip)
         })
     };
     socket.unwrap_or(curl_sys::CURL_SOCKET_BAD)
+}
+
+/// # Safety
+/// libcurl's own address: from `addr` on there are `addrlen` bytes, of the kind that `family` tells.
+unsafe fn ip_of(address: *const curl_sys::curl_sockaddr) -> Option<IpAddr> {
+    // SAFETY: the caller's promise; what is read may lie at any place.
+    unsafe {
+        let length = usize::try_from((*address).addrlen).ok()?;
+        let bytes = &raw const (*address).addr;
+        match (*address).family {
+            libc::AF_INET if length >= size_of::<libc::sockaddr_in>() => {
+                let v4 = bytes.cast::<libc::sockaddr_in>().read_unaligned();
+                Some(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)).into())
+            }
+            libc::AF_INET6 if length >= size_of::<libc::sockaddr_in6>() => {
+                let v6 = bytes.cast::<libc::sockaddr_in6>().read_unaligned();
+                Some(Ipv6Addr::from(v6.sin6_addr.s6_addr).to_canonical())
+            }
+            _ => None,
+        }
+    }
 }

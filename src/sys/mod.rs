@@ -10,4 +10,5 @@ pub mod flock;
 pub mod pipe;
 pub mod signals;
 pub mod sleep;
+pub mod threads;
 pub mod user;

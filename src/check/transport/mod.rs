@@ -17,11 +17,16 @@ use crate::failure::Failure;
 use crate::libcurl::{self, Easy2, Easy2Handle, Error, Handler, Multi, MultiError, WaitFd};
 use crate::sys::signals::Blocked;
 use crate::sys::{errno, pipe};
+use crate::text;
 use socket2::Socket;
 use std::ffi::{c_int, c_void};
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{IntoRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
+use tls::Policy;
 
 /// Bytes in an answer (contract section 5).
 pub const LARGEST_BODY: usize = 256 * 1024;
@@ -29,6 +34,8 @@ pub const LARGEST_BODY: usize = 256 * 1024;
 const LARGEST_HEADER: usize = 64 * 1024;
 /// The pair that wakes libcurl up, and a connection: less than this and there can be no check.
 const PIPES_OF_A_CHECK: usize = 2;
+/// Addresses that are remembered; a name may have hundreds.
+const MOST_ADDRESSES: usize = 8;
 /// libcurl ends a transfer at its own deadline; this is how much later psc ends it when libcurl does not.
 const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 /// libcurl looks again at what it waits for at least so often. Its own timers are not relied on: 7.88 sets none when it goes
@@ -66,10 +73,12 @@ pub fn post(
     }
     // The threads that libcurl looks names up in inherit the mask: none of them takes a signal of the host's.
     let signals = Blocked::all();
+    // Dropped last, because OpenSSL knows its place.
+    let certificate_request = Arc::default();
     let multi = pairs::multi().map_err(|error| failure::of_setup(&error))?;
     options::quit_quickly(&multi);
-    let easy =
-        options::configured(config, trust, request).map_err(|error| failure::of_setup(&error))?;
+    let easy = options::configured(config, trust, request, &certificate_request)
+        .map_err(|error| failure::of_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
     let ended = drive(&multi, &transfer, config, cancel, &signals);
     // Removing the handle also ends a look-up that hangs, because QUICK_EXIT is set.
@@ -116,7 +125,7 @@ fn drive(
         }
         let left = limit.saturating_sub(started.elapsed());
         if running == 0 || left.is_zero() {
-            return Err(failure::timeout(config));
+            return Ok(Err(Error::new(curl_sys::CURLE_OPERATION_TIMEDOUT)));
         }
         let mut wait = WaitFd::new();
         wait.set_fd(cancel.descriptor());
@@ -146,8 +155,12 @@ fn answer(
             Some(reason) if error.is_couldnt_connect() => failure::no_socket(&reason),
             _ => failure::of_transfer(&easy, &error, config),
         }),
-        (Ok(()), None) if status == 200 => Ok(std::mem::take(&mut exchange.body)),
-        _ => Err(failure::of_status(status, exchange.retry_after)),
+        (Ok(()), None) if status == 200 => exchange.take_body(),
+        _ => Err(failure::of_status(
+            status,
+            exchange.retry_after,
+            &exchange.body,
+        )),
     }
 }
 
@@ -166,6 +179,14 @@ pub struct Exchange {
     retry_after: Option<u64>,
     /// Why there was none, when the limits of this process or system are to blame.
     no_socket: Option<io::Error>,
+    /// What was connected to, the first of it; none before a name is resolved.
+    addresses: Vec<IpAddr>,
+    /// `Content-Encoding` of the answer (RFC 9110, section 8.4).
+    content_encoding: Option<String>,
+    /// Of OpenSSL on this machine.
+    policy: Policy,
+    /// A client certificate was asked for in the handshake with the server, or with an https proxy.
+    certificate_request: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -177,7 +198,7 @@ enum Overflow {
 }
 
 impl Exchange {
-    fn new() -> Exchange {
+    fn new(certificate_request: &Arc<AtomicBool>) -> Exchange {
         Exchange {
             body: Vec::new(),
             header_bytes: 0,
@@ -185,6 +206,22 @@ impl Exchange {
             overflow: None,
             retry_after: None,
             no_socket: None,
+            addresses: Vec::new(),
+            content_encoding: None,
+            policy: Policy::default(),
+            certificate_request: Arc::clone(certificate_request),
+        }
+    }
+
+    /// What came with status 200, unless it is compressed: nobody asked for that. JSON is JSON, whatever a header says.
+    fn take_body(&mut self) -> Result<Vec<u8>, Failure> {
+        let body = std::mem::take(&mut self.body);
+        let is_json = body.trim_ascii_start().first() == Some(&b'{');
+        match &self.content_encoding {
+            Some(encoding) if !is_json && !encoding.eq_ignore_ascii_case("identity") => Err(
+                Failure::compressed(&format!(" ({})", text::quoted(encoding))),
+            ),
+            _ => Ok(body),
         }
     }
 }
@@ -212,17 +249,22 @@ impl Handler for Exchange {
         if line.starts_with(b"HTTP/") {
             // A proxy's or interim answer came before this one.
             self.retry_after = None;
+            self.content_encoding = None;
             self.head_ended = false;
         } else if line.trim_ascii().is_empty() {
             self.head_ended = true;
-        } else if let (false, Some(value)) = (self.head_ended, retry_after::value(line)) {
-            self.retry_after = retry_after::seconds(value);
+        } else if let (false, Some((name, value))) = (self.head_ended, field(line)) {
+            if name.eq_ignore_ascii_case("retry-after") {
+                self.retry_after = retry_after::seconds(value);
+            } else if name.eq_ignore_ascii_case("content-encoding") {
+                self.content_encoding = Some(value.to_owned());
+            }
         }
         true
     }
 
     fn ssl_ctx(&mut self, context: *mut c_void) -> bool {
-        tls::harden(context);
+        self.policy = tls::harden(context, &self.certificate_request);
         true
     }
 
@@ -232,7 +274,11 @@ impl Handler for Exchange {
         family: c_int,
         kind: c_int,
         protocol: c_int,
+        address: Option<IpAddr>,
     ) -> Option<curl_sys::curl_socket_t> {
+        if self.addresses.len() < MOST_ADDRESSES {
+            self.addresses.extend(address);
+        }
         match Socket::new(family.into(), kind.into(), Some(protocol.into())) {
             Ok(socket) => Some(socket.into_raw_fd()),
             Err(error) => {
@@ -246,12 +292,18 @@ impl Handler for Exchange {
     }
 }
 
+/// Name and value of a header line.
+fn field(line: &[u8]) -> Option<(&str, &str)> {
+    let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+    Some((name, value.trim()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn retry_after(lines: &[&str]) -> Option<u64> {
-        let mut exchange = Exchange::new();
+        let mut exchange = Exchange::new(&Arc::default());
         for line in lines {
             assert!(exchange.header(line.as_bytes()));
         }

@@ -8,8 +8,10 @@ use crate::config::check_config::CheckConfig;
 use crate::config::proxy::{Proxy, ProxyServer};
 use crate::config::trust::Trust;
 use crate::libcurl::{Auth, Easy2, Error, HttpVersion, List, Multi, ProxyType, SslVersion};
-use std::ffi::{CStr, c_char, c_long};
+use std::ffi::{CStr, c_char, c_int, c_long};
 use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Seconds for name look-up, connect and handshake together.
@@ -40,8 +42,9 @@ pub fn configured(
     config: &CheckConfig,
     trust: &Trust,
     request: &Request,
+    certificate_request: &Arc<AtomicBool>,
 ) -> Result<Easy2<Exchange>, Error> {
-    let mut easy = Easy2::new(Exchange::new())?;
+    let mut easy = Easy2::new(Exchange::new(certificate_request))?;
     let timeout = Duration::from_secs(config.settings.timeout);
     easy.url(config.settings.url.as_str())?;
     easy.timeout(timeout)?;
@@ -182,6 +185,32 @@ pub fn verify_result(easy: &Easy2<Exchange>) -> c_long {
 /// What a SOCKS proxy said (CURLPX_…); 0 when nothing.
 pub fn proxy_error(easy: &Easy2<Exchange>) -> c_long {
     long(easy, CURLINFO_PROXY_ERROR)
+}
+
+/// Why the last connection could not be made (`errno`); 0 when that is not known.
+pub fn os_errno(easy: &Easy2<Exchange>) -> c_int {
+    c_int::try_from(long(easy, curl_sys::CURLINFO_OS_ERRNO)).unwrap_or(0)
+}
+
+/// Whether a connection was made, to the server or to a proxy.
+pub fn is_connected(easy: &Easy2<Exchange>) -> bool {
+    seconds(easy, curl_sys::CURLINFO_CONNECT_TIME) > 0.0
+}
+
+/// Whether a TLS handshake was completed.
+pub fn is_encrypted(easy: &Easy2<Exchange>) -> bool {
+    seconds(easy, curl_sys::CURLINFO_APPCONNECT_TIME) > 0.0
+}
+
+fn seconds(easy: &Easy2<Exchange>, info: curl_sys::CURLINFO) -> f64 {
+    let mut value: f64 = 0.0;
+    // SAFETY: the handle lives; the infos given here are of the kind that writes one double.
+    let code = unsafe { curl_sys::curl_easy_getinfo(easy.raw(), info, &raw mut value) };
+    if code == curl_sys::CURLE_OK {
+        value
+    } else {
+        0.0
+    }
 }
 
 fn long(easy: &Easy2<Exchange>, info: curl_sys::CURLINFO) -> c_long {

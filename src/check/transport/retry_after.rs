@@ -3,13 +3,6 @@
 
 use std::time::SystemTime;
 
-/// The value, when `line` is this header.
-pub fn value(line: &[u8]) -> Option<&str> {
-    let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
-    name.eq_ignore_ascii_case("retry-after")
-        .then(|| value.trim())
-}
-
 /// Seconds from now; `None` when it makes no sense.
 pub fn seconds(value: &str) -> Option<u64> {
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -26,8 +19,6 @@ mod tests {
 
     #[test]
     fn seconds_and_dates_are_read() {
-        assert_eq!(value(b"retry-AFTER: 120\r\n"), Some("120"));
-        assert_eq!(value(b"Retry: 120\r\n"), None);
         assert_eq!(seconds("86400"), Some(86_400));
         assert_eq!(seconds("99999999999999999999999"), Some(u64::MAX));
         for date in [

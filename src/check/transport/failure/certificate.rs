@@ -1,0 +1,99 @@
+//! Certificates of the other side that cannot be verified.
+
+use super::facts::{Facts, Parties};
+use crate::code::Code;
+use crate::failure::{Failure, Retry};
+
+/// Results up to this mean that OpenSSL has found no fault, or has seen no certificate.
+pub const NOT_JUDGED: i64 = 1;
+
+// X509_V_ERR_… of OpenSSL's x509_vfy.h.
+const NOT_YET_VALID: i64 = 9;
+const HAS_EXPIRED: i64 = 10;
+const REVOKED: i64 = 23;
+const HOSTNAME_MISMATCH: i64 = 62;
+const KEY_TOO_SMALL: i64 = 66;
+const DIGEST_TOO_WEAK: i64 = 68;
+
+const CHECK_TRUSTSTORE: &str = "check the truststore (the system's ca-certificates, or certificate_path), and whether a proxy intercepts the connection";
+const CHECK_NAME: &str = "check `url` and the proxy setting, and whether something else answers at that address (a login page, an intercepting proxy)";
+const THEIR_OPERATOR: &str =
+    "the operator of that server must act, or a proxy intercepts the connection";
+
+pub fn failure(facts: &Facts, parties: &Parties) -> Failure {
+    let (whose, verdict) = if facts.proxy_verdict > NOT_JUDGED {
+        ("the proxy's", facts.proxy_verdict)
+    } else {
+        ("the server's", facts.server_verdict)
+    };
+    let level = facts.policy.security_level;
+    let is_too_weak = (KEY_TOO_SMALL..=DIGEST_TOO_WEAK).contains(&verdict);
+    if is_too_weak && facts.policy.is_stricter_than_psc() {
+        let what = format!(
+            "{whose} certificate chain uses keys or digests that are too weak for the security level {level} of this machine"
+        );
+        return unverified(
+            facts,
+            parties,
+            &what,
+            "the policy of OpenSSL on this machine (openssl.cnf, CipherString @SECLEVEL, update-crypto-policies) is stricter than psc's: change it, or the operator of that server must act",
+        );
+    }
+    let (what, advice) = match verdict {
+        NOT_YET_VALID => (
+            "certificate is not valid yet",
+            "check the clock of this machine",
+        ),
+        HAS_EXPIRED => (
+            "certificate has expired",
+            "check the clock of this machine; if it is right, the operator of that server must act",
+        ),
+        2 | 18..=21 => (
+            "certificate is not signed by a trusted authority",
+            CHECK_TRUSTSTORE,
+        ),
+        KEY_TOO_SMALL..=DIGEST_TOO_WEAK => (
+            "certificate chain uses keys or digests that are too weak",
+            THEIR_OPERATOR,
+        ),
+        REVOKED => (
+            "certificate has been revoked",
+            "the operator of that server must act, or someone intercepts the connection",
+        ),
+        HOSTNAME_MISMATCH => (
+            "certificate is not for the host name that was asked for",
+            CHECK_NAME,
+        ),
+        // libcurl's own comparison leaves no result.
+        0 | 1 if is_about_the_name(facts) => (
+            "certificate is not for the host name that was asked for",
+            CHECK_NAME,
+        ),
+        _ => (
+            "certificate cannot be verified",
+            "check the clock of this machine, the truststore (ca-certificates, certificate_path), and whether a proxy intercepts the connection",
+        ),
+    };
+    let failure = unverified(facts, parties, &format!("{whose} {what}"), advice);
+    match verdict {
+        NOT_YET_VALID | HAS_EXPIRED => failure.retried(Retry::Clock),
+        _ => failure,
+    }
+}
+
+/// The words of libcurl 7 and 8.
+fn is_about_the_name(facts: &Facts) -> bool {
+    facts.words.contain_any(&[
+        "no alternative certificate subject name",
+        "does not match target",
+        "common name",
+    ])
+}
+
+fn unverified(facts: &Facts, parties: &Parties, what: &str, advice: &'static str) -> Failure {
+    let reason = format!(
+        "verification with the truststore {} failed: {what}{}",
+        parties.truststore, facts.words
+    );
+    Failure::new(Code::Tls, reason, advice)
+}

@@ -1,0 +1,138 @@
+//! What is known of a transfer that failed, and whom it was between: all that a failure is judged by.
+
+use super::super::route::Route;
+use super::super::tls::Policy;
+use super::super::{Exchange, options};
+use super::words::Words;
+use crate::config::check_config::CheckConfig;
+use crate::libcurl::{Easy2, Error};
+use crate::sys::{pipe, threads};
+use crate::text;
+use std::ffi::c_long;
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+
+/// More than a look-up needs: a few name services, each with a file and a socket.
+const PIPES_OF_A_LOOK_UP: usize = 4;
+
+pub struct Facts {
+    pub code: curl_sys::CURLcode,
+    pub words: Words,
+    /// Of the server's answer; 0 when there was none.
+    pub status: i32,
+    /// Of a proxy's answer to CONNECT; 0 when there was none.
+    pub connect_status: c_long,
+    /// What a SOCKS proxy said (`CURLPX_…`); 0 when nothing.
+    pub socks_reply: c_long,
+    /// OpenSSL's verdict (`X509_V_…`) on the server's certificate, and on that of an https proxy.
+    pub server_verdict: c_long,
+    pub proxy_verdict: c_long,
+    /// Why the last connection could not be made; 0 when that is not known.
+    pub os_errno: i32,
+    /// What was connected to, the first of it; empty before a name is resolved.
+    pub addresses: Vec<IpAddr>,
+    pub is_connected: bool,
+    pub is_encrypted: bool,
+    /// In the handshake.
+    pub client_certificate_was_asked_for: bool,
+    pub policy: Policy,
+    /// Why no look-up could be made now.
+    pub no_look_up: Option<NoLookUp>,
+}
+
+#[derive(Debug)]
+pub enum NoLookUp {
+    Threads(io::Error),
+    Descriptors,
+}
+
+impl Facts {
+    pub fn of(easy: &Easy2<Exchange>, error: &Error) -> Facts {
+        let exchange = easy.get_ref();
+        let addresses = exchange.addresses.clone();
+        let socks_reply = options::proxy_error(easy);
+        Facts {
+            code: error.code(),
+            words: Words::of(error),
+            status: super::status(easy),
+            connect_status: options::connect_code(easy),
+            socks_reply,
+            server_verdict: options::verify_result(easy),
+            proxy_verdict: options::proxy_verify_result(easy),
+            os_errno: options::os_errno(easy),
+            is_connected: options::is_connected(easy),
+            is_encrypted: options::is_encrypted(easy),
+            client_certificate_was_asked_for: exchange.certificate_request.load(Ordering::Relaxed),
+            policy: exchange.policy,
+            no_look_up: may_be_a_look_up(error.code(), socks_reply, &addresses)
+                .then(NoLookUp::now)
+                .flatten(),
+            addresses,
+        }
+    }
+}
+
+/// Most versions of libcurl say of a look-up that could not be begun what they say of a name that does not exist, or try
+/// again until the time is up.
+fn may_be_a_look_up(code: curl_sys::CURLcode, socks_reply: c_long, addresses: &[IpAddr]) -> bool {
+    match code {
+        curl_sys::CURLE_COULDNT_RESOLVE_HOST | curl_sys::CURLE_COULDNT_RESOLVE_PROXY => true,
+        super::CURLE_PROXY => socks_reply == super::proxy::NOT_RESOLVED,
+        curl_sys::CURLE_OPERATION_TIMEDOUT | curl_sys::CURLE_FAILED_INIT => addresses.is_empty(),
+        _ => false,
+    }
+}
+
+impl NoLookUp {
+    fn now() -> Option<NoLookUp> {
+        if !pipe::has_room(PIPES_OF_A_LOOK_UP) {
+            return Some(NoLookUp::Descriptors);
+        }
+        threads::shortage().map(NoLookUp::Threads)
+    }
+}
+
+/// Who takes part in a check, as messages name them.
+pub struct Parties {
+    /// The server's host name.
+    pub server: String,
+    pub route: Route,
+    /// `None`: none is shown.
+    pub client_certificate: Option<String>,
+    pub truststore: String,
+}
+
+impl Parties {
+    pub fn of(config: &CheckConfig) -> Parties {
+        let settings = &config.settings;
+        let identity = config.client_identity.as_ref();
+        let path = settings.client_certificate_path.as_deref();
+        Parties {
+            server: text::quoted(settings.url.host()),
+            route: Route::of(config),
+            client_certificate: identity
+                .and(path)
+                .map(|path| text::quoted(&path.to_string_lossy())),
+            truststore: config.trust.as_deref().map_or(String::new(), |trust| {
+                text::quoted(&trust.path().to_string_lossy())
+            }),
+        }
+    }
+
+    /// ` http://***@host:port` or ` that https_proxy names`; nothing when there is no proxy.
+    pub fn proxy(&self) -> String {
+        self.route.proxy()
+    }
+
+    /// Whether that name is not the server's.
+    pub fn is_another(&self, name: &str) -> bool {
+        let server = self.server.trim_end_matches('.');
+        !name.trim_end_matches('.').eq_ignore_ascii_case(server)
+    }
+
+    /// The server's address, when the URL has one in place of a name.
+    pub fn server_address(&self) -> Option<IpAddr> {
+        self.server.parse().ok()
+    }
+}

@@ -1,0 +1,118 @@
+//! Faults of this machine or process: memory, threads, descriptors, random numbers, an OpenSSL that does not work. Nobody else
+//! is to blame for them, whatever libcurl's code says.
+
+use super::facts::{Facts, NoLookUp, Parties};
+use crate::code::Code;
+use crate::failure::Failure;
+
+/// libcurl's, OpenSSL's, the C library's and the resolver's words.
+const NO_MEMORY: [&str; 8] = [
+    "malloc failure",
+    "out of memory",
+    "Out of memory",
+    "memory shortage",
+    "A memory function failed",
+    "annot allocate memory",
+    "Memory allocation failure",
+    "ould not allocate",
+];
+/// OpenSSL's where it has no generator, or that one nothing to begin with.
+const NO_RANDOMNESS: [&str; 6] = [
+    "Insufficient randomness",
+    "random number generator",
+    "PRNG not seeded",
+    "random bytes",
+    "entropy",
+    "drbg",
+];
+/// OpenSSL's where its configuration or its providers leave it unable to work, and libcurl's where it gets nothing from it.
+const BROKEN_OPENSSL: [&str; 12] = [
+    "library has no ciphers",
+    "fetch failed",
+    "unable to fetch",
+    "initialization error",
+    "common libcrypto routines",
+    "digital envelope routines::unsupported",
+    "create a context",
+    "create an SSL structure",
+    "Failed set SNI",
+    "Error setting ALPN",
+    "SSL_set_session failed",
+    "SSL_set_fd failed",
+];
+const NO_THREAD: &str = "getaddrinfo() thread failed";
+const POLL_FAILED: &str = "select/poll";
+/// An error of OpenSSL's own, not what the other side has said or done.
+const OWN_INTERNAL_ERROR: &str = "SSL routines::internal error";
+
+const NOT_BUILT_FOR_THIS: [curl_sys::CURLcode; 4] = [
+    super::CURLE_NOT_BUILT_IN,
+    curl_sys::CURLE_UNKNOWN_OPTION,
+    curl_sys::CURLE_BAD_FUNCTION_ARGUMENT,
+    curl_sys::CURLE_FUNCTION_NOT_FOUND,
+];
+
+/// The failure, when this machine is at fault.
+pub fn failure(facts: &Facts, parties: &Parties) -> Option<Failure> {
+    let words = &facts.words;
+    // Before 8.5 libcurl calls a header line that is too long out of memory, without words of its own.
+    if facts.code == curl_sys::CURLE_OUT_OF_MEMORY && facts.status != 0 {
+        return None;
+    }
+    if words.contain_any(&NO_MEMORY) {
+        return Some(Failure::system(format!("out of memory{words}")));
+    }
+    if words.contain(NO_THREAD) || facts.no_look_up.is_some() {
+        return Some(no_look_up(facts, parties));
+    }
+    if words.contain_any(&NO_RANDOMNESS) {
+        return Some(broken_openssl(format!(
+            "OpenSSL has no random numbers in this process{words}"
+        )));
+    }
+    if words.contain_any(&BROKEN_OPENSSL) || words.contain(OWN_INTERNAL_ERROR) {
+        return Some(broken_openssl(format!(
+            "OpenSSL does not work in this process{words}"
+        )));
+    }
+    if words.contain(POLL_FAILED) || facts.code == super::CURLE_UNRECOVERABLE_POLL {
+        return Some(Failure::system(format!(
+            "this process cannot wait for its sockets{words}"
+        )));
+    }
+    match facts.code {
+        curl_sys::CURLE_OUT_OF_MEMORY => Some(Failure::system(format!("out of memory{words}"))),
+        curl_sys::CURLE_FAILED_INIT => {
+            Some(Failure::system(format!("libcurl cannot start{words}")))
+        }
+        code if NOT_BUILT_FOR_THIS.contains(&code) => {
+            Some(super::unfit_libcurl(&words.to_string()))
+        }
+        _ => None,
+    }
+}
+
+/// The look-up of a name could not be begun, which says nothing about the name.
+fn no_look_up(facts: &Facts, parties: &Parties) -> Failure {
+    let why = match &facts.no_look_up {
+        Some(NoLookUp::Descriptors) => "hardly a descriptor is left".to_owned(),
+        Some(NoLookUp::Threads(error)) => format!("no thread can be made for it: {error}"),
+        None => "no thread could be made for it".to_owned(),
+    };
+    Failure::new(
+        Code::System,
+        format!(
+            "the name {} cannot be looked up{}: {why}",
+            parties.server, facts.words
+        ),
+        "check the limits on threads, processes, memory and open files of this process (ulimit -u, the pids limit of its container or service, seccomp)",
+    )
+}
+
+fn broken_openssl(reason: String) -> Failure {
+    Failure::new(
+        Code::System,
+        reason,
+        "check the configuration of OpenSSL in this process (openssl.cnf, OPENSSL_CONF, OPENSSL_MODULES, its providers, FIPS mode) and its limits on memory",
+    )
+}

@@ -1,0 +1,346 @@
+//! Names, time and connections.
+
+use super::super::judged;
+use super::*;
+use crate::failure::Retry;
+use std::net::IpAddr;
+
+#[test]
+fn names_that_are_not_resolved() {
+    for (code, words) in [
+        (NO_HOST, "Couldn't resolve host 'check.example'"),
+        (NO_HOST, "Could not resolve host: check.example"),
+        (
+            NO_HOST,
+            "Could not resolve host: check.example (No address associated with hostname)",
+        ),
+        (NO_HOST, "Could not resolve: check.example:443"),
+        (NO_HOST, ""),
+    ] {
+        let failure = judged(&facts(code, words), &direct());
+        let parts = ["the name check.example cannot be resolved", DNS];
+        assert_told(&failure, Code::Network, &parts, words);
+        assert_eq!(failure.retry, Retry::Unanswered, "{words}");
+    }
+    for (code, words) in [
+        (NO_PROXY, "Couldn't resolve proxy 'proxy.example'"),
+        (NO_PROXY, "Could not resolve proxy: proxy.example"),
+        // A SOCKS proxy's, before 8.
+        (NO_HOST, "Could not resolve host: proxy.example"),
+    ] {
+        let failure = judged(&facts(code, words), &by_proxy());
+        let parts = [
+            "the name of the proxy http://proxy.example:3128 cannot be resolved",
+            DNS,
+        ];
+        assert_told(&failure, Code::Network, &parts, words);
+    }
+}
+
+#[test]
+fn the_time_was_up() {
+    let unresolved = |words: &str| Facts {
+        addresses: Vec::new(),
+        ..facts(TIMED_OUT, words)
+    };
+    for words in [
+        "Resolving timed out after 20000 milliseconds",
+        "Failed to resolve host 'check.example' with timeout after 20001 ms",
+        "Failed to resolve 'check.example' with timeout after 20001 ms",
+        "name lookup timed out",
+        "Connection timed out after 20000 milliseconds",
+        "",
+    ] {
+        let failure = judged(&unresolved(words), &direct());
+        let parts = [
+            "timed out: the name servers did not answer for check.example",
+            DNS,
+        ];
+        assert_told(&failure, Code::Network, &parts, words);
+        assert_eq!(failure.retry, Retry::Unanswered, "{words}");
+        assert!(!failure.text().contains("firewall"), "{words}");
+        let failure = judged(&unresolved(words), &by_proxy());
+        let part = "the name servers did not answer for the proxy http://proxy.example:3128";
+        assert_told(&failure, Code::Network, &[part], words);
+    }
+    for (is_connected, is_encrypted, part) in [
+        (false, false, "timed out: cannot connect to check.example"),
+        (
+            true,
+            false,
+            "check.example accepts connections and does not go on",
+        ),
+        (true, true, "no complete answer from check.example"),
+    ] {
+        for words in [
+            "Connection timed out after 20000 milliseconds",
+            "Connection timeout after 20001 ms",
+            "Connection time-out",
+            "connect timeout",
+            "SSL connection timeout",
+            "Operation timed out after 60000 milliseconds with 0 bytes received",
+        ] {
+            let facts = Facts {
+                is_connected,
+                is_encrypted,
+                ..facts(TIMED_OUT, words)
+            };
+            let failure = judged(&facts, &direct());
+            assert_told(
+                &failure,
+                Code::Network,
+                &[part, "check your connection security"],
+                words,
+            );
+            assert!(!failure.text().contains("name server"), "{words}");
+            assert_eq!(failure.retry, Retry::Unanswered, "{words}");
+        }
+    }
+    let words = "Proxy CONNECT aborted due to timeout";
+    let part = "the proxy http://proxy.example:3128 did not answer";
+    assert_told(
+        &judged(&facts(TIMED_OUT, words), &by_proxy()),
+        Code::Network,
+        &[part],
+        words,
+    );
+}
+
+#[test]
+fn connections_that_cannot_be_made_tell_why() {
+    const SECURITY: &str = "check your connection security";
+    for words in [
+        "Failed to connect to check.example port 443: Connection refused",
+        "Failed to connect to check.example port 443 after 0 ms: Couldn't connect to server",
+        "Failed to connect to check.example:443 after 0 ms: Could not connect to server",
+    ] {
+        for (errno, part) in [
+            (0, "firewall"),
+            (libc::ECONNREFUSED, "Connection refused"),
+            (libc::EACCES, "httpd_can_network_connect"),
+            (libc::EPERM, "rules of this machine"),
+            (libc::ENETUNREACH, "has no way there"),
+            (libc::EHOSTUNREACH, "has no way there"),
+            (libc::EADDRNOTAVAIL, "ip_local_port_range"),
+        ] {
+            let facts = Facts {
+                os_errno: errno,
+                ..facts(NO_CONNECT, words)
+            };
+            let failure = judged(&facts, &direct());
+            let parts = ["cannot connect to check.example", part, SECURITY];
+            assert_told(&failure, Code::Network, &parts, words);
+            assert_eq!(failure.retry, Retry::Unanswered);
+        }
+        for errno in [libc::ENOBUFS, libc::ENOMEM, libc::EMFILE, libc::ENFILE] {
+            let facts = Facts {
+                os_errno: errno,
+                ..facts(NO_CONNECT, words)
+            };
+            assert_told(&judged(&facts, &direct()), Code::System, &["limits"], words);
+        }
+        let failure = judged(&facts(NO_CONNECT, words), &by_proxy());
+        let parts = [
+            "cannot connect to the proxy http://proxy.example:3128",
+            SECURITY,
+        ];
+        assert_told(&failure, Code::Network, &parts, words);
+    }
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_blocked_by_name_servers() {
+    let to = |addresses: &[&str], code, words: &str, server_verdict| Facts {
+        addresses: addresses
+            .iter()
+            .map(|text| text.parse::<IpAddr>().expect("an address"))
+            .collect(),
+        server_verdict,
+        ..facts(code, words)
+    };
+    let refused =
+        "Failed to connect to check.example port 443 after 0 ms: Couldn't connect to server";
+    for addresses in [
+        &["0.0.0.0"] as &[&str],
+        &["::"],
+        &["127.0.0.1"],
+        &["::1", "127.0.0.1"],
+    ] {
+        let failure = judged(&to(addresses, NO_CONNECT, refused, 1), &direct());
+        let part = format!("the name servers answer {} for check.example", addresses[0]);
+        assert_told(&failure, Code::Network, &[&part, DNS], addresses[0]);
+        assert_eq!(failure.retry, Retry::Unanswered);
+    }
+    // Where this machine's own web server answers.
+    let wrong_name =
+        "SSL: no alternative certificate subject name matches target host name 'check.example'";
+    let failure = judged(&to(&["0.0.0.0"], PEER, wrong_name, 0), &direct());
+    assert_told(
+        &failure,
+        Code::Tls,
+        &["the name servers answer 0.0.0.0", DNS],
+        wrong_name,
+    );
+    for (addresses, server, route) in [
+        (
+            &["192.0.2.1", "127.0.0.1"] as &[&str],
+            "check.example",
+            Route::Direct,
+        ),
+        (&["127.0.0.1"], "localhost", Route::Direct),
+        (&["127.0.0.1"], "127.0.0.1", Route::Direct),
+        (&["127.0.0.1"], "app.localhost", Route::Direct),
+        (&["127.0.0.1"], "intranet", Route::Direct),
+        (
+            &["127.0.0.1"],
+            "check.example",
+            Route::Proxy("p".to_owned()),
+        ),
+    ] {
+        let parties = Parties {
+            server: server.to_owned(),
+            ..parties(route)
+        };
+        let failure = judged(&to(addresses, NO_CONNECT, refused, 1), &parties);
+        assert!(
+            !failure.text().contains("name servers answer"),
+            "{server} {addresses:?}"
+        );
+    }
+}
+
+const OTHERS: [(curl_sys::CURLcode, &str, Code, &str, Retry); 16] = [
+    (
+        HANDSHAKE,
+        "OpenSSL SSL_connect: Connection reset by peer in connection to check.example:443 ",
+        Code::Network,
+        "broke off in the TLS handshake",
+        Retry::Unanswered,
+    ),
+    (
+        HANDSHAKE,
+        "OpenSSL SSL_connect: SSL_ERROR_ZERO_RETURN in connection to check.example:443 ",
+        Code::Network,
+        "broke off in the TLS handshake",
+        Retry::Unanswered,
+    ),
+    (
+        HANDSHAKE,
+        "error:0A000126:SSL routines::unexpected eof while reading",
+        Code::Network,
+        "broke off in the TLS handshake",
+        Retry::Unanswered,
+    ),
+    (
+        HANDSHAKE,
+        "error:0A00010B:SSL routines::wrong version number",
+        Code::Tls,
+        "does not speak TLS",
+        Retry::Interval,
+    ),
+    (
+        HANDSHAKE,
+        "TLS connect error: error:0A0000C6:SSL routines::packet length too long",
+        Code::Tls,
+        "does not speak TLS",
+        Retry::Interval,
+    ),
+    (
+        HANDSHAKE,
+        "error:0A000458:SSL routines::tlsv1 unrecognized name",
+        Code::Tls,
+        "does not know that name",
+        Retry::Interval,
+    ),
+    (
+        HANDSHAKE,
+        "error:0A000438:SSL routines::tlsv1 alert internal error",
+        Code::Tls,
+        "TLS handshake with check.example failed",
+        Retry::Interval,
+    ),
+    (
+        HANDSHAKE,
+        "error:0A000148:SSL routines::invalid status response",
+        Code::Tls,
+        "lacks the proof",
+        Retry::Interval,
+    ),
+    (
+        RECV,
+        "Recv failure: Connection reset by peer",
+        Code::Network,
+        "broke off",
+        Retry::Interval,
+    ),
+    (
+        GOT_NOTHING,
+        "Empty reply from server",
+        Code::Network,
+        "broke off",
+        Retry::Interval,
+    ),
+    (
+        PARTIAL,
+        "transfer closed with 10 bytes remaining to read",
+        Code::Network,
+        "broke off",
+        Retry::Interval,
+    ),
+    (
+        UNSUPPORTED_PROTOCOL,
+        "Received HTTP/0.9 when not allowed",
+        Code::Network,
+        "does not speak HTTP",
+        Retry::Interval,
+    ),
+    (
+        8,
+        "Invalid status line",
+        Code::Network,
+        "does not speak HTTP",
+        Retry::Interval,
+    ),
+    (
+        ENCODING,
+        "Unsolicited Transfer-Encoding (gzip) found",
+        Code::Response,
+        "compressed",
+        Retry::Interval,
+    ),
+    (
+        BADFILE,
+        "error setting certificate verify locations:  CAfile: /ca.pem CApath: none",
+        Code::File,
+        "truststore",
+        Retry::Interval,
+    ),
+    (
+        BADFILE,
+        "error adding trust anchors from file: /ca.pem",
+        Code::File,
+        "/ca.pem",
+        Retry::Interval,
+    ),
+];
+
+/// Where the other side, or the way there, is at fault, and no policy or limit of this machine's.
+#[test]
+fn the_other_side_and_the_way_there() {
+    for (code, words, expected, part, retry) in OTHERS {
+        let failure = judged(&facts(code, words), &direct());
+        assert_told(&failure, expected, &[part], words);
+        assert_eq!(failure.retry, retry, "{words}");
+    }
+    // A header line that is too long, before 8.5.
+    let facts = Facts {
+        status: 200,
+        ..facts(MEMORY, "")
+    };
+    assert_told(
+        &judged(&facts, &direct()),
+        Code::Response,
+        &["larger than"],
+        "header",
+    );
+}

@@ -1,0 +1,269 @@
+//! Handshakes, certificates and policies.
+
+use super::super::judged;
+use super::*;
+use crate::failure::Retry;
+
+#[test]
+fn certificates_that_are_not_verified() {
+    const STORE: &str = "truststore";
+    for (verdict, words, part, retry) in [
+        (
+            9,
+            "certificate is not yet valid",
+            "check the clock",
+            Retry::Clock,
+        ),
+        (
+            10,
+            "certificate has expired",
+            "check the clock",
+            Retry::Clock,
+        ),
+        (
+            18,
+            "self-signed certificate",
+            "not signed by a trusted authority",
+            Retry::Interval,
+        ),
+        (
+            20,
+            "unable to get local issuer certificate",
+            "not signed by a trusted authority",
+            Retry::Interval,
+        ),
+        (
+            62,
+            "hostname mismatch",
+            "not for the host name",
+            Retry::Interval,
+        ),
+        (
+            66,
+            "EE certificate key too weak",
+            "the operator of that server must act",
+            Retry::Interval,
+        ),
+        (
+            68,
+            "CA signature digest algorithm too weak",
+            "the operator of that server must act",
+            Retry::Interval,
+        ),
+        (
+            26,
+            "unsuitable certificate purpose",
+            "cannot be verified",
+            Retry::Interval,
+        ),
+    ] {
+        for words in [
+            format!("SSL certificate problem: {words}"),
+            format!("SSL certificate verify result: {words} ({verdict})"),
+            format!("SSL certificate OpenSSL verify result: {words} ({verdict})"),
+        ] {
+            let of_server = Facts {
+                server_verdict: verdict,
+                ..facts(PEER, &words)
+            };
+            let failure = judged(&of_server, &direct());
+            assert_told(&failure, Code::Tls, &[part, STORE, "the server's"], &words);
+            assert_eq!(failure.retry, retry, "{words}");
+            let of_proxy = Facts {
+                proxy_verdict: verdict,
+                ..facts(PEER, &words)
+            };
+            let failure = judged(&of_proxy, &by_proxy());
+            assert_told(&failure, Code::Tls, &[part, STORE, "the proxy's"], &words);
+        }
+    }
+    for words in [
+        "SSL: no alternative certificate subject name matches target host name 'check.example'",
+        "SSL: no alternative certificate subject name matches target hostname 'check.example'",
+        "SSL: certificate subject name 'x' does not match target host name 'check.example'",
+    ] {
+        let facts = Facts {
+            server_verdict: 0,
+            ..facts(PEER, words)
+        };
+        let failure = judged(&facts, &direct());
+        assert_told(
+            &failure,
+            Code::Tls,
+            &["not for the host name", STORE],
+            words,
+        );
+    }
+    let words = "SSL: couldn't get peer certificate!";
+    let failure = judged(&facts(PEER, words), &direct());
+    assert_told(&failure, Code::Tls, &["cannot be verified"], words);
+    assert!(!failure.text().contains("host name"), "{}", failure.text());
+}
+
+#[test]
+fn the_policy_of_this_machine_is_named() {
+    const POLICY: &str = "openssl.cnf";
+    let strict = Policy {
+        security_level: 3,
+        ..Policy::default()
+    };
+    for verdict in [66, 67, 68] {
+        let facts = Facts {
+            server_verdict: verdict,
+            policy: strict,
+            ..facts(PEER, "SSL certificate problem: EE certificate key too weak")
+        };
+        let parts = ["security level 3 of this machine", POLICY, "truststore"];
+        assert_told(&judged(&facts, &direct()), Code::Tls, &parts, "verdict");
+    }
+    for words in [
+        "error:0A0000B5:SSL routines::no ciphers available",
+        "TLS connect error: error:0A0000BF:SSL routines::no protocols available",
+        "error:141E70BF:SSL routines:tls_construct_client_hello:no protocols available",
+    ] {
+        let failure = judged(&facts(HANDSHAKE, words), &direct());
+        assert_told(
+            &failure,
+            Code::Tls,
+            &["policy of this machine leaves nothing", POLICY],
+            words,
+        );
+    }
+    let words = "failed setting cipher list: X";
+    let failure = judged(&facts(CIPHER, words), &direct());
+    assert_told(
+        &failure,
+        Code::Tls,
+        &["policy of this machine", POLICY],
+        words,
+    );
+    for words in [
+        "error:0A00018A:SSL routines::dh key too small",
+        "error:141A318A:SSL routines:tls_process_ske_dhe:dh key too small",
+        "error:0A000152:SSL routines::unsafe legacy renegotiation disabled",
+        "TLS connect error: error:0A000102:SSL routines::unsupported protocol",
+        "error:0A000172:SSL routines::wrong signature type",
+        "error:0A00014D:SSL routines::legacy sigalg disallowed or unsupported",
+        "error:03000098:digital envelope routines::invalid digest",
+        "error:0A000410:SSL routines::sslv3 alert handshake failure",
+        "TLS connect error: error:0A000410:SSL routines::ssl/tls alert handshake failure",
+        "error:0A00042E:SSL routines::tlsv1 alert protocol version",
+        "error:0A00042F:SSL routines::tlsv1 alert insufficient security",
+    ] {
+        let failure = judged(&facts(HANDSHAKE, words), &direct());
+        assert_told(&failure, Code::Tls, &[POLICY, "check.example"], words);
+        assert!(!failure.text().contains("client certificate"), "{words}");
+        let policy = Policy {
+            forbids_tls_1_2: true,
+            ..Policy::default()
+        };
+        let facts = Facts {
+            policy,
+            ..facts(HANDSHAKE, words)
+        };
+        let parts = ["policy of this machine (it forbids TLS 1.2)", POLICY];
+        assert_told(&judged(&facts, &direct()), Code::Tls, &parts, words);
+    }
+    for words in ["ee key too small", "ca md too weak"] {
+        let words = format!(
+            "could not load PEM client certificate, OpenSSL error error:0A00018F:SSL routines::{words}, (no key found, wrong pass phrase, or wrong file format?)"
+        );
+        let failure = judged(&facts(CERTPROBLEM, &words), &direct());
+        let parts = [
+            "client certificate",
+            "too weak",
+            POLICY,
+            "try upgrading or reinstalling",
+        ];
+        assert_told(&failure, Code::File, &parts, &words);
+    }
+}
+
+#[test]
+fn client_certificates() {
+    const AGAIN: &str = "try upgrading or reinstalling";
+    let shown = || Parties {
+        client_certificate: Some("/client.pem".to_owned()),
+        ..direct()
+    };
+    let asked_for = |code, words: &str| Facts {
+        client_certificate_was_asked_for: true,
+        ..facts(code, words)
+    };
+    for (code, words) in [
+        (
+            HANDSHAKE,
+            "error:0A000410:SSL routines::sslv3 alert handshake failure",
+        ),
+        (
+            HANDSHAKE,
+            "TLS connect error: error:0A000410:SSL routines::ssl/tls alert handshake failure",
+        ),
+        (
+            HANDSHAKE,
+            "error:0A000412:SSL routines::sslv3 alert bad certificate",
+        ),
+        (
+            HANDSHAKE,
+            "error:0A000418:SSL routines::tlsv1 alert unknown ca",
+        ),
+        (
+            RECV,
+            "OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required, errno 0",
+        ),
+        (
+            SEND,
+            "SSL_write() error: error:0A00045C:SSL routines::tlsv13 alert certificate required",
+        ),
+        (
+            CLIENTCERT,
+            "TLS cert problem: error:0A00045C:SSL routines::tlsv13 alert certificate required",
+        ),
+        (CLIENTCERT, ""),
+    ] {
+        let failure = judged(&asked_for(code, words), &direct());
+        assert_told(
+            &failure,
+            Code::Tls,
+            &["wants a client certificate, and none is configured", AGAIN],
+            words,
+        );
+        let failure = judged(&asked_for(code, words), &shown());
+        assert_told(
+            &failure,
+            Code::Tls,
+            &["refused the client certificate (/client.pem)", AGAIN],
+            words,
+        );
+    }
+    // The server's alert that ours has expired, which libcurl takes for a fault of the server's certificate.
+    let words = "SSL certificate verification failed";
+    for server_verdict in [0, 1] {
+        let facts = Facts {
+            server_verdict,
+            ..asked_for(PEER, words)
+        };
+        let failure = judged(&facts, &shown());
+        assert_told(
+            &failure,
+            Code::Tls,
+            &["refused the client certificate (/client.pem)"],
+            words,
+        );
+    }
+    let words = "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to check.example:443 ";
+    let failure = judged(&asked_for(HANDSHAKE, words), &direct());
+    assert_told(
+        &failure,
+        Code::Network,
+        &["broke off", "asked for a client certificate and got none"],
+        words,
+    );
+    for words in [
+        "unable to set private key file: '(memory blob)' type PEM",
+        "Private key does not match the certificate public key",
+    ] {
+        let failure = judged(&facts(CERTPROBLEM, words), &shown());
+        assert_told(&failure, Code::File, &["/client.pem", AGAIN], words);
+    }
+}
