@@ -7,7 +7,7 @@
 
 #include <sys/file.h>
 
-#define WAKERS 4 /* descriptors of a started handle: two pipes, both ends */
+#define WAKERS 2 /* descriptors of a started handle: a pair of sockets */
 
 static psc_checker *other; /* configured and used before the fork, not started: the child may use it */
 

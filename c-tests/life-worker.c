@@ -42,7 +42,7 @@ static void without_descriptors(const char *config, const char *state_dir)
     CHECK(next > 0 && close(next) == 0);
     CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     low = limit;
-    low.rlim_cur = (rlim_t) next + 5; /* what wakes the thread, and its timer */
+    low.rlim_cur = (rlim_t) next + 2; /* what wakes a check */
     CHECK(setrlimit(RLIMIT_NOFILE, &low) == 0);
     CHECK_CODE(PSC_OK, psc_start(checker));
     EXPECT_LOG(&journal, 0, "Too many open files");

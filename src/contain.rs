@@ -1,13 +1,49 @@
-//! Panics end here: none may cross into C or end a thread of the host's process.
+//! Panics end here: none may cross into C or end a thread of the host's process. So does a child that was forked in the host's
+//! callback and has returned from it: it is led out of psc, past all that only the parent's threads could go on with.
 
+use crate::sys::process;
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+thread_local!(static IS_OURS: Cell<bool> = const { Cell::new(false) });
+
+/// Unwinds like a panic, but is none.
+struct Departure;
 
 /// What `body` returns, or the text of its panic.
 ///
 /// `AssertUnwindSafe`: psc's shared data is replaced as a whole and its locks are not poisoned (see `sync`).
 pub fn contained<T>(body: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| crate::text::quoted(&text_of(payload)))
+    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
+        if payload.is::<Departure>() {
+            resume_unwind(payload);
+        }
+        crate::text::quoted(&text_of(payload))
+    })
+}
+
+/// The calling thread is psc's own: above its first function nobody waits for it.
+pub fn own_this_thread() {
+    IS_OURS.set(true);
+}
+
+/// In a child that was forked in the host's callback, once that has returned: leaves for [`until_departure`]. No lock may be
+/// taken on the way, and nothing given back that the parent's threads use. psc's own thread ends here.
+pub fn depart() -> ! {
+    if IS_OURS.get() {
+        process::end_thread();
+    }
+    resume_unwind(Box::new(Departure))
+}
+
+/// What `body` returns; `None` in a child that departs.
+pub fn until_departure<T>(body: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(value) => Some(value),
+        Err(payload) if payload.is::<Departure>() => None,
+        Err(payload) => resume_unwind(payload),
+    }
 }
 
 fn text_of(payload: Box<dyn Any + Send>) -> String {
@@ -38,5 +74,16 @@ mod tests {
         );
         let odd = contained(|| -> () { std::panic::panic_any(1_u8) });
         assert_eq!(odd, Err("panic without text".to_owned()));
+    }
+
+    #[test]
+    fn who_departs_is_not_held_up() {
+        let mut went_on = false;
+        let left = until_departure(|| {
+            let _ = contained(|| depart());
+            went_on = true;
+        });
+        assert_eq!((left, went_on), (None, false));
+        assert_eq!(until_departure(|| contained(|| 7)), Some(Ok(7)));
     }
 }

@@ -3,8 +3,10 @@
 //! Two ways (contract sections 1 and 4): directly, from whichever thread has something to say, or queued until the
 //! host drains them in a thread of its own.
 
+use crate::contain::depart;
 use crate::failure::Failure;
 use crate::sync::{ThreadMark, lock};
+use crate::sys::process::Process;
 use crate::text;
 use crate::waker::Waker;
 use std::cmp::Reverse;
@@ -35,6 +37,8 @@ pub struct Logger {
     state: Mutex<State>,
     /// A delivery has ended.
     idle: Condvar,
+    /// Readable while records wait for `drain`.
+    waker: Waker,
 }
 
 /// Who calls the callback.
@@ -51,7 +55,7 @@ struct State {
     /// The thread that is inside the callback.
     delivering: Option<ThreadMark>,
     /// Set by `psc_log_fd`: records wait for `drain`.
-    queued: Option<Waker>,
+    queued: bool,
     /// Set by `psc_free`: nothing is ever delivered again.
     closed: bool,
 }
@@ -65,10 +69,11 @@ impl Logger {
                 queue: VecDeque::new(),
                 dropped: 0,
                 delivering: None,
-                queued: None,
+                queued: false,
                 closed: false,
             }),
             idle: Condvar::new(),
+            waker: Waker::new(),
         }
     }
 
@@ -87,24 +92,19 @@ impl Logger {
 
     /// From now on records wait for [`Logger::drain`]; the descriptor is readable while some do.
     pub fn queue(&self) -> Result<RawFd, Failure> {
+        self.waker.prepare()?;
         let mut state = lock(&self.state);
-        if let Some(waker) = &state.queued {
-            return Ok(waker.descriptor());
-        }
-        let waker = Waker::new()?;
-        let descriptor = waker.descriptor();
+        state.queued = true;
         if !state.queue.is_empty() {
-            waker.wake();
+            self.waker.wake();
         }
-        state.queued = Some(waker);
-        Ok(descriptor)
+        let lost = || Failure::system("the host has closed the descriptor");
+        self.waker.descriptor().ok_or_else(lost)
     }
 
     /// Delivers what waits, in the calling thread.
     pub fn drain(&self) {
-        if let Some(waker) = &lock(&self.state).queued {
-            waker.clear();
-        }
+        self.waker.clear();
         self.deliver(Mode::Drain);
     }
 
@@ -115,13 +115,18 @@ impl Logger {
         state.queue.clear();
     }
 
+    /// Closes the descriptors, another process's copies included. Nobody may be waiting for them.
+    pub fn close_descriptors(&self) {
+        self.waker.close();
+    }
+
     /// Withdraws the right to log, records that wait included. Queued records stay for the host to drain.
     pub fn silence<'a>(&self, voices: impl Iterator<Item = &'a Voice>) {
         let mut state = lock(&self.state);
         for voice in voices {
             voice.muted.store(true, Ordering::SeqCst);
         }
-        if state.queued.is_none() {
+        if !state.queued {
             state.queue.clear();
         }
     }
@@ -154,8 +159,8 @@ impl Logger {
         if state.queue.len() > LONGEST_QUEUE {
             state.drop_one();
         }
-        if let Some(waker) = &state.queued {
-            return waker.wake();
+        if state.queued {
+            return self.waker.wake();
         }
         drop(state);
         self.deliver(Mode::Direct);
@@ -168,17 +173,22 @@ impl Logger {
             return;
         }
         state.delivering = Some(ThreadMark::of_this_thread());
+        let here = Process::current();
         while let Some((level, record)) = state.next(mode) {
             drop(state);
             if let Some(sink) = &self.sink {
                 sink(level, &record);
             }
+            if Process::current() != here {
+                // Forked in there. Another thread of the parent's may have held the lock.
+                depart();
+            }
             state = lock(&self.state);
         }
         state.delivering = None;
         // Draining began while this delivery was going on: what is left is for the host to drain.
-        if let (false, Some(waker)) = (state.queue.is_empty(), &state.queued) {
-            waker.wake();
+        if state.queued && !state.queue.is_empty() {
+            self.waker.wake();
         }
         self.idle.notify_all();
     }
@@ -187,7 +197,7 @@ impl Logger {
 impl State {
     /// From `psc_log_fd` on nothing is delivered but by draining.
     fn is_for(&self, mode: Mode) -> bool {
-        mode == Mode::Drain || self.queued.is_none()
+        mode == Mode::Drain || !self.queued
     }
 
     /// Drops the oldest of the least important records: a flood of debug lines does not cost an update its record.

@@ -3,6 +3,7 @@
 use super::{Checker, incomplete};
 use crate::code::Code;
 use crate::config::check_config::Readiness;
+use crate::contain::own_this_thread;
 use crate::failure::Failure;
 use crate::log::Voice;
 use crate::schedule::thread;
@@ -50,6 +51,7 @@ impl Checker {
         if matches!(self.readiness(), Readiness::Incomplete) {
             return Err(incomplete());
         }
+        self.stop.prepare()?;
         let mut running = lock(&self.running);
         if running.has_thread() {
             return Err(Failure::new(
@@ -58,13 +60,13 @@ impl Checker {
                 "",
             ));
         }
-        if let Some(ended) = running.thread.take() {
+        *lock(&self.crash) = None;
+        let thread = self.spawn()?;
+        let earlier = running.thread.replace(thread);
+        drop(running);
+        if let Some(ended) = earlier {
             let _ = ended.handle.join();
         }
-        self.stop.prepare()?;
-        lock(&self.memory).restart();
-        *lock(&self.crash) = None;
-        running.thread = Some(self.spawn()?);
         Ok(())
     }
 
@@ -75,13 +77,18 @@ impl Checker {
         let body = {
             let (checker, voice, ended) = (Arc::clone(self), voice.clone(), Arc::clone(&ended));
             move || {
+                own_this_thread();
                 let present = checker.presence.take_over();
+                // A start is a new beginning: what is wrong with the state is worth a warning again. Not in `start`: another
+                // call may hold the memory for as long as its files take.
+                lock(&checker.memory).restart();
                 thread::main(&checker, &voice, marks);
                 {
                     let _running = lock(&checker.running);
                     ended.store(true, Ordering::SeqCst);
                 }
                 drop(present);
+                checker.close_what_is_left();
                 checker.changed.notify_all();
             }
         };
@@ -139,12 +146,6 @@ impl Checker {
                 "a check did not end in time; what it hangs in, a name look-up by a libcurl older than 7.87 or a state_dir that does not answer, ends by itself, and it is mute",
             )),
         }
-    }
-
-    /// The end of the handle inside its own callback: no waiting, nothing more is logged.
-    pub fn abandon(&self) {
-        self.stop.request();
-        self.logger.close();
     }
 
     pub fn is_running(&self) -> bool {

@@ -12,22 +12,26 @@ use crate::failure::Failure;
 use crate::log::Voice;
 use crate::outcome::Outcome;
 use crate::presence::Present;
-use crate::stop::{Activity, Interrupt};
+use crate::stop::Interrupt;
 use crate::sync::lock;
 use crate::sys::signals;
 
 /// A check in flight; it ends when this goes.
 pub struct InFlight<'a> {
     checker: &'a Checker,
-    _present: Present<'a>,
+    present: Present<'a>,
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
+        if !self.present.is_here() {
+            // In a child, forked in the callback: it is not the child's check.
+            return;
+        }
         lock(&self.checker.running).check = None;
         self.checker.changed.notify_all();
         // The thread plans anew with what this check came to.
-        self.checker.stop.wake();
+        self.checker.stop.wake_thread();
     }
 }
 
@@ -58,7 +62,7 @@ impl Checker {
         self.update_memory(&config, &voice, |record| {
             before = Some(self.announce(record, &config));
         });
-        let interrupt = self.stop.interrupt(Activity::Call, marks);
+        let interrupt = self.stop.interrupt(marks);
         Ok(self.check(&config, &interrupt, &voice, before))
     }
 
@@ -140,7 +144,7 @@ impl Checker {
         running.check = Some(voice.clone());
         Some(InFlight {
             checker: self,
-            _present: present,
+            present,
         })
     }
 

@@ -1,9 +1,11 @@
 //! One handle: its configuration, its log, what it remembers and what is running. The C functions translate to this.
 //!
-//! `checks` makes checks, `remembering` keeps what they came to, `background` runs the thread.
+//! `checks` makes checks, `remembering` keeps what they came to, `background` runs the thread, `ending` is
+//! what `psc_free` does.
 
 mod background;
 mod checks;
+mod ending;
 mod remembering;
 
 use crate::check::{preview, transport};
@@ -25,16 +27,19 @@ use crate::sys::descriptor::Identity;
 use crate::sys::errno;
 use crate::text;
 use background::Running;
+use ending::Ending;
+pub use ending::Remains;
 use serde_json::Value;
-use std::sync::{Arc, Condvar, Mutex};
+use std::any::Any;
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
 pub struct Checker {
+    /// What C knows it by; set once, kept as long as this lives.
+    pub handle: OnceLock<Box<dyn Any + Send + Sync>>,
     pub logger: Arc<Logger>,
     pub clock: Box<dyn Clock>,
     pub stop: Stop,
     config: Mutex<Config>,
-    /// Held while one is being made, which reads files: who wants the present one does not wait for that.
-    configuring: Mutex<()>,
     memory: Mutex<Memory>,
     /// A copy of what `memory` could not write, for those who do not wait for it.
     unsaved: Mutex<Option<Record>>,
@@ -46,6 +51,7 @@ pub struct Checker {
     crash: Mutex<Option<String>>,
     /// The lock that makes this process the owner of the host's schedule.
     owner_lock: Mutex<Option<Identity>>,
+    ending: Ending,
 }
 
 impl Checker {
@@ -55,16 +61,17 @@ impl Checker {
         let clock = Box::new(SystemClock::new());
         let memory = Memory::new(clock.now(), clock.boot_id());
         Checker {
+            handle: OnceLock::new(),
             logger: Arc::new(Logger::new(sink, config.settings.log_level)),
             clock,
             stop: Stop::new(),
             config: Mutex::new(config),
-            configuring: Mutex::default(),
             memory: Mutex::new(memory),
             unsaved: Mutex::default(),
             running: Mutex::default(),
             changed: Condvar::new(),
-            presence: Presence::default(),
+            presence: Presence::new(),
+            ending: Ending::default(),
             crash: Mutex::default(),
             owner_lock: Mutex::default(),
         }
@@ -75,27 +82,25 @@ impl Checker {
         self.presence.is_foreign()
     }
 
-    /// In such a process: closes what is inherited and touches nothing else. `self` must never be dropped afterwards.
-    pub fn release_descriptors(&self) {
-        self.stop.close_inherited();
-        // Held by a thread of the other process, it never gets free here.
-        if let Ok(mut lock) = self.owner_lock.try_lock() {
-            lock.take().into_iter().for_each(Identity::close);
-        }
-    }
-
     /// An activity of this process, as long as what it returns lives.
     pub fn enter(&self) -> Present<'_> {
         self.presence.enter()
     }
 
     pub fn configure(&self, json: &[u8]) -> Result<(), Rejection> {
-        let _configuring = lock(&self.configuring);
         transport::prepare();
-        let config = self.config().merged(json)?;
-        self.logger.set_level(config.settings.log_level);
-        let ready = matches!(config.readiness(), Readiness::Ready(_));
-        *lock(&self.config) = config;
+        // Files are read without a lock: nobody waits for them. When another call was faster, what it set is merged into.
+        let ready = loop {
+            let before = self.config();
+            let config = before.merged(json)?;
+            let mut present = lock(&self.config);
+            if Arc::ptr_eq(&present.settings, &before.settings) {
+                self.logger.set_level(config.settings.log_level);
+                let ready = matches!(config.readiness(), Readiness::Ready(_));
+                *present = config;
+                break ready;
+            }
+        };
         if ready {
             self.stop.wake();
         } else {

@@ -5,16 +5,76 @@ use super::log::{psc_log_fn, sink};
 use super::result::psc_result;
 use super::strings::{clear, utf8};
 use crate::check::transport::LARGEST_BODY;
-use crate::checker::Checker;
+use crate::checker::{Checker, Remains};
 use crate::code::Code;
 use crate::contain::contained;
+use crate::log::Sink;
 use std::ffi::{c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A handle: one configuration, one log callback, at most one thread. Handles are independent of each other.
 pub struct psc_checker {
-    pub(super) checker: Arc<Checker>,
+    /// The host's share, which psc_free gives up; each call and the thread have their own. The handle itself goes with the
+    /// last of them, so a callback may use it while, and after, another thread is in psc_free.
+    checker: ManuallyDrop<Arc<Checker>>,
+    /// Of those that stay for ever: the one before.
+    earlier: AtomicPtr<psc_checker>,
+}
+
+/// Handles of another process that were freed in this one: their memory stays, and a leak checker finds that it was meant to.
+static LEFT: AtomicPtr<psc_checker> = AtomicPtr::new(ptr::null_mut());
+
+impl psc_checker {
+    fn give(sink: Option<Sink>) -> *mut psc_checker {
+        let checker = Arc::new(Checker::new(sink));
+        let handle = Box::into_raw(Box::new(psc_checker {
+            checker: ManuallyDrop::new(Arc::clone(&checker)),
+            earlier: AtomicPtr::new(ptr::null_mut()),
+        }));
+        // Nobody else has it, so there was none.
+        let _ = checker.handle.set(Box::new(Owned(handle)));
+        handle
+    }
+
+    /// A share of the handle's own, as long as a call is in it.
+    ///
+    /// # Safety
+    /// NULL, or a handle that was not freed, or that a running callback belongs to.
+    pub(super) unsafe fn share(handle: *const psc_checker) -> Option<Arc<Checker>> {
+        // SAFETY: the caller's promise; the thread of a running callback has a share, so the handle lives.
+        let handle = unsafe { handle.as_ref() }?;
+        Some(Arc::clone(&handle.checker))
+    }
+
+    /// Leaves it where it is, without a lock or an allocation.
+    fn leave(&self, handle: *mut psc_checker) {
+        let mut before = LEFT.load(Ordering::SeqCst);
+        loop {
+            self.earlier.store(before, Ordering::SeqCst);
+            match LEFT.compare_exchange(before, handle, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return,
+                Err(now) => before = now,
+            }
+        }
+    }
+}
+
+/// What C has a pointer to; it goes with the `Checker`.
+struct Owned(*mut psc_checker);
+
+// SAFETY: all that is done with it is to free it, once nobody uses it any more.
+unsafe impl Send for Owned {}
+// SAFETY: as above.
+unsafe impl Sync for Owned {}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: made by `give`; the last share is gone.
+        drop(unsafe { Box::from_raw(self.0) });
+    }
 }
 
 /// Makes a handle. Starts no thread, opens no file that stays open, sends nothing.
@@ -26,11 +86,7 @@ pub struct psc_checker {
 /// until psc_start, except while another thread is in a call on it: the child's copy gives PSC_ERR_FORKED then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *mut psc_checker {
-    guard::value(ptr::null_mut(), || {
-        Box::into_raw(Box::new(psc_checker {
-            checker: Arc::new(Checker::new(sink(log, user_data))),
-        }))
-    })
+    guard::value(ptr::null_mut(), || psc_checker::give(sink(log, user_data)))
 }
 
 /// Merges the keys of a JSON object into the configuration; null puts a key back to its default. All or nothing. Files
@@ -192,19 +248,16 @@ pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_free(checker: *mut psc_checker) {
     let _ = contained(move || {
-        if checker.is_null() {
+        // SAFETY: the header asks for NULL or a handle of psc's, freed once.
+        let Some(own) = (unsafe { psc_checker::share(checker) }) else {
             return;
-        }
-        // SAFETY: the header asks for a handle of psc's, freed once.
-        let checker = unsafe { Box::from_raw(checker) }.checker;
-        if checker.is_foreign() {
-            checker.release_descriptors();
-            std::mem::forget(checker);
-        } else if checker.logger.in_callback() {
-            checker.abandon();
-        } else {
-            let _ = checker.stop();
-            checker.logger.close();
+        };
+        match own.end() {
+            // SAFETY: as above; the host's share, which nobody uses from here on.
+            Remains::Goes => unsafe { ManuallyDrop::drop(&mut (*checker).checker) },
+            // SAFETY: as above.
+            Remains::Stays => unsafe { (*checker).leave(checker) },
+            Remains::Decided => {}
         }
     });
 }

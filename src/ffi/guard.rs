@@ -5,7 +5,7 @@ use super::last_error;
 use crate::checker::Checker;
 use crate::code::Code;
 use crate::config::Rejection;
-use crate::contain::contained;
+use crate::contain::{contained, until_departure};
 use crate::failure::Failure;
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -54,36 +54,41 @@ pub enum Place {
 /// Runs `body` on a handle. Its refusal, or the text of its panic, becomes `psc_last_error`.
 ///
 /// # Safety
-/// `checker` is NULL or a handle that was not freed.
+/// `checker` is NULL or a handle that was not freed, or that a running callback belongs to.
 pub unsafe fn call(
     checker: *const psc_checker,
     place: Place,
     body: impl FnOnce(&Arc<Checker>) -> Result<Code, Refusal>,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    let Some(handle) = (unsafe { checker.as_ref() }) else {
+    let Some(checker) = (unsafe { psc_checker::share(checker) }) else {
         return Code::InvalidArgument.number();
     };
-    // Keeps the memory while this call is in it.
-    let checker = Arc::clone(&handle.checker);
-    let code = contained(|| {
-        let outcome = run(&checker, place, body);
-        let (code, text) = match outcome {
-            Ok(code) => (code, None),
-            Err(refusal) => (refusal.code, Some(refusal.text)),
-        };
-        last_error::set(&checker, text.as_deref());
-        code
-    });
-    match code {
-        Ok(code) => code.number(),
-        Err(text) => {
+    let code = until_departure(|| {
+        contained(|| answer(&checker, run(&checker, place, body))).unwrap_or_else(|text| {
             let text = format!("a bug in psc was contained: {text}");
             // Nothing is left to tell when even that fails.
             let _ = contained(|| last_error::set(&checker, Some(&text)));
-            Code::Internal.number()
-        }
-    }
+            Code::Internal
+        })
+    });
+    // Forked in the host's callback, this is the child.
+    let code = code.unwrap_or_else(|| {
+        let _ = contained(|| last_error::set(&checker, Some(FORKED)));
+        Code::Forked
+    });
+    code.number()
+}
+
+const FORKED: &str = "the handle was started, or a call on it was under way, in another process, before a fork; only psc_free works on it here";
+
+fn answer(checker: &Arc<Checker>, outcome: Result<Code, Refusal>) -> Code {
+    let (code, text) = match outcome {
+        Ok(code) => (code, None),
+        Err(refusal) => (refusal.code, Some(refusal.text)),
+    };
+    last_error::set(checker, text.as_deref());
+    code
 }
 
 fn run(
@@ -94,18 +99,21 @@ fn run(
     if checker.is_foreign() {
         return Err(Refusal {
             code: Code::Forked,
-            text: "the handle was started, or a call on it was under way, in another process, before a fork; only psc_free works on it here".to_owned(),
+            text: FORKED.to_owned(),
         });
     }
     // Before the first lock: a child that is forked meanwhile by another thread finds the handle foreign.
-    let _present = checker.enter();
+    let present = checker.enter();
     if place == Place::OutsideCallback && checker.logger.in_callback() {
         return Err(Refusal {
             code: Code::Reentrant,
             text: "this call does not work inside the handle's own log callback".to_owned(),
         });
     }
-    body(checker)
+    let outcome = body(checker);
+    drop(present);
+    checker.finish();
+    outcome
 }
 
 /// Runs `body`; `otherwise` when it panics.

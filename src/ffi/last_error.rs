@@ -46,13 +46,13 @@ fn is_of(entry: &Entry, checker: &Arc<Checker>) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_last_error(checker: *const psc_checker) -> *const c_char {
     // SAFETY: the header asks for NULL or a handle that was not freed.
-    let Some(handle) = (unsafe { checker.as_ref() }) else {
+    let Some(checker) = (unsafe { psc_checker::share(checker) }) else {
         return NO_HANDLE.as_ptr();
     };
     guard::value(NO_ERROR.as_ptr(), || {
         let text = ENTRIES.try_with(|entries| {
             let entries = entries.borrow();
-            let entry = entries.iter().find(|entry| is_of(entry, &handle.checker));
+            let entry = entries.iter().find(|entry| is_of(entry, &checker));
             entry.map_or(NO_ERROR.as_ptr(), |entry| entry.text.as_ptr())
         });
         text.unwrap_or(NO_ERROR.as_ptr())

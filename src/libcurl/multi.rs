@@ -134,32 +134,6 @@ impl Multi {
             )
         })
     }
-
-    /// Ends the wait of now, or else the next one, at once.
-    pub fn wakeup(&self) -> Result<(), MultiError> {
-        // SAFETY: the handle lives.
-        checked_multi(unsafe { curl_sys::curl_multi_wakeup(self.raw()) })
-    }
-
-    /// Fills in what the transfers wait for.
-    pub fn fdset2(
-        &self,
-        read: &mut libc::fd_set,
-        write: &mut libc::fd_set,
-        other: &mut libc::fd_set,
-    ) -> Result<(), MultiError> {
-        let mut highest: c_int = 0;
-        // SAFETY: the handle lives; libcurl leaves out numbers that do not fit into a set.
-        checked_multi(unsafe {
-            curl_sys::curl_multi_fdset(
-                self.raw(),
-                ptr::from_mut(read).cast(),
-                ptr::from_mut(write).cast(),
-                ptr::from_mut(other).cast(),
-                &raw mut highest,
-            )
-        })
-    }
 }
 
 /// A descriptor that is waited for beside the transfers'.

@@ -11,8 +11,7 @@ use crate::random;
 use crate::state::dir::Ownership;
 use crate::state::memory::Owner;
 use crate::state::record::{Moment, Record, Run};
-use crate::stop::{Activity, Marks};
-use crate::sys::sleep::Sleeper;
+use crate::stop::Marks;
 use crate::text;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,7 +37,8 @@ struct Shift<'a> {
     voice: &'a Voice,
     /// Of the start of the thread; its cancels are those of the turn.
     marks: Marks,
-    sleeper: Sleeper,
+    /// How often the thread was woken before it looked.
+    rings: u32,
     /// `None` while checks are disabled.
     start: Option<Start>,
     /// The lock of the directory that it belongs to; `Some` when this process makes the host's checks.
@@ -97,7 +97,7 @@ impl Shift<'_> {
             checker,
             voice,
             marks,
-            sleeper: Sleeper::new(),
+            rings: 0,
             start: None,
             owned: None,
             refusals: 0,
@@ -109,8 +109,8 @@ impl Shift<'_> {
     fn run(&mut self) {
         let mut was_disabled = false;
         loop {
-            // Cleared and noted before looking: what changes after the look ends the sleep or the check that follows.
-            self.checker.stop.clear(Activity::Thread);
+            // Noted before looking: what changes after the look ends the sleep or the check that follows.
+            self.rings = self.checker.stop.rings();
             self.marks = self.marks.with_cancels_of(self.checker.stop.marks());
             if self.checker.stop.requested_since(self.marks) {
                 return;
@@ -214,7 +214,7 @@ impl Shift<'_> {
             // psc_run_once is making one; its end wakes this thread.
             return self.sleep(None);
         };
-        let interrupt = self.checker.stop.interrupt(Activity::Thread, self.marks);
+        let interrupt = self.checker.stop.interrupt(self.marks);
         let made = self.checker.check_if_due(config, &interrupt, self.voice);
         drop(ticket);
         if made {
@@ -285,8 +285,7 @@ impl Shift<'_> {
     }
 
     fn sleep(&self, limit: Option<Duration>) {
-        let waker = self.checker.stop.descriptor(Activity::Thread);
-        self.sleeper.sleep(waker, limit);
+        self.checker.stop.sleep(self.rings, limit);
     }
 }
 

@@ -1,4 +1,5 @@
 //! Descriptors known by number and file: a host, or a forked process, may have closed psc's and opened its own in their place.
+//! Only for files with an inode of their own: an eventfd, timerfd or epoll shares one with all of the system's.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
@@ -27,10 +28,6 @@ impl Identity {
             device: status.st_dev,
             inode: status.st_ino,
         })
-    }
-
-    pub fn inode(self) -> libc::ino_t {
-        self.inode
     }
 
     /// The number, as long as it stands for this file. Async-signal-safe: one `fstat(2)`.
@@ -69,6 +66,11 @@ impl<T: AsRawFd + IntoRawFd> Held<T> {
 
     pub fn identity(&self) -> Option<Identity> {
         self.identity
+    }
+
+    /// Before this goes, for a process that will never see it go.
+    pub fn close(&self) {
+        self.identity.into_iter().for_each(Identity::close);
     }
 }
 

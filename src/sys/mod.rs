@@ -3,11 +3,12 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
-pub mod close_on_exec;
 pub mod descriptor;
 pub mod errno;
 pub mod flock;
+pub mod pair;
 pub mod pipe;
+pub mod process;
 pub mod signals;
 pub mod sleep;
 pub mod threads;

@@ -1,110 +1,101 @@
-//! Sleeping without waking up, until a time since boot or until woken.
+//! Sleeping until another thread, or a signal handler, rings. There is no descriptor in it that the host could close.
 
-use super::descriptor::Held;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Longest wait where no timer counts suspend.
-const COARSE_STEP: Duration = Duration::from_secs(3600);
-/// Longest wait where nothing can wake the thread, short enough for who waits for it to stop.
-const DEAF_STEP: Duration = Duration::from_millis(250);
+/// Longest sleep: no clock that the kernel sleeps by here goes on while the machine is suspended, so the caller looks at the
+/// one that does. What falls due in suspend comes so much late at most.
+const LONGEST: Duration = Duration::from_secs(3600);
 
-pub struct Sleeper {
-    timer: Option<Held<OwnedFd>>,
-}
+pub struct Bell(AtomicU32);
 
-impl Sleeper {
-    pub fn new() -> Sleeper {
-        Sleeper {
-            timer: timer::new().map(Held::new),
-        }
+impl Bell {
+    pub fn new() -> Bell {
+        Bell(AtomicU32::new(0))
     }
 
-    /// Returns when `waker` is readable or `limit` has passed, suspend included; perhaps earlier. `None`: no limit. Without a
-    /// waker (-1: the host has closed it) it is a short nap.
-    pub fn sleep(&self, waker: RawFd, limit: Option<Duration>) {
-        if waker < 0 {
-            return std::thread::sleep(limit.unwrap_or(DEAF_STEP).min(DEAF_STEP));
-        }
-        let timer = self.timer.as_ref().and_then(Held::get);
-        let by_timer = match (timer, limit) {
-            (Some(timer), Some(limit)) => timer::set(timer, limit),
-            _ => false,
-        };
-        let timeout = match limit {
-            Some(limit) if !by_timer => milliseconds(limit.min(COARSE_STEP)),
-            _ => -1,
-        };
-        let timer = timer.filter(|_| by_timer);
-        let mut descriptors = [
-            readable(waker),
-            // poll(2) passes over negative descriptors.
-            readable(timer.map_or(-1, AsRawFd::as_raw_fd)),
-        ];
-        // SAFETY: the array has two elements and lives through the call.
-        unsafe { libc::poll(descriptors.as_mut_ptr(), 2, timeout) };
+    /// How often it was rung.
+    pub fn rings(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Async-signal-safe: an atomic and a system call.
+    pub fn ring(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        wake(&self.0);
+    }
+
+    /// Returns when it is rung, at once when that was after `rings`, and when `limit` has passed; perhaps earlier. `None`: no
+    /// limit.
+    pub fn sleep(&self, rings: u32, limit: Option<Duration>) {
+        wait(&self.0, rings, limit.unwrap_or(LONGEST).min(LONGEST));
     }
 }
 
-fn readable(descriptor: RawFd) -> libc::pollfd {
-    libc::pollfd {
-        fd: descriptor,
-        events: libc::POLLIN,
-        revents: 0,
+/// futex(2). Private: a child's copy is another.
+#[cfg(target_os = "linux")]
+fn wait(rings: &AtomicU32, known: u32, limit: Duration) {
+    let limit = libc::timespec {
+        tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::from(i32::try_from(limit.subsec_nanos()).unwrap_or(0)),
+    };
+    // SAFETY: the number and the time live through the call.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            rings.as_ptr(),
+            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+            known,
+            &raw const limit,
+        );
     }
-}
-
-/// Rounded up, so that a wait does not end before its time.
-fn milliseconds(limit: Duration) -> i32 {
-    i32::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
 }
 
 #[cfg(target_os = "linux")]
-mod timer {
-    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-    use std::ptr;
-    use std::time::Duration;
-
-    pub fn new() -> Option<OwnedFd> {
-        // SAFETY: takes numbers only; a descriptor that it returns is nobody else's.
-        unsafe {
-            let descriptor =
-                libc::timerfd_create(libc::CLOCK_BOOTTIME, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK);
-            (descriptor >= 0).then(|| OwnedFd::from_raw_fd(descriptor))
-        }
+fn wake(rings: &AtomicU32) {
+    // SAFETY: nothing is read or written; the address is a number to the kernel.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            rings.as_ptr(),
+            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+            libc::c_int::MAX,
+        );
     }
+}
 
-    /// Whether the timer now runs. Setting it also takes back that it had expired.
-    pub fn set(timer: &OwnedFd, limit: Duration) -> bool {
-        let value = libc::itimerspec {
-            it_interval: timespec(Duration::ZERO),
-            // Zero would stop the timer.
-            it_value: timespec(limit.max(Duration::from_millis(1))),
-        };
-        // SAFETY: the descriptor is open, the value lives through the call.
-        unsafe {
-            libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const value, ptr::null_mut()) == 0
-        }
-    }
-
-    fn timespec(time: Duration) -> libc::timespec {
-        libc::timespec {
-            tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
-            tv_nsec: libc::c_long::from(i32::try_from(time.subsec_nanos()).unwrap_or(0)),
-        }
+/// Where there is no such call: short naps.
+#[cfg(not(target_os = "linux"))]
+fn wait(rings: &AtomicU32, known: u32, limit: Duration) {
+    const NAP: Duration = Duration::from_millis(50);
+    let started = std::time::Instant::now();
+    while rings.load(Ordering::SeqCst) == known && started.elapsed() < limit {
+        std::thread::sleep(NAP.min(limit));
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-mod timer {
-    use std::os::fd::OwnedFd;
-    use std::time::Duration;
+fn wake(_: &AtomicU32) {}
 
-    pub fn new() -> Option<OwnedFd> {
-        None
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
 
-    pub fn set(_: &OwnedFd, _: Duration) -> bool {
-        false
+    #[test]
+    fn it_sleeps_until_it_is_rung_or_its_time_is_over() {
+        let bell = Bell::new();
+        let rings = bell.rings();
+        let started = Instant::now();
+        bell.sleep(rings, Some(Duration::from_millis(30)));
+        assert!(started.elapsed() >= Duration::from_millis(30));
+        std::thread::scope(|scope| {
+            scope.spawn(|| bell.ring());
+            while bell.rings() == rings {
+                bell.sleep(rings, None);
+            }
+        });
+        // Rung before: not missed.
+        bell.sleep(rings, None);
     }
 }

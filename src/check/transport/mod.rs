@@ -1,11 +1,10 @@
 //! Step 3: the HTTPS exchange, on libcurl's multi interface so that it can be cancelled at any moment.
 //!
 //! `options` sets libcurl up, `tls` hardens its TLS context, `staple` looks
-//! at revocation, `pairs` at descriptors, `failure` turns its errors into reasons and advice, for which `route` knows of proxies.
+//! at revocation, `failure` turns its errors into reasons and advice, for which `route` knows of proxies.
 
 mod failure;
 mod options;
-mod pairs;
 mod retry_after;
 mod route;
 mod staple;
@@ -45,8 +44,8 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// The wish to end a check early.
 pub trait Cancel {
     fn is_cancelled(&self) -> bool;
-    /// Turns readable when the wish comes up.
-    fn descriptor(&self) -> RawFd;
+    /// Turns readable when the wish comes up. `None`: nothing does, so it is seen a moment later.
+    fn descriptor(&self) -> Option<RawFd>;
 }
 
 /// libcurl and OpenSSL read the environment when they begin (`OPENSSL_CONF`, `SSLKEYLOGFILE` and the like): that is to
@@ -75,7 +74,7 @@ pub fn post(
     let signals = Blocked::all();
     // Dropped last, because OpenSSL knows its place.
     let certificate_request = Arc::default();
-    let multi = pairs::multi().map_err(|error| failure::of_setup(&error))?;
+    let multi = Multi::new().map_err(|error| failure::of_setup(&error))?;
     options::quit_quickly(&multi);
     let easy = options::configured(config, trust, request, &certificate_request)
         .map_err(|error| failure::of_setup(&error))?;
@@ -108,18 +107,11 @@ fn drive(
 ) -> Result<Result<(), Error>, Failure> {
     let limit = Duration::from_secs(config.settings.timeout).saturating_add(DEADLINE_GRACE);
     let started = Instant::now();
-    let mut is_first = true;
     loop {
         if cancel.is_cancelled() {
             return Err(Failure::cancelled());
         }
-        // The first call starts the look-up, with a socket pair to tell of its end.
-        let performed = if std::mem::take(&mut is_first) {
-            pairs::first_perform(multi)
-        } else {
-            multi.perform()
-        };
-        let running = performed.map_err(|error| internal(&error))?;
+        let running = multi.perform().map_err(|error| internal(&error))?;
         if let Some(ended) = multi.ended(transfer) {
             return Ok(ended);
         }
@@ -128,8 +120,9 @@ fn drive(
             return Ok(Err(Error::new(curl_sys::CURLE_OPERATION_TIMEDOUT)));
         }
         let mut wait = WaitFd::new();
-        wait.set_fd(cancel.descriptor());
         wait.poll_on_read(true);
+        // poll(2) passes over a number below zero.
+        wait.set_fd(cancel.descriptor().unwrap_or(-1));
         // It is in here that a check spends its time: the host's handlers run in the calling thread as ever.
         signals
             .lifted(|| multi.poll(&mut [wait], left.min(LONGEST_WAIT)))
