@@ -5,6 +5,7 @@
  *   RESOLVER_HANG=NAME    looking NAME up never ends
  *   RESOLVER_AGAIN=NAME   looking NAME up fails as it does before the network is up (EAI_AGAIN)
  *   RESOLVER_NONE=NAME    NAME does not exist (EAI_NONAME)
+ *   RESOLVER_NOWHERE=NAME NAME has the address that RESOLVER_ADDRESS is, as from a name server that blocks it
  *   RESOLVER_ADDRESSES=NAME=ADDRESS,ADDRESS...
  *                         NAME has these addresses, in this order
  */
@@ -87,6 +88,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
             return EAI_AGAIN;
         if (is_named("RESOLVER_NONE", name))
             return EAI_NONAME;
+        if (is_named("RESOLVER_NOWHERE", name))
+            name = getenv("RESOLVER_ADDRESS");
     }
     return look_up(name, service, hints, result);
 }

@@ -40,7 +40,7 @@ pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -
                 .chain(notice_lines(answer.verdict.notice()))
                 .collect()
         }
-        Err(failure) => vec![failure_line(failure, &when)],
+        Err(failure) => vec![failure_line(failure, &config.settings, &when)],
     }
 }
 
@@ -146,7 +146,7 @@ fn notice_line(text: &str) -> Line {
     }
 }
 
-fn failure_line(failure: &Failure, when: &str) -> Line {
+fn failure_line(failure: &Failure, settings: &Settings, when: &str) -> Line {
     if failure.code == Code::Cancelled {
         return Line {
             level: INFO,
@@ -155,7 +155,12 @@ fn failure_line(failure: &Failure, when: &str) -> Line {
     }
     Line {
         level: ERROR,
-        text: format!("Security update check failed: {}{when}", failure.text()),
+        text: format!(
+            "Security update check failed: for {} at {}: {}{when}",
+            shown_program(settings),
+            text::quoted(settings.url.host()),
+            failure.text()
+        ),
     }
 }
 

@@ -257,6 +257,41 @@ pub fn duplicate_content_length(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<
 
 /// A proper gzip file that nobody asked for.
 pub fn gzip(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
+    let fields = [("Content-Encoding", "gzip")];
+    wire.write_all(&http::answer(200, &fields, &gzipped(body)))?;
+    Ok(End::Proper)
+}
+
+/// Nothing but the body itself tells.
+pub fn gzip_unsaid(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
+    wire.write_all(&http::answer(200, &[], &gzipped(body)))?;
+    Ok(End::Proper)
+}
+
+/// The format has no mark of its own: nothing but the header tells.
+pub fn brotli(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
+    // An uncompressed block begins so (RFC 7932, section 9.2).
+    let mut file = vec![0x0c];
+    file.extend(body);
+    wire.write_all(&http::answer(200, &[("Content-Encoding", "br")], &file))?;
+    Ok(End::Proper)
+}
+
+/// Says so, and is not: the agreed JSON all the same.
+pub fn gzip_claimed(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
+    wire.write_all(&http::answer(200, &[("Content-Encoding", "gzip")], body))?;
+    Ok(End::Proper)
+}
+
+/// As nginx answers where a client certificate is missing.
+pub fn certificate_page(wire: &mut Wire<'_>, _: &[u8]) -> io::Result<End> {
+    let page =
+        b"<html><head><title>400 No required SSL certificate was sent</title></head></html>\r\n";
+    wire.write_all(&http::answer(400, &[], page))?;
+    Ok(End::Proper)
+}
+
+fn gzipped(body: &[u8]) -> Vec<u8> {
     // A stored block is enough (RFC 1951, section 3.2.4); longer bodies than this are cut.
     let body = body.get(..usize::from(u16::MAX)).unwrap_or(body);
     let length = u16::try_from(body.len()).unwrap_or(u16::MAX);
@@ -266,8 +301,7 @@ pub fn gzip(wire: &mut Wire<'_>, body: &[u8]) -> io::Result<End> {
     file.extend(body);
     file.extend(crc32(body).to_le_bytes());
     file.extend(u32::from(length).to_le_bytes());
-    wire.write_all(&http::answer(200, &[("Content-Encoding", "gzip")], &file))?;
-    Ok(End::Proper)
+    file
 }
 
 fn crc32(bytes: &[u8]) -> u32 {

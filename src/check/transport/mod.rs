@@ -13,6 +13,7 @@ mod tls;
 use super::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
+use crate::json;
 use crate::libcurl::{self, Easy2, Easy2Handle, Error, Handler, Multi, MultiError, WaitFd};
 use crate::sys::signals::Blocked;
 use crate::sys::{errno, pipe};
@@ -176,8 +177,8 @@ pub struct Exchange {
     addresses: Vec<IpAddr>,
     /// `Content-Encoding` of the answer (RFC 9110, section 8.4).
     content_encoding: Option<String>,
-    /// Of OpenSSL on this machine.
-    policy: Policy,
+    /// Of OpenSSL on this machine; `None` before a TLS handshake begins.
+    policy: Option<Policy>,
     /// A client certificate was asked for in the handshake with the server, or with an https proxy.
     certificate_request: Arc<AtomicBool>,
 }
@@ -201,7 +202,7 @@ impl Exchange {
             no_socket: None,
             addresses: Vec::new(),
             content_encoding: None,
-            policy: Policy::default(),
+            policy: None,
             certificate_request: Arc::clone(certificate_request),
         }
     }
@@ -209,11 +210,11 @@ impl Exchange {
     /// What came with status 200, unless it is compressed: nobody asked for that. JSON is JSON, whatever a header says.
     fn take_body(&mut self) -> Result<Vec<u8>, Failure> {
         let body = std::mem::take(&mut self.body);
-        let is_json = body.trim_ascii_start().first() == Some(&b'{');
         match &self.content_encoding {
-            Some(encoding) if !is_json && !encoding.eq_ignore_ascii_case("identity") => Err(
-                Failure::compressed(&format!(" ({})", text::quoted(encoding))),
-            ),
+            Some(encoding) if json::object(&body).is_err() => Err(Failure::compressed(&format!(
+                " ({})",
+                text::quoted(encoding)
+            ))),
             _ => Ok(body),
         }
     }
@@ -250,14 +251,15 @@ impl Handler for Exchange {
             if name.eq_ignore_ascii_case("retry-after") {
                 self.retry_after = retry_after::seconds(value);
             } else if name.eq_ignore_ascii_case("content-encoding") {
-                self.content_encoding = Some(value.to_owned());
+                self.content_encoding =
+                    (!value.eq_ignore_ascii_case("identity")).then(|| value.to_owned());
             }
         }
         true
     }
 
     fn ssl_ctx(&mut self, context: *mut c_void) -> bool {
-        self.policy = tls::harden(context, &self.certificate_request);
+        self.policy = Some(tls::harden(context, &self.certificate_request));
         true
     }
 

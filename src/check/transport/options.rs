@@ -192,11 +192,6 @@ pub fn os_errno(easy: &Easy2<Exchange>) -> c_int {
     c_int::try_from(long(easy, curl_sys::CURLINFO_OS_ERRNO)).unwrap_or(0)
 }
 
-/// Whether a connection was made, to the server or to a proxy.
-pub fn is_connected(easy: &Easy2<Exchange>) -> bool {
-    seconds(easy, curl_sys::CURLINFO_CONNECT_TIME) > 0.0
-}
-
 /// Whether a TLS handshake was completed.
 pub fn is_encrypted(easy: &Easy2<Exchange>) -> bool {
     seconds(easy, curl_sys::CURLINFO_APPCONNECT_TIME) > 0.0

@@ -4,7 +4,7 @@ use super::super::route::Route;
 use super::facts::{Facts, Parties};
 use super::{resolve, unanswered};
 use crate::code::Code;
-use crate::failure::{Failure, Retry};
+use crate::failure::Failure;
 use crate::sys::errno;
 use std::io;
 
@@ -15,6 +15,9 @@ const CHECK_BOTH: &str = "check your connection security: the network, the firew
 const CHECK_RULES: &str = "check your connection security: rules of this machine do not permit it (SELinux: httpd_can_network_connect, AppArmor, seccomp, an outgoing firewall rule)";
 const CHECK_ROUTES: &str = "check your connection security: the network of this machine has no way there (interfaces, routes, IPv6), or a proxy must be set";
 const CHECK_PORTS: &str = "check your connection security: this machine has no local address or port left for it (net.ipv4.ip_local_port_range, connections that stay open)";
+
+/// A sign that it wants one, and no proof.
+pub const AFTER_REQUEST: &str = ", after the server asked for a client certificate and got none";
 
 /// No connection could be made.
 pub fn failed(facts: &Facts, parties: &Parties) -> Failure {
@@ -53,21 +56,20 @@ pub fn timed_out(facts: &Facts, parties: &Parties) -> Failure {
         return resolve::timed_out(facts, parties);
     }
     let (to, advice) = target(parties);
-    if words.contain("Proxy CONNECT") {
-        let reason = format!(
-            "timed out: the proxy{} did not answer{words}",
-            parties.proxy()
-        );
-        return unanswered(reason, CHECK_PROXY);
-    }
     if !facts.is_connected {
-        return unanswered(format!("timed out: cannot connect to {to}{words}"), advice);
+        // Most versions of libcurl say the same of a proxy that is not reached and of one that does not answer.
+        let or_not_answered = match parties.route {
+            Route::Direct => "",
+            _ => ", or it does not answer",
+        };
+        let reason = format!("timed out: cannot connect to {to}{or_not_answered}{words}");
+        return unanswered(reason, advice);
     }
     let server = &parties.server;
     let reason = if facts.is_encrypted {
         format!("timed out: no complete answer from {server} in time{words}")
     } else {
-        format!("timed out: {to} accepts connections and does not go on with them{words}")
+        format!("timed out: {server} accepts the connection and does not go on with it{words}")
     };
     unanswered(reason, advice)
 }
@@ -86,13 +88,18 @@ fn is_resolving(facts: &Facts, parties: &Parties) -> bool {
 
 /// The connection was made, and ended too early.
 pub fn broken(facts: &Facts, parties: &Parties) -> Failure {
+    let (words, server) = (&facts.words, &parties.server);
+    // The alert that says so may be lost when the server closes the connection.
+    if facts.client_certificate_was_asked_for && parties.client_certificate.is_none() {
+        return Failure::new(
+            Code::Network,
+            format!("the connection to {server} broke off{AFTER_REQUEST}{words}"),
+            "set client_certificate_path, if the server wants one; else check the network and proxies on the way",
+        );
+    }
     Failure::new(
         Code::Network,
-        format!(
-            "the connection to {} broke off{}",
-            parties.server, facts.words
-        ),
+        format!("the connection to {server} broke off{words}"),
         "check the network and proxies on the way",
     )
-    .retried(Retry::Interval)
 }

@@ -32,9 +32,9 @@ pub struct Facts {
     pub os_errno: i32,
     /// What was connected to, the first of it; empty before a name is resolved.
     pub addresses: Vec<IpAddr>,
+    /// A TLS handshake was begun, with the server or an https proxy, and completed.
     pub is_connected: bool,
     pub is_encrypted: bool,
-    /// In the handshake.
     pub client_certificate_was_asked_for: bool,
     pub policy: Policy,
     /// Why no look-up could be made now.
@@ -61,10 +61,10 @@ impl Facts {
             server_verdict: options::verify_result(easy),
             proxy_verdict: options::proxy_verify_result(easy),
             os_errno: options::os_errno(easy),
-            is_connected: options::is_connected(easy),
+            is_connected: exchange.policy.is_some(),
             is_encrypted: options::is_encrypted(easy),
             client_certificate_was_asked_for: exchange.certificate_request.load(Ordering::Relaxed),
-            policy: exchange.policy,
+            policy: exchange.policy.unwrap_or_default(),
             no_look_up: may_be_a_look_up(error.code(), socks_reply, &addresses)
                 .then(NoLookUp::now)
                 .flatten(),

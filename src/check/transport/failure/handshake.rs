@@ -1,7 +1,7 @@
 //! TLS handshakes that fail for another reason than the other side's certificate.
 
 use super::facts::{Facts, Parties};
-use super::{certificate, unanswered};
+use super::{certificate, connect, unanswered};
 use crate::code::Code;
 use crate::failure::Failure;
 
@@ -68,9 +68,7 @@ pub fn failure(facts: &Facts, parties: &Parties) -> Failure {
     }
     if is_cut_off(facts) {
         let after = match parties.client_certificate {
-            None if facts.client_certificate_was_asked_for => {
-                ", after the server asked for a client certificate and got none"
-            }
+            None if facts.client_certificate_was_asked_for => connect::AFTER_REQUEST,
             _ => "",
         };
         return unanswered(

@@ -68,7 +68,7 @@ fn the_time_was_up() {
         (
             true,
             false,
-            "check.example accepts connections and does not go on",
+            "check.example accepts the connection and does not go on",
         ),
         (true, true, "no complete answer from check.example"),
     ] {
@@ -97,7 +97,7 @@ fn the_time_was_up() {
         }
     }
     let words = "Proxy CONNECT aborted due to timeout";
-    let part = "the proxy http://proxy.example:3128 did not answer";
+    let part = "cannot connect to the proxy http://proxy.example:3128, or it does not answer";
     assert_told(
         &judged(&facts(TIMED_OUT, words), &by_proxy()),
         Code::Network,

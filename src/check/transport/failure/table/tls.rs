@@ -251,14 +251,25 @@ fn client_certificates() {
             words,
         );
     }
-    let words = "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to check.example:443 ";
-    let failure = judged(&asked_for(HANDSHAKE, words), &direct());
-    assert_told(
-        &failure,
-        Code::Network,
-        &["broke off", "asked for a client certificate and got none"],
-        words,
-    );
+    for (code, words) in [
+        (
+            HANDSHAKE,
+            "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to check.example:443 ",
+        ),
+        (SEND, "Send failure: Connection reset by peer"),
+        (RECV, "Recv failure: Connection reset by peer"),
+        (
+            RECV,
+            "getpeername() failed with errno 107: Transport endpoint is not connected",
+        ),
+        (GOT_NOTHING, "Empty reply from server"),
+    ] {
+        let parts = ["broke off", "asked for a client certificate and got none"];
+        let failure = judged(&asked_for(code, words), &direct());
+        assert_told(&failure, Code::Network, &parts, words);
+        let failure = judged(&asked_for(code, words), &shown());
+        assert!(!failure.text().contains("client certificate"), "{words}");
+    }
     for words in [
         "unable to set private key file: '(memory blob)' type PEM",
         "Private key does not match the certificate public key",
