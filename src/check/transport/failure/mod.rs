@@ -47,7 +47,9 @@ pub fn no_trust() -> Failure {
 /// libcurl refused an option.
 pub fn of_setup(error: &Error) -> Failure {
     match error.code() {
-        curl_sys::CURLE_OUT_OF_MEMORY => Failure::system("out of memory: libcurl cannot be set up"),
+        curl_sys::CURLE_OUT_OF_MEMORY => {
+            Failure::system("out of memory or descriptors: libcurl cannot be set up")
+        }
         _ => unfit_libcurl(&format!(": {error}")),
     }
 }
