@@ -58,7 +58,14 @@ static void child_of_an_idle_parent(psc_checker *checker, struct log *journal, c
     CHECK_SOON(psc_threads() == 1);
     CHECK_SOON(count_descriptors() >= descriptors + WAKERS); /* of its own: what wakes the parent is the parent's */
     CHECK_CODE(PSC_OK, stop_fully(other));
+    descriptors = count_descriptors();
+    for (int i = 0; i < 5; i++) {
+        CHECK_CODE(PSC_OK, psc_start(other));
+        CHECK_CODE(PSC_OK, stop_fully(other));
+    }
+    CHECK(count_descriptors() == descriptors);
     psc_free(other);
+    CHECK(count_descriptors() < descriptors);
     CHECK_SOON(count_threads() == 1);
 }
 

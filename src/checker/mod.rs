@@ -33,6 +33,10 @@ use serde_json::Value;
 use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
+/// Locks. `memory` alone is held over file accesses, which may take as long as a file server likes: the thread and
+/// `psc_run_once` take it, no other call waits for it (`psc_status` looks whether it is free). With it, `unsaved` may be taken.
+/// The others are held for moments: while one of them is held no file is touched, no callback made, nobody waited for, and no
+/// other lock taken, but that `crash` may be with `running`.
 pub struct Checker {
     /// What C knows it by; set once, kept as long as this lives.
     pub handle: OnceLock<Box<dyn Any + Send + Sync>>,
@@ -40,17 +44,20 @@ pub struct Checker {
     pub clock: Box<dyn Clock>,
     pub stop: Stop,
     config: Mutex<Config>,
+
     memory: Mutex<Memory>,
     /// A copy of what `memory` could not write, for those who do not wait for it.
     unsaved: Mutex<Option<Record>>,
+
     running: Mutex<Running>,
     /// `running` has changed.
     changed: Condvar,
-    presence: Presence,
     /// The text of a panic that ended the thread.
     crash: Mutex<Option<String>>,
     /// The lock that makes this process the owner of the host's schedule.
     owner_lock: Mutex<Option<Identity>>,
+
+    presence: Presence,
     ending: Ending,
 }
 
@@ -70,10 +77,10 @@ impl Checker {
             unsaved: Mutex::default(),
             running: Mutex::default(),
             changed: Condvar::new(),
-            presence: Presence::new(),
-            ending: Ending::default(),
             crash: Mutex::default(),
             owner_lock: Mutex::default(),
+            presence: Presence::new(),
+            ending: Ending::default(),
         }
     }
 

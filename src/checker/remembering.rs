@@ -184,11 +184,13 @@ impl Checker {
 
     /// What is remembered, as it is now.
     pub fn recall(&self, config: &CheckConfig, voice: &Voice) -> Record {
-        let (record, warning) = {
-            let mut memory = self.memory(config);
-            let record = memory.load(self.clock.as_ref()).clone();
-            (record, memory.take_warning())
-        };
+        self.recall_from(self.memory(config), voice)
+    }
+
+    fn recall_from(&self, mut memory: MutexGuard<'_, Memory>, voice: &Voice) -> Record {
+        let record = memory.load(self.clock.as_ref()).clone();
+        let warning = memory.take_warning();
+        drop(memory);
         say_warning(voice, warning);
         record
     }
@@ -210,17 +212,14 @@ impl Checker {
                     record
                 })
             }
-            (_, free) => {
-                drop(free);
-                self.recall(config, voice)
-            }
+            // As it is held now: asked for anew, another thread might have it.
+            (_, Ok(memory)) => self.recall_from(for_config(memory, config), voice),
+            (_, Err(_)) => self.recall(config, voice),
         }
     }
 
     pub fn memory(&self, config: &CheckConfig) -> MutexGuard<'_, Memory> {
-        let mut memory = lock(&self.memory);
-        memory.use_dir(config.settings.state_dir.as_deref());
-        memory
+        for_config(lock(&self.memory), config)
     }
 
     /// What the last authentic answer said, verified again, if it is about the version that runs.
@@ -236,6 +235,14 @@ impl Checker {
         drop(openssl::error::ErrorStack::get());
         Some((verdict.ok()?, known.at))
     }
+}
+
+fn for_config<'a>(
+    mut memory: MutexGuard<'a, Memory>,
+    config: &CheckConfig,
+) -> MutexGuard<'a, Memory> {
+    memory.use_dir(config.settings.state_dir.as_deref());
+    memory
 }
 
 pub(super) fn expected<'a>(

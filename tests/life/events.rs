@@ -1,7 +1,10 @@
 //! The rows of docs/host-events.md.
 
-use crate::support::{assert_one_request, assert_requests, checked, program, succeed, up_to_date};
-use psc_testkit::{Link, Site, compile_against, is_root, library, private_dir, run};
+use crate::support::{
+    assert_one_request, assert_requests, checked, checked_but_for_leaks, program, succeed,
+    up_to_date,
+};
+use psc_testkit::{Link, Site, compile_against, is_root, library, private_dir, require, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -117,6 +120,56 @@ fn a_fork_during_a_call_leaves_no_child_that_waits() {
         println!("{}", done.stdout);
     }
     assert_eq!(site.server.connections(), 0);
+}
+
+#[test]
+fn a_child_waits_for_no_lock_of_openssl() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for link in LINKS {
+        let program = program("life-fork-locks", link);
+        succeed(Command::new(program).arg(&config).arg("100"));
+    }
+    assert_eq!(site.server.connections(), 0);
+}
+
+/// In a namespace of its own, whose process ids can be chosen.
+#[test]
+fn a_grandchild_with_the_starters_process_id_is_not_the_starter() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for link in LINKS {
+        let mut command = Command::new(require("unshare"));
+        if !is_root() {
+            command.arg("--map-root-user");
+        }
+        command.args(["--pid", "--fork", "--mount-proc", "--kill-child"]);
+        succeed(command.arg(program("life-fork-pid", link)).arg(&config));
+    }
+}
+
+#[test]
+fn a_child_that_returns_from_the_callback_leaves_psc() {
+    for how in ["thread", "run", "drain", "status"] {
+        for free in [None, Some("free")] {
+            for link in LINKS {
+                let site = Site::start();
+                let config = up_to_date(&site, json!({})).to_string();
+                let program = program("life-fork-callback", link);
+                let run = |mut command: Command| {
+                    let state = private_dir();
+                    command.arg(&config).arg(state.path()).arg(how).args(free);
+                    println!("{how} {free:?} {}", succeed(&mut command).stdout);
+                };
+                run(Command::new(&program));
+                // The parent's.
+                assert_requests(&site, usize::from(how != "status"));
+                if link == Link::Shared {
+                    run(checked_but_for_leaks(&program));
+                }
+            }
+        }
+    }
 }
 
 #[test]

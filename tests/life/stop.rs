@@ -122,6 +122,26 @@ fn from_inside_the_callback() {
 }
 
 #[test]
+fn psc_free_leaves_a_running_callback_its_handle() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for how in ["beside", "late", "inside", "call"] {
+        for link in LINKS {
+            succeed(
+                Command::new(program("life-free", link))
+                    .arg(&config)
+                    .arg(how),
+            );
+        }
+        succeed(
+            checked(&program("life-free", Link::Shared))
+                .arg(&config)
+                .arg(how),
+        );
+    }
+}
+
+#[test]
 fn although_the_callback_does_not_return() {
     let site = Site::start();
     let config = up_to_date(&site, json!({})).to_string();
