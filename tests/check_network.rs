@@ -403,3 +403,20 @@ fn a_disabled_check_opens_nothing() {
     assert_eq!(site.server.connections(), 0);
     assert!(!std::path::Path::new(&site.path("names")).exists());
 }
+
+/// libcurl writes the secrets of each connection to the file that `SSLKEYLOGFILE` names; those of a check are nobody's.
+#[test]
+fn no_secret_of_a_connection_is_written_down() {
+    let site = Site::start();
+    let file = site.path("keylog");
+    for library in [library(), library_with_feature("static-curl")] {
+        let outcome = Check::new(Link::Shared)
+            .with_library(library)
+            .env("SSLKEYLOGFILE", &file)
+            .run(&site.config(json!({})));
+        assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
+        // libcurl may make the file.
+        let written = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(written, "");
+    }
+}

@@ -579,6 +579,65 @@ fn no_proxy_is_for_proxies_of_the_environment() {
     );
 }
 
+/// What psc wants of the environment it reads when it is configured, whatever a check goes through.
+#[test]
+fn no_check_reads_the_environment() {
+    let site = Site::start();
+    let http = Proxy::tunnel(site.server.port(), None);
+    let https = Proxy::tls_tunnel(site.server.port(), &site.path("server.pem"));
+    let quick = |more: Value| {
+        let mut config = site.config(json!({ "start_delay": 0, "start_jitter": 0, "timeout": 5 }));
+        for (key, value) in more.as_object().expect("an object") {
+            config[key] = value.clone();
+        }
+        config.to_string()
+    };
+    let of_environment = quick(json!({ "proxy_url": null }));
+    let direct = quick(json!({ "proxy_url": "none" }));
+    let configured = quick(json!({ "proxy_url": format!("https://localhost:{}", https.port) }));
+    let refused = quick(json!({ "url": "https://127.0.0.1:1/" }));
+    let unresolved = quick(json!({ "url": "https://check.invalid/" }));
+    let through_http = format!("http://u:p@127.0.0.1:{}", http.port);
+    let through_https = format!("https://localhost:{}", https.port);
+    let environments: [(&[(&str, &str)], &str); 5] = [
+        (&[], "1"),
+        (&[("https_proxy", &through_http)], "1"),
+        (
+            &[
+                ("ALL_PROXY", &through_https),
+                ("no_proxy", "elsewhere.example"),
+            ],
+            "1",
+        ),
+        (
+            &[("HTTPS_PROXY", "\"broken"), ("NO_PROXY", "localhost")],
+            "1",
+        ),
+        (&[("https_proxy", "\"broken")], "-8"),
+    ];
+    for check in both_libcurls() {
+        let check = check.env("LD_PRELOAD", compile_preload("c-tests/preload-getenv.c"));
+        for (variables, code) in environments {
+            let check = variables
+                .iter()
+                .fold(check.clone(), |check, (name, value)| check.env(name, value));
+            let arguments = [
+                of_environment.as_str(),
+                code,
+                &direct,
+                "1",
+                &configured,
+                "1",
+                &refused,
+                "-8",
+                &unresolved,
+                "-8",
+            ];
+            check.run_program("c-tests/environment.c", &arguments);
+        }
+    }
+}
+
 /// Which of the two cannot be reached is said by what the environment names, not guessed from words.
 #[test]
 fn a_proxy_of_the_environment_is_blamed_only_when_there_is_one() {

@@ -88,6 +88,8 @@ pub fn harden(context: *mut c_void, asked_for: &AtomicBool) -> Policy {
             ffi::SSL_VERIFY_PEER,
             Some(require_alternative_name),
         );
+        // libcurl has set it where the environment has SSLKEYLOGFILE: the secrets of a check are nobody's.
+        ffi::SSL_CTX_set_keylog_callback(context, None);
         staple::ask(context);
         Policy {
             security_level,
