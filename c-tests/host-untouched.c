@@ -1,7 +1,7 @@
 /*
  * psc leaves no mark on its host: signal handlers and mask, environment, descriptors, threads, locale,
  * umask, working directory, standard streams, pending signals and OpenSSL's error queue, which nginx and Apache complain
- * about, are the same after checks as before.
+ * about, are the same after checks as before; what the host has put into that queue is still there.
  *
  *   host-untouched CONFIG...      each is configured and checked, whatever comes out
  */
@@ -155,25 +155,76 @@ static void break_connection(void *user_data, int level, const char *message)
 }
 
 /* Looked up, so that this host need not be linked with OpenSSL itself. */
-static unsigned long openssl_error(void)
+static void *openssl(const char *name)
 {
-    unsigned long (*peek)(void) = NULL;
-    void *found = dlsym(RTLD_DEFAULT, "ERR_peek_error");
+    void *found = dlsym(RTLD_DEFAULT, name);
     CHECK(found != NULL);
-    memcpy(&peek, &found, sizeof peek);
-    return peek();
+    return found;
+}
+
+#define LIBRARY 128 /* ERR_LIB_USER */
+#define REASON_BITS 0x7fffff
+
+static void queue_error(int reason, const char *words)
+{
+    void (*new_error)(void) = NULL;
+    void (*set_error)(int, int, const char *, ...) = NULL;
+    void *found = openssl("ERR_new");
+    memcpy(&new_error, &found, sizeof found);
+    found = openssl("ERR_set_error");
+    memcpy(&set_error, &found, sizeof found);
+    new_error();
+    set_error(LIBRARY, reason, "%s", words);
+}
+
+static void take_error(int reason, const char *words)
+{
+    unsigned long (*get)(const char **, int *, const char **, const char **, int *) = NULL;
+    void *found = openssl("ERR_get_error_all");
+    const char *data = "";
+    unsigned long error;
+    memcpy(&get, &found, sizeof found);
+    error = get(NULL, NULL, NULL, &data, NULL);
+    CHECK((error & REASON_BITS) == (unsigned long) reason);
+    CHECK(strcmp(data, words) == 0);
+}
+
+/* The host's own errors, of before a call, are there as they were, and nothing beside them. */
+static void expect_own_errors(void)
+{
+    take_error(7, "one of the host's");
+    take_error(9, "and another");
+    take_error(0, "");
+    queue_error(7, "one of the host's");
+    queue_error(9, "and another");
 }
 
 static void check_once(const char *config)
 {
     static struct records records;
     psc_checker *checker = psc_init(break_connection, &records);
+    char *json = NULL;
     CHECK(checker != NULL);
-    if (psc_configure(checker, config) == PSC_OK)
+    queue_error(7, "one of the host's");
+    queue_error(9, "and another");
+    if (psc_configure(checker, config) == PSC_OK) {
+        expect_own_errors();
         psc_run_once(checker, NULL);
-    CHECK(openssl_error() == 0);
+    }
+    expect_own_errors();
+    psc_verify(checker, "{\"data\":\"e30=\",\"signature\":\"AAAA\"}", 35, "1", NULL);
+    expect_own_errors();
+    if (psc_preview_request(checker, &json) == PSC_OK)
+        psc_string_free(json);
+    expect_own_errors();
+    if (psc_status(checker, &json) == PSC_OK)
+        psc_string_free(json);
+    expect_own_errors();
     CHECK(logged(&records, "thread panicked") == 0);
     psc_free(checker);
+    take_error(7, "one of the host's");
+    take_error(9, "and another");
+    take_error(0, "");
     forget_records(&records);
 }
 

@@ -77,7 +77,7 @@ pub fn run(config: &CheckConfig, cancel: &dyn Cancel, voice: &Voice) -> Attempt 
         },
         Err(failure) => Attempt::failed(failure),
     };
-    // What OpenSSL left in this thread's error queue is not the host's business.
+    // What OpenSSL left in this thread's error queue is not the next one's.
     drop(openssl::error::ErrorStack::get());
     attempt
 }

@@ -231,7 +231,7 @@ impl Checker {
         }
         let expected = expected(config, &nonce, &known.request_sha256);
         let verdict = check::recalled(&known.data, &known.signature, config, &expected);
-        // What OpenSSL left in this thread's error queue is not the host's business.
+        // What OpenSSL left in this thread's error queue is not the next one's.
         drop(openssl::error::ErrorStack::get());
         Some((verdict.ok()?, known.at))
     }

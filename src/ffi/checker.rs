@@ -101,7 +101,7 @@ pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *m
 pub unsafe extern "C" fn psc_configure(checker: *mut psc_checker, json: *const c_char) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a string.
     unsafe {
-        guard::call(checker, Place::Anywhere, |checker| {
+        guard::call_on_openssl(checker, Place::Anywhere, |checker| {
             checker.configure(utf8(json, "json")?.as_bytes())?;
             Ok(Code::Ok)
         })
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn psc_run_once(
     // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a place for a pointer.
     unsafe {
         clear(result);
-        guard::call(checker, Place::OutsideCallback, |checker| {
+        guard::call_on_openssl(checker, Place::OutsideCallback, |checker| {
             let outcome = checker.run_once()?;
             deliver(outcome, result)
         })
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn psc_verify(
     // a place for a pointer.
     unsafe {
         clear(result);
-        guard::call(checker, Place::Anywhere, |checker| {
+        guard::call_on_openssl(checker, Place::Anywhere, |checker| {
             if response.is_null() || length > isize::MAX.unsigned_abs() {
                 return Err(Refusal::invalid(
                     "response is NULL, or its length impossible",

@@ -1,6 +1,7 @@
 //! What every C function does around its own few lines.
 
 use super::checker::psc_checker;
+use super::host_errors::HostErrors;
 use super::last_error;
 use crate::checker::Checker;
 use crate::code::Code;
@@ -78,6 +79,26 @@ pub unsafe fn call(
         Code::Forked
     });
     code.number()
+}
+
+/// The same for a body that may use OpenSSL: the errors that the host has queued survive, and none of psc's stays.
+///
+/// Not for all: in a forked process OpenSSL may wait for a lock of the other one's.
+///
+/// # Safety
+/// As [`call`].
+pub unsafe fn call_on_openssl(
+    checker: *const psc_checker,
+    place: Place,
+    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Refusal>,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        call(checker, place, |checker| {
+            let _host = HostErrors::set_aside();
+            body(checker)
+        })
+    }
 }
 
 const FORKED: &str = "the handle was started, or a call on it was under way, in another process, before a fork; only psc_free works on it here";

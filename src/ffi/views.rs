@@ -18,7 +18,7 @@ unsafe fn tell(
     // SAFETY: the caller's promise.
     unsafe {
         clear(json);
-        guard::call(checker, Place::Anywhere, |checker| {
+        guard::call_on_openssl(checker, Place::Anywhere, |checker| {
             if json.is_null() {
                 return Err(Refusal::invalid("json is NULL"));
             }
