@@ -11,7 +11,8 @@
  *
  * Threads. Every function may be called from any thread; psc_free is the last call on a handle. psc_init and
  * psc_configure start no thread and open no socket. The one thread that psc_start makes has every signal blocked, a
- * small stack and the name "psc". psc installs no signal handler, writes no environment variable, prints nothing and
+ * small stack and the name "psc". Every call makes do with 32 KiB of stack, thread-local storage and what the log
+ * callback takes not counted. psc installs no signal handler, writes no environment variable, prints nothing and
  * registers nothing with atexit. The one exception: when a bug of psc's own is contained (PSC_ERR_INTERNAL), Rust's
  * standard library reports it on stderr.
  *
@@ -230,6 +231,8 @@ int psc_configure(struct psc_checker *checker, const char *json);
  configured timeout. In the calling thread SIGPIPE and SIGXFSZ are blocked meanwhile, and every signal while libcurl works,
  so that no thread of its own takes one; while psc waits, the host's handlers run as ever.
 
+ Needs 32 KiB of the calling thread's stack, thread-local storage and what the log callback takes not counted.
+
  `result` may be NULL. It is set to a complete result, to be freed with psc_result_free, also for failures; to NULL when
  no check was made.
 
@@ -246,7 +249,7 @@ int psc_run_once(struct psc_checker *checker,
 
  `response`: the body of the answer, `length` bytes, not kept. `nonce`: of the request that it answers. The request is
  taken to be the one that this configuration makes with that nonce (psc_preview_request's `body`), without a licence.
- `result` as with psc_run_once. Nothing is sent, logged or remembered.
+ `result` and the stack as with psc_run_once. Nothing is sent, logged or remembered.
 
  Returns as psc_run_once does, of the answer's content: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE,
  PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured), PSC_ERR_FORKED. Works

@@ -1,8 +1,12 @@
 //! Strict JSON (contract section 5): one object, no trailing bytes, no duplicate keys at any depth.
 //!
-//! Depth is bounded by `serde_json`'s own limit of 128, the number of values here.
+//! Whatever psc reads as JSON is read here: its depth is what the stack of the reading thread must bear, its values are what
+//! memory must.
 
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess,
+    Visitor,
+};
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::fmt;
@@ -10,11 +14,24 @@ use std::fmt;
 /// Values in one text. Each costs memory that its few bytes of text do not show.
 const MOST_VALUES: u32 = 10_000;
 
+/// Objects and arrays inside each other, the outermost included.
+const DEEPEST: u32 = 32;
+
+/// Parses `bytes` as one JSON object of that form. The error names no key and no value.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let object = Value::Object(object(bytes)?);
+    serde_json::from_value(object).map_err(|_| "not of the agreed form".to_owned())
+}
+
 /// Parses `bytes` as one JSON object. The error says what is wrong and where, never what it read.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     let left = Cell::new(MOST_VALUES);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict(&left)
+    let outermost = Strict {
+        left: &left,
+        deeper: DEEPEST,
+    };
+    let value = outermost
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     match value {
@@ -27,16 +44,30 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Reads one value; the number of values that may still come is shared by all.
+/// Reads one value.
 #[derive(Clone, Copy)]
-struct Strict<'a>(&'a Cell<u32>);
+struct Strict<'a> {
+    /// Values that may still come, shared by all.
+    left: &'a Cell<u32>,
+    /// Levels that may still come.
+    deeper: u32,
+}
+
+impl Strict<'_> {
+    /// For what stands inside an object or array.
+    fn inside<E: de::Error>(self) -> Result<Self, E> {
+        let deeper = self.deeper.checked_sub(1);
+        let deeper = deeper.ok_or_else(|| de::Error::custom("nested too deeply"))?;
+        Ok(Strict { deeper, ..self })
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        match self.0.get().checked_sub(1) {
-            Some(left) => self.0.set(left),
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
             None => return Err(de::Error::custom("too many values")),
         }
         deserializer.deserialize_any(self)
@@ -71,8 +102,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let inside = self.inside()?;
         let mut values = Vec::new();
-        while let Some(value) = sequence.next_element_seed(self)? {
+        while let Some(value) = sequence.next_element_seed(inside)? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -80,16 +112,19 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some(key) = entries.next_key::<Key>()? {
-            let Key::Name(key) = key else {
-                let digits: String = entries.next_value()?;
-                let number: Number = digits.parse().map_err(de::Error::custom)?;
-                return Ok(Value::Number(number));
-            };
+        let mut next = entries.next_key::<Key>()?;
+        if matches!(next, Some(Key::OfNumber)) {
+            let digits: String = entries.next_value()?;
+            let number: Number = digits.parse().map_err(de::Error::custom)?;
+            return Ok(Value::Number(number));
+        }
+        let inside = self.inside()?;
+        while let Some(Key::Name(key)) = next {
             if map.contains_key(&key) {
                 return Err(de::Error::custom("a key stands twice"));
             }
-            map.insert(key, entries.next_value_seed(self)?);
+            map.insert(key, entries.next_value_seed(inside)?);
+            next = entries.next_key()?;
         }
         Ok(Value::Object(map))
     }
@@ -162,6 +197,37 @@ mod tests {
         assert!(object(br#"{"$serde_json::private::Number":"1"}"#).is_ok());
         let numbers = format!("{{\"a\":[{}0]}}", "0,".repeat(9_997));
         assert!(object(numbers.as_bytes()).is_ok(), "a number is one value");
+    }
+
+    /// A number is no level, though `serde_json` shows it as one.
+    #[test]
+    fn thirty_two_levels_are_read_and_no_more() {
+        let nested = |levels: usize, open: &str, inside: &str, close: &str| {
+            let levels = levels - 1;
+            format!(
+                r#"{{"a":{}{inside}{}}}"#,
+                open.repeat(levels),
+                close.repeat(levels)
+            )
+        };
+        for inside in ["", "1", "1.5", "-0", "null", r#""x""#] {
+            for (text, fits) in [
+                (nested(32, "[", inside, "]"), true),
+                (nested(33, "[", inside, "]"), false),
+            ] {
+                assert_eq!(object(text.as_bytes()).is_ok(), fits, "{text}");
+            }
+        }
+        for inside in ["1.5", "{}", "[]"] {
+            let levels = if inside == "1.5" { 32 } else { 31 };
+            let text = nested(levels, r#"{"b":"#, inside, "}");
+            assert!(object(text.as_bytes()).is_ok(), "{text}");
+            let text = nested(levels + 1, r#"{"b":"#, inside, "}");
+            let error = object(text.as_bytes()).unwrap_err();
+            assert!(error.contains("nested too deeply"), "{error}");
+        }
+        let unended = format!("{{\"a\":{}", "[".repeat(200_000));
+        assert!(object(unended.as_bytes()).unwrap_err().contains("nested"));
     }
 
     #[test]

@@ -11,7 +11,8 @@
  *
  * Threads. Every function may be called from any thread; psc_free is the last call on a handle. psc_init and
  * psc_configure start no thread and open no socket. The one thread that psc_start makes has every signal blocked, a
- * small stack and the name "psc". psc installs no signal handler, writes no environment variable, prints nothing and
+ * small stack and the name "psc". Every call makes do with 32 KiB of stack, thread-local storage and what the log
+ * callback takes not counted. psc installs no signal handler, writes no environment variable, prints nothing and
  * registers nothing with atexit. The one exception: when a bug of psc's own is contained (PSC_ERR_INTERNAL), Rust's
  * standard library reports it on stderr.
  *

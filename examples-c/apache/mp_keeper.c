@@ -20,7 +20,6 @@
 APLOG_USE_MODULE(psc);
 
 #define LONGEST_WAIT_MS 1000
-#define STACK_SIZE (256 * 1024)
 
 static psc_checker *checker;
 static int interval;
@@ -135,7 +134,8 @@ static void *keep(void *unused)
     return NULL;
 }
 
-/* Signals are the main thread's. */
+/* Signals are the main thread's. The stack is of the system's size, of which only what is touched costs memory: in a smaller
+ * one the thread-local storage of all that is loaded into httpd might leave too little. */
 static int create_thread(void)
 {
     pthread_attr_t attributes;
@@ -145,7 +145,6 @@ static int create_thread(void)
 
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&thread, &attributes, keep, NULL);

@@ -5,12 +5,13 @@ use super::request::Request;
 use super::transport;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
-use serde_json::{Map, Value, json};
+use crate::json;
+use serde_json::{Value, json};
 
 /// The licence shows as its size; `body` is therefore the exact text only without one, and null with one.
 pub fn preview(config: &CheckConfig) -> Result<Value, Failure> {
     let request = Request::new(config, Nonce::new()?)?;
-    let mut fields: Map<String, Value> = serde_json::from_str(&request.body).unwrap_or_default();
+    let mut fields = json::object(request.body.as_bytes()).unwrap_or_default();
     for (name, shown) in &request.shown {
         if name == "license" {
             fields.insert(name.clone(), Value::String(shown.clone()));

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::log::Voice;
 use crate::schedule::thread;
 use crate::sync::{lock, wait};
-use crate::sys::signals;
+use crate::sys::{signals, stack};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -97,7 +97,7 @@ impl Checker {
         self.presence.hand_over();
         let handle = std::thread::Builder::new()
             .name("psc".to_owned())
-            .stack_size(thread::STACK_BYTES)
+            .stack_size(stack::beside_thread_locals(thread::STACK_BYTES))
             .spawn(body)
             .map_err(|error| {
                 drop(self.presence.take_over());

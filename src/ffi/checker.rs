@@ -112,6 +112,8 @@ pub unsafe extern "C" fn psc_configure(checker: *mut psc_checker, json: *const c
 /// configured timeout. In the calling thread SIGPIPE and SIGXFSZ are blocked meanwhile, and every signal while libcurl works,
 /// so that no thread of its own takes one; while psc waits, the host's handlers run as ever.
 ///
+/// Needs 32 KiB of the calling thread's stack, thread-local storage and what the log callback takes not counted.
+///
 /// `result` may be NULL. It is set to a complete result, to be freed with psc_result_free, also for failures; to NULL when
 /// no check was made.
 ///
@@ -138,7 +140,7 @@ pub unsafe extern "C" fn psc_run_once(
 ///
 /// `response`: the body of the answer, `length` bytes, not kept. `nonce`: of the request that it answers. The request is
 /// taken to be the one that this configuration makes with that nonce (psc_preview_request's `body`), without a licence.
-/// `result` as with psc_run_once. Nothing is sent, logged or remembered.
+/// `result` and the stack as with psc_run_once. Nothing is sent, logged or remembered.
 ///
 /// Returns as psc_run_once does, of the answer's content: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE,
 /// PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured), PSC_ERR_FORKED. Works

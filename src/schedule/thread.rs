@@ -16,8 +16,11 @@ use crate::text;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Enough for OpenSSL's handshake and JSON of the greatest depth.
-pub const STACK_BYTES: usize = 256 * 1024;
+/// Any call of psc makes do with so much, a handshake and JSON of the greatest depth included; the header promises it.
+const LEAST_STACK: usize = 32 * 1024;
+
+/// Of psc's own thread: the rest is the host's callback's.
+pub const STACK_BYTES: usize = LEAST_STACK + 224 * 1024;
 
 /// Runs until a stop is requested after `marks`.
 pub fn main(checker: &Checker, voice: &Voice, marks: Marks) {

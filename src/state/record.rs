@@ -2,6 +2,7 @@
 
 use crate::check::envelope::Envelope;
 use crate::check::verdict;
+use crate::json;
 use crate::schedule::plan::Ending;
 use crate::sys::clock::Now;
 use serde::{Deserialize, Serialize};
@@ -193,7 +194,7 @@ impl Record {
     /// Reads what was written, and believes nothing in it that cannot be.
     pub fn parse(bytes: &[u8], now: Now, boot_id: &str) -> Result<Record, Disbelief> {
         let record: Record =
-            serde_json::from_slice(bytes).map_err(|_| Disbelief::of("is not a record of psc's"))?;
+            json::read(bytes).map_err(|_| Disbelief::of("is not a record of psc's"))?;
         if record.format != FORMAT {
             return Err(Disbelief::of("was written by another version of psc"));
         }
@@ -217,7 +218,7 @@ impl Record {
 
     /// Whether that is what psc writes, believed or not.
     pub fn is_one(bytes: &[u8]) -> bool {
-        serde_json::from_slice::<Record>(bytes).is_ok()
+        json::read::<Record>(bytes).is_ok()
     }
 
     /// Whether the check that is due now may be made: not when another process has just made it.

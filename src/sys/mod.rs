@@ -11,5 +11,6 @@ pub mod pipe;
 pub mod process;
 pub mod signals;
 pub mod sleep;
+pub mod stack;
 pub mod threads;
 pub mod user;

@@ -10,6 +10,7 @@ mod host;
 mod sanitizers;
 mod shared_state;
 mod spoilt_state;
+mod stack;
 mod stop;
 mod support;
 mod thread;

@@ -428,7 +428,7 @@ fn data_of_another_form_is_a_forgery_unless_it_is_signed() {
 
 /// The data object is the first level.
 #[test]
-fn the_limit_of_nesting_is_127() {
+fn the_limit_of_nesting_is_32() {
     let pinned = Pinned::new();
     let nested = |levels: usize| {
         let affected = "[".repeat(levels - 1) + &"]".repeat(levels - 1);
@@ -437,8 +437,8 @@ fn the_limit_of_nesting_is_127() {
             &format!(r#"{{"nonce":"{NONCE}","update":0,"affected":{affected}}}"#),
         )
     };
-    assert_code(&pinned.verify(&nested(127)), PSC_OK, "127 levels");
-    assert_code(&pinned.verify(&nested(128)), PSC_ERR_RESPONSE, "128 levels");
+    assert_code(&pinned.verify(&nested(32)), PSC_OK, "32 levels");
+    assert_code(&pinned.verify(&nested(33)), PSC_ERR_RESPONSE, "33 levels");
     assert_code(
         &pinned.verify(&nested(50_000)),
         PSC_ERR_RESPONSE,
