@@ -1,40 +1,52 @@
 # The front door: `make demo` and `make check` work on a fresh Debian. Everything else is cargo.
 
-.PHONY: build demo demo-nginx demo-apache check check-long lint header deps ready clean
+.PHONY: build demo demo-nginx demo-apache check check-long check-fresh lint header deps clean
 
-build: ready
+# Before each target: its packages. As root they are installed when one is missing; an ordinary user gets the command to give.
+install = @scripts/install-deps.sh --if-missing
+
+# Installs nothing: says what is missing.
+build:
+	@scripts/install-deps.sh --missing build
 	cargo rustc --release --lib -p psc -- --print native-static-libs
 
 # The library and a reference server with fresh keys, on loopback: every verdict, as a host logs it.
-demo: ready
+demo:
+	$(install) build
 	scripts/demo.sh
 
-demo-nginx: ready
+demo-nginx:
+	$(install) build nginx
 	examples-c/nginx/demo.sh
 
-demo-apache: ready
+demo-apache:
+	$(install) build apache
 	examples-c/apache/demo.sh
 
-check: ready
+check:
+	$(install)
 	scripts/check.sh
 
 # The same with every fault under valgrind, and other long forms.
-check-long: ready
+check-long:
+	$(install)
 	PSC_LONG=1 scripts/check.sh
 
-lint: ready
+# README's two commands, and the tests as an ordinary user, in a minimal Debian that nobody has touched. As root.
+SUITE = bookworm
+check-fresh:
+	scripts/check-fresh.sh $(SUITE)
+
+lint:
+	$(install)
 	scripts/lint.sh
 
-header: ready
+header:
 	PSC_WRITE_HEADER=1 cargo test --test abi_drift
 
 # Installs what builds and tests need, as root; starts and enables no service.
 deps:
 	scripts/install-deps.sh
-
-# Before each target: installs only when something is missing; an ordinary user gets the command to give.
-ready:
-	@scripts/install-deps.sh --if-missing
 
 clean:
 	cargo clean

@@ -134,3 +134,14 @@ int stat64(const char *path, struct stat64 *data)
 {
     return stat_by("stat64", path, data);
 }
+
+/* OpenSSL from 3.5 on looks at the entries of a directory with these. */
+int lstat(const char *path, struct stat *data)
+{
+    return stat_by("lstat", path, data);
+}
+
+int lstat64(const char *path, struct stat64 *data)
+{
+    return stat_by("lstat64", path, data);
+}
