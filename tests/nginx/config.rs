@@ -1,7 +1,7 @@
 //! A configuration file for nginx in a temporary directory.
 
 use crate::module::module;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "psc_security_update_check_";
 const TEMP_PATHS: [&str; 5] = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -13,6 +13,8 @@ pub struct Config {
     pub master_process: bool,
     pub daemon: bool,
     pub load_module: bool,
+    /// `None`: where it was built.
+    pub module: Option<PathBuf>,
     pub status_page: bool,
     /// Parameters of `listen`.
     pub listen: String,
@@ -32,6 +34,7 @@ impl Config {
             master_process: true,
             daemon: false,
             load_module: true,
+            module: None,
             status_page: true,
             listen: String::new(),
             main: String::new(),
@@ -71,7 +74,8 @@ impl Config {
     pub fn text(&self, dir: &Path, port: u16) -> String {
         let mut lines = Vec::new();
         if self.load_module {
-            lines.push(format!("load_module {};", module().display()));
+            let module = self.module.clone().unwrap_or_else(module);
+            lines.push(format!("load_module {};", module.display()));
         }
         lines.push(format!("pid {}/nginx.pid;", dir.display()));
         lines.push(format!(

@@ -75,8 +75,13 @@ impl Nginx {
         self.path("nginx.conf")
     }
 
-    /// As an ordinary user would have it, together with `as_nobody` for the command.
-    pub fn give_to_nobody(&self) {
+    /// As an ordinary user would have it, together with `as_nobody` for the command. That user may not get to where the
+    /// module was built, for instance below root's home.
+    pub fn give_to_nobody(&mut self) {
+        let module = self.path("ngx_http_psc_module.so");
+        fs::copy(crate::module::module(), &module).expect("a copy of the module");
+        self.config.module = Some(module);
+        self.write_config();
         for path in [self.dir.path().to_owned(), self.conf_file()] {
             chown(path, Some(NOBODY), Some(NOBODY)).expect("chown");
         }
