@@ -42,11 +42,13 @@ typedef struct {
 
 
 typedef struct {
-    psc_checker             *checker;     /* freed with the cycle's pool */
+    psc_checker             *checker;     /* freed with the cycle's pool;
+                                             NULL: without resources, or
+                                             where nginx only sends a signal */
     ngx_http_psc_setting_t   settings[NGX_HTTP_PSC_SETTINGS];
     ngx_shm_zone_t          *memory;
-    ngx_str_t                default_state;  /* when none is named */
     unsigned                 disabled:1;
+    unsigned                 failed:1;    /* no check with this, but a server */
     unsigned                 complete:1;  /* there is something to check */
 } ngx_http_psc_conf_t;
 
@@ -65,14 +67,13 @@ ngx_int_t ngx_http_psc_apply_all(ngx_http_psc_conf_t *conf,
 /* ngx_http_psc_state.c: the state directory */
 
 ngx_int_t ngx_http_psc_default_state_path(ngx_conf_t *cf, ngx_str_t *path);
-ngx_int_t ngx_http_psc_make_named_state(ngx_conf_t *cf, ngx_str_t *path);
-void ngx_http_psc_make_default_state(ngx_cycle_t *cycle, ngx_str_t *path);
+void ngx_http_psc_make_state(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle);
 
 /* ngx_http_psc_memory.c: the schedule, for the next worker */
 
 ngx_int_t ngx_http_psc_add_memory(ngx_conf_t *cf, ngx_http_psc_conf_t *conf);
-void ngx_http_psc_wait_as_successor(ngx_http_psc_conf_t *conf,
-    ngx_cycle_t *cycle);
+time_t ngx_http_psc_hold_back(ngx_http_psc_conf_t *conf);
+time_t ngx_http_psc_expect(ngx_http_psc_conf_t *conf);
 void ngx_http_psc_remember(ngx_http_psc_conf_t *conf);
 
 /* ngx_http_psc_worker.c: the checks, in the one process that does them */

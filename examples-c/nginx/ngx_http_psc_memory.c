@@ -12,11 +12,6 @@
 
 #define NGX_HTTP_PSC_REPEAT        600
 
-/* psc's limits */
-
-#define NGX_HTTP_PSC_LARGEST_DELAY   3600
-#define NGX_HTTP_PSC_LARGEST_JITTER  86400
-
 
 /*
  * While a reload exchanges workers two of them may write. Each writes words
@@ -29,6 +24,15 @@ typedef struct {
 } ngx_http_psc_memory_t;
 
 
+/* What psc says about checks. */
+
+typedef struct {
+    unsigned      planned:1;      /* the next one, even if it is due */
+    unsigned      begun:1;        /* one, ever */
+    unsigned      ended:1;        /* and the last one has */
+} ngx_http_psc_known_t;
+
+
 /* Until then this process need not ask psc again. */
 
 static time_t  ngx_http_psc_known_due;
@@ -36,7 +40,8 @@ static time_t  ngx_http_psc_known_due;
 
 static ngx_int_t ngx_http_psc_init_memory(ngx_shm_zone_t *zone, void *data);
 static ngx_atomic_uint_t ngx_http_psc_plan(ngx_http_psc_conf_t *conf);
-static time_t ngx_http_psc_next_check(psc_checker *checker);
+static time_t ngx_http_psc_ask(psc_checker *checker,
+    ngx_http_psc_known_t *known);
 
 
 ngx_int_t
@@ -79,18 +84,23 @@ ngx_http_psc_init_memory(ngx_shm_zone_t *zone, void *data)
 
 
 /*
- * Before psc_start(). The first worker 0 of a server's life checks as the
- * directives say. One that follows it waits: an hour at least, a random while
- * longer, but never beyond the time the check is due anyway, so that frequent
- * reloads do not put it off for ever.
+ * Before psc_start(). Where the state directory tells when a check is due, psc
+ * keeps to that: 0, as for the first worker of a server's life, which checks as
+ * the directives say. Where it does not, the worker that follows another waits
+ * the rest of the time, so many seconds, and then checks at once: -1.
  */
 
-void
-ngx_http_psc_wait_as_successor(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
+time_t
+ngx_http_psc_hold_back(ngx_http_psc_conf_t *conf)
 {
-    u_char                  json[128];
-    time_t                  now, left, delay, jitter;
+    time_t                  now, due, next;
+    ngx_http_psc_known_t    known;
     ngx_http_psc_memory_t  *memory;
+
+    if (conf->memory == NULL) {
+        /* a single process, after a reload without any directive of ours */
+        return 0;
+    }
 
     memory = conf->memory->data;
     now = ngx_current_msec / 1000;
@@ -100,26 +110,54 @@ ngx_http_psc_wait_as_successor(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
         memory->due = 0;
     }
 
-    if (memory->due == 0) {
-        memory->due = now + NGX_HTTP_PSC_REPEAT;
-        return;
+    due = memory->due;
+    next = ngx_http_psc_ask(conf->checker, &known);
+
+    /* what is overdue by a directory may have been begun, and not written */
+
+    if (next > 0 || (known.planned && !known.begun)) {
+        memory->due = now + next;
+        return 0;
     }
 
-    if ((time_t) memory->due <= now) {
-        memory->due = now + NGX_HTTP_PSC_REPEAT;
+    if (due > now) {
+        return due - now;
     }
 
-    left = memory->due - now;
-    delay = ngx_min(left, NGX_HTTP_PSC_LARGEST_DELAY);
-    jitter = ngx_min(left - delay, NGX_HTTP_PSC_LARGEST_JITTER);
+    memory->due = now + NGX_HTTP_PSC_REPEAT;
 
-    ngx_sprintf(json, "{\"start_delay\":%T,\"start_jitter\":%T}%Z",
-                delay, jitter);
+    return due ? -1 : 0;
+}
 
-    if (psc_configure(conf->checker, (char *) json) != PSC_OK) {
-        ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "psc: %s",
-                      psc_last_error(conf->checker));
+
+/*
+ * Until psc has begun its first check: a worker that follows waits for it as
+ * well, but no sooner than a second before can it be sure that none was begun.
+ * How long to wait for the next look; 0: no need.
+ */
+
+time_t
+ngx_http_psc_expect(ngx_http_psc_conf_t *conf)
+{
+    time_t                  now, next;
+    ngx_http_psc_known_t    known;
+    ngx_http_psc_memory_t  *memory;
+
+    if (conf->memory == NULL) {
+        return 0;
     }
+
+    memory = conf->memory->data;
+    now = ngx_current_msec / 1000;
+    next = ngx_http_psc_ask(conf->checker, &known);
+
+    if (known.ended || memory->plan != ngx_http_psc_plan(conf)) {
+        return 0;
+    }
+
+    memory->due = now + (next > 1 ? next : NGX_HTTP_PSC_REPEAT);
+
+    return next > 1 ? next - 1 : 0;
 }
 
 
@@ -132,21 +170,21 @@ void
 ngx_http_psc_remember(ngx_http_psc_conf_t *conf)
 {
     time_t                  now, next;
+    ngx_http_psc_known_t    known;
     ngx_http_psc_memory_t  *memory;
 
     now = ngx_current_msec / 1000;
 
     if (conf->memory == NULL || now < ngx_http_psc_known_due) {
-        /* a single process, after a reload without any directive of ours */
         return;
     }
 
     memory = conf->memory->data;
-    next = ngx_http_psc_next_check(conf->checker);
+    next = ngx_http_psc_ask(conf->checker, &known);
 
     /* while workers are exchanged, the new one may plan for something else */
 
-    if (next > 0 && memory->plan == ngx_http_psc_plan(conf)) {
+    if (known.ended && next > 0 && memory->plan == ngx_http_psc_plan(conf)) {
         memory->due = now + next;
         ngx_http_psc_known_due = memory->due;
     }
@@ -176,13 +214,15 @@ ngx_http_psc_plan(ngx_http_psc_conf_t *conf)
 }
 
 
-/* Seconds until the check that follows one that has ended; 0: not known. */
+/* Seconds until the next check; 0: now, or not known. */
 
 static time_t
-ngx_http_psc_next_check(psc_checker *checker)
+ngx_http_psc_ask(psc_checker *checker, ngx_http_psc_known_t *known)
 {
     char    *json, *p;
     time_t   next;
+
+    ngx_memzero(known, sizeof(ngx_http_psc_known_t));
 
     if (psc_status(checker, &json) != PSC_OK) {
         return 0;
@@ -191,11 +231,12 @@ ngx_http_psc_next_check(psc_checker *checker)
     /* no text in the JSON can hold these: its quotes would be escaped */
 
     p = strstr(json, "\"next_check\":");
-    next = p ? strtol(p + sizeof("\"next_check\":") - 1, NULL, 10) : 0;
+    p = p ? p + sizeof("\"next_check\":") - 1 : json;
+    next = strtol(p, NULL, 10);
 
-    if (strstr(json, "\"last_check\":null") || strstr(json, "\"code\":null")) {
-        next = 0;
-    }
+    known->planned = (*p >= '0' && *p <= '9');
+    known->begun = (strstr(json, "\"last_check\":null") == NULL);
+    known->ended = (known->begun && strstr(json, "\"code\":null") == NULL);
 
     psc_string_free(json);
 

@@ -120,9 +120,18 @@ ngx_http_psc_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    conf->checker = psc_init(ngx_http_psc_log, NULL);
-    if (conf->checker == NULL) {
-        return NULL;
+    /*
+     * "nginx -s" reads the configuration for the pid file alone: nothing in
+     * there is a reason not to stop a server.
+     */
+
+    if (ngx_process != NGX_PROCESS_SIGNALLER) {
+        conf->checker = psc_init(ngx_http_psc_log, NULL);
+
+        if (conf->checker == NULL) {
+            ngx_log_error(NGX_LOG_ERR, cf->log, 0,
+                          "psc_init() failed: no security update checks");
+        }
     }
 
     /* not the handle itself: a reload in single process mode exchanges it */

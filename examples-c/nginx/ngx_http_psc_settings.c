@@ -1,7 +1,8 @@
 /*
  * From nginx directives to psc's configuration. Each directive is handed to
  * psc when it is parsed, so that a bad value or file is reported with its line;
- * psc reads the files it names at that moment, which is still as root.
+ * psc reads the files it names at that moment, which is still as root. What
+ * is wrong with neither is no reason not to start.
  */
 
 #include "ngx_http_psc.h"
@@ -36,8 +37,10 @@ static char *ngx_http_psc_seconds(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *json);
 static ngx_int_t ngx_http_psc_quote(ngx_pool_t *pool, ngx_str_t *value,
     ngx_str_t *json);
-static ngx_int_t ngx_http_psc_apply(ngx_pool_t *pool, psc_checker *checker,
+static int ngx_http_psc_apply(ngx_pool_t *pool, psc_checker *checker,
     const char *key, ngx_str_t *json);
+static char *ngx_http_psc_judge(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
+    ngx_http_psc_setting_t *setting, int code);
 static char *ngx_http_psc_add_state_path(ngx_conf_t *cf,
     ngx_http_psc_conf_t *conf);
 static u_char *ngx_http_psc_host(u_char *p);
@@ -75,12 +78,44 @@ ngx_http_psc_set(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
     setting->file = cf->conf_file->file.name;
     setting->line = cf->conf_file->line;
 
-    if (ngx_http_psc_apply(cf->pool, conf->checker,
-                           ngx_http_psc_keys[cmd->offset], &setting->json)
-        != NGX_OK)
-    {
-        return ngx_http_psc_refuse(cf, setting, psc_last_error(conf->checker));
+    if (conf->checker == NULL) {
+        return NGX_CONF_OK;
     }
+
+    return ngx_http_psc_judge(cf, conf, setting,
+                              ngx_http_psc_apply(cf->pool, conf->checker,
+                                                 ngx_http_psc_keys[cmd->offset],
+                                                 &setting->json));
+}
+
+
+/*
+ * A wrong value or file is refused with its line. What this machine lacks at
+ * the moment, memory or an OpenSSL that works, costs the checks only.
+ */
+
+static char *
+ngx_http_psc_judge(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
+    ngx_http_psc_setting_t *setting, int code)
+{
+    const char  *reason;
+
+    if (code == PSC_OK) {
+        return NGX_CONF_OK;
+    }
+
+    reason = psc_last_error(conf->checker);
+
+    if (code == PSC_ERR_CONFIG || code == PSC_ERR_INVALID_ARGUMENT
+        || code == PSC_ERR_FILE)
+    {
+        return ngx_http_psc_refuse(cf, setting, reason);
+    }
+
+    ngx_log_error(NGX_LOG_ERR, cf->log, 0,
+                  "no security update checks are made: %s", reason);
+
+    conf->failed = 1;
 
     return NGX_CONF_OK;
 }
@@ -149,46 +184,15 @@ ngx_http_psc_path(ngx_conf_t *cf, ngx_str_t *value, ngx_uint_t conf_prefix,
 }
 
 
-/*
- * nginx gives the directories in cycle->paths to the user the workers run as.
- * "nginx -t" does that for every path, too.
- */
-
 static char *
 ngx_http_psc_state_path(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *json)
 {
-    ngx_path_t  *path;
-
     if (ngx_strcmp(value->data, "off") == 0) {
         ngx_str_set(json, "null");
         return NGX_CONF_OK;
     }
 
-    path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
-    if (path == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    path->name = *value;
-
-    while (path->name.len > 1 && path->name.data[path->name.len - 1] == '/') {
-        path->name.data[--path->name.len] = '\0';
-    }
-
-    if (ngx_http_psc_path(cf, &path->name, 0, json) != NGX_CONF_OK
-        || ngx_http_psc_make_named_state(cf, &path->name) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    path->conf_file = cf->conf_file->file.name.data;
-    path->line = cf->conf_file->line;
-
-    if (ngx_add_path(cf, &path) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_http_psc_path(cf, value, 0, json);
 }
 
 
@@ -237,7 +241,7 @@ ngx_http_psc_quote(ngx_pool_t *pool, ngx_str_t *value, ngx_str_t *json)
 }
 
 
-static ngx_int_t
+static int
 ngx_http_psc_apply(ngx_pool_t *pool, psc_checker *checker, const char *key,
     ngx_str_t *json)
 {
@@ -248,12 +252,12 @@ ngx_http_psc_apply(ngx_pool_t *pool, psc_checker *checker, const char *key,
 
     p = ngx_pnalloc(pool, size);
     if (p == NULL) {
-        return NGX_ERROR;
+        return PSC_ERR_SYSTEM;
     }
 
     ngx_snprintf(p, size, "{\"%s\":%V}%Z", key, json);
 
-    return psc_configure(checker, (char *) p) == PSC_OK ? NGX_OK : NGX_ERROR;
+    return psc_configure(checker, (char *) p);
 }
 
 
@@ -266,10 +270,11 @@ ngx_http_psc_apply(ngx_pool_t *pool, psc_checker *checker, const char *key,
 char *
 ngx_http_psc_complete(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
 {
+    char                    *rv;
     u_char                   host[128];
     ngx_http_psc_setting_t  *setting;
 
-    if (ngx_http_psc_first(conf) == NULL) {
+    if (ngx_http_psc_first(conf) == NULL || conf->checker == NULL) {
         return NGX_CONF_OK;
     }
 
@@ -293,25 +298,24 @@ ngx_http_psc_complete(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
 
     *ngx_http_psc_host(host) = '\0';
 
-    if (psc_configure(conf->checker, (char *) host) != PSC_OK) {
-
-        setting = &conf->settings[NGX_HTTP_PSC_RESOURCES_DIR];
-        if (setting->json.len == 0) {
-            setting = &conf->settings[NGX_HTTP_PSC_VERSION];
-        }
-
-        return ngx_http_psc_refuse(cf, setting, psc_last_error(conf->checker));
+    setting = &conf->settings[NGX_HTTP_PSC_RESOURCES_DIR];
+    if (setting->json.len == 0) {
+        setting = &conf->settings[NGX_HTTP_PSC_VERSION];
     }
 
-    conf->complete = 1;
+    rv = ngx_http_psc_judge(cf, conf, setting,
+                            psc_configure(conf->checker, (char *) host));
 
-    return NGX_CONF_OK;
+    conf->complete = (rv == NGX_CONF_OK && !conf->failed);
+
+    return rv;
 }
 
 
 static char *
 ngx_http_psc_add_state_path(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
 {
+    ngx_str_t                path;
     ngx_http_psc_setting_t  *setting;
 
     setting = &conf->settings[NGX_HTTP_PSC_STATE_PATH];
@@ -320,23 +324,16 @@ ngx_http_psc_add_state_path(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
         return NGX_CONF_OK;
     }
 
-    if (ngx_http_psc_default_state_path(cf, &conf->default_state) != NGX_OK
-        || ngx_http_psc_quote(cf->pool, &conf->default_state, &setting->json)
-           != NGX_OK)
+    if (ngx_http_psc_default_state_path(cf, &path) != NGX_OK
+        || ngx_http_psc_quote(cf->pool, &path, &setting->json) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_psc_apply(cf->pool, conf->checker, "state_dir",
-                           &setting->json)
-        != NGX_OK)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "psc: %s",
-                           psc_last_error(conf->checker));
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_http_psc_judge(cf, conf,
+                              &conf->settings[NGX_HTTP_PSC_VERSION],
+                              ngx_http_psc_apply(cf->pool, conf->checker,
+                                                 "state_dir", &setting->json));
 }
 
 

@@ -13,6 +13,7 @@
 static struct {
     ngx_http_psc_conf_t  *conf;           /* NULL: not this process */
     ngx_connection_t     *records;
+    ngx_event_t           timer;          /* the start, then the first check */
 } ngx_http_psc_owner;
 
 
@@ -20,6 +21,10 @@ static ngx_uint_t ngx_http_psc_checks_here(void);
 static ngx_int_t ngx_http_psc_watch(ngx_http_psc_conf_t *conf,
     ngx_cycle_t *cycle);
 static void ngx_http_psc_unwatch(void);
+static void ngx_http_psc_start_in_time(ngx_http_psc_conf_t *conf,
+    ngx_cycle_t *cycle);
+static void ngx_http_psc_start_later(ngx_event_t *ev);
+static void ngx_http_psc_look_ahead(ngx_event_t *ev);
 static void ngx_http_psc_read_records(ngx_event_t *rev);
 static void ngx_http_psc_take_over(ngx_http_psc_conf_t *conf,
     ngx_cycle_t *cycle);
@@ -47,8 +52,8 @@ ngx_http_psc_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (conf->default_state.len) {
-        ngx_http_psc_make_default_state(cycle, &conf->default_state);
+    if (conf->complete && !conf->disabled) {
+        ngx_http_psc_make_state(conf, cycle);
     }
 
     if (ngx_http_psc_owner.conf) {
@@ -100,6 +105,15 @@ ngx_http_psc_take_over(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
     c->log = cycle->log;
     c->read->log = cycle->log;
     c->write->log = cycle->log;
+
+    /* not started yet: by the new plan */
+
+    if (ngx_http_psc_owner.timer.timer_set
+        && ngx_http_psc_owner.timer.handler == ngx_http_psc_start_later)
+    {
+        ngx_del_timer(&ngx_http_psc_owner.timer);
+        ngx_http_psc_start_in_time(conf, cycle);
+    }
 }
 
 
@@ -130,15 +144,82 @@ ngx_http_psc_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    ngx_http_psc_wait_as_successor(conf, cycle);
-
-    if (psc_start(conf->checker) != PSC_OK) {
-        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
-                      "psc_start() failed: %s", psc_last_error(conf->checker));
-        ngx_http_psc_unwatch();
-    }
+    ngx_http_psc_start_in_time(conf, cycle);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_psc_start_in_time(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
+{
+    time_t        seconds;
+    const char   *json;
+    ngx_event_t  *ev;
+
+    ev = &ngx_http_psc_owner.timer;
+
+    ev->handler = ngx_http_psc_start_later;
+    ev->data = ngx_http_psc_owner.records;
+    ev->log = cycle->log;
+    ev->cancelable = 1;
+
+    seconds = ngx_http_psc_hold_back(conf);
+
+    if (seconds > 0) {
+        ngx_log_error(NGX_LOG_INFO, cycle->log, 0,
+                      "no state directory remembers this server's last security"
+                      " update check: the next one waits for %T seconds",
+                      seconds);
+
+        ngx_add_timer(ev, (ngx_msec_t) seconds * 1000);
+        return;
+    }
+
+    /*
+     * Even with nothing in it: psc knows the environment of the master, and
+     * nginx has cleared it since.
+     */
+
+    json = seconds ? "{\"start_delay\":0,\"start_jitter\":0}" : "{}";
+
+    if (psc_configure(conf->checker, json) != PSC_OK
+        || psc_start(conf->checker) != PSC_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                      "the security update check does not start: %s",
+                      psc_last_error(conf->checker));
+        ngx_http_psc_unwatch();
+        return;
+    }
+
+    /* psc has drawn the time of its first check by then */
+
+    ev->handler = ngx_http_psc_look_ahead;
+    ngx_add_timer(ev, 1000);
+}
+
+
+static void
+ngx_http_psc_start_later(ngx_event_t *ev)
+{
+    (void) ev;
+
+    ngx_http_psc_start_in_time(ngx_http_psc_owner.conf,
+                               (ngx_cycle_t *) ngx_cycle);
+}
+
+
+static void
+ngx_http_psc_look_ahead(ngx_event_t *ev)
+{
+    time_t  seconds;
+
+    seconds = ngx_http_psc_expect(ngx_http_psc_owner.conf);
+
+    if (seconds) {
+        ngx_add_timer(ev, (ngx_msec_t) seconds * 1000);
+    }
 }
 
 
@@ -197,6 +278,10 @@ ngx_http_psc_unwatch(void)
 {
     ngx_connection_t  *c;
 
+    if (ngx_http_psc_owner.timer.timer_set) {
+        ngx_del_timer(&ngx_http_psc_owner.timer);
+    }
+
     c = ngx_http_psc_owner.records;
 
     if (c->read->active || c->read->disabled) {
@@ -234,6 +319,11 @@ ngx_http_psc_read_records(ngx_event_t *rev)
     checker = ngx_http_psc_owner.conf->checker;
 
     if (c->close) {
+
+        if (ngx_http_psc_owner.timer.timer_set) {
+            ngx_del_timer(&ngx_http_psc_owner.timer);
+        }
+
         psc_request_stop(checker);
     }
 

@@ -2,6 +2,7 @@
 //! install; what a system does not allow is a counted, visible [`skip`].
 
 mod calls;
+mod certificate;
 mod compile;
 mod harness;
 mod library;
@@ -10,12 +11,13 @@ mod process;
 mod site;
 
 pub use calls::{Call, Calls};
+pub use certificate::expired_client_certificate;
 pub use compile::{Link, compile, compile_against, compile_preload};
 pub use harness::{Check, Outcome};
 pub use library::{
     Library, library, library_dir, library_with_feature, static_link_flags, target_dir,
 };
-pub use process::{Finished, demo, is_root, mounted, require, run, valgrind, wait_until};
+pub use process::{Finished, demo, is_root, mounted, require, run, user_id, valgrind, wait_until};
 pub use site::Site;
 
 use std::fs::{self, OpenOptions, Permissions};

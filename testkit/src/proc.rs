@@ -126,8 +126,7 @@ pub fn lock_holders(file: &Path) -> Vec<Pid> {
         // Those wait for one.
         .filter(|line| !line.contains("->"))
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        // Locks of single bytes belong to no process.
-        .filter(|fields| fields[1] == "FLOCK" && fields[5].ends_with(&end))
+        .filter(|fields| fields[5].ends_with(&end))
         .filter_map(|fields| fields[4].parse().ok())
         .collect()
 }

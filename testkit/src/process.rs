@@ -34,6 +34,17 @@ pub fn demo(script: &str, phrases: &[&str]) {
     }
 }
 
+/// Of a user of this system.
+pub fn user_id(name: &str) -> u32 {
+    let users = std::fs::read_to_string("/etc/passwd").expect("the users");
+    let of_user = |line: &str| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
+    };
+    let id = users.lines().find_map(of_user);
+    id.unwrap_or_else(|| panic!("there is no user {name}"))
+}
+
 pub fn is_root() -> bool {
     // SAFETY: takes nothing, cannot fail.
     unsafe { libc::geteuid() == 0 }

@@ -101,16 +101,12 @@ fn assert_refused(nginx: &Nginx, directive: &str, words: &str) -> Finished {
 }
 
 #[test]
-fn row_02_configuration_test_contacts_nobody_and_writes_no_state() {
+fn row_02_configuration_test_contacts_nobody_and_makes_nothing() {
     let checks = Checks::start();
     let nginx = Nginx::new(&checks.config());
     assert_accepted(&nginx);
 
-    let state = nginx.path("state");
-    assert_eq!(
-        fs::read_dir(state).expect("made by nginx itself").count(),
-        0
-    );
+    assert!(!nginx.path("state").exists());
     assert_eq!(checks.server.connections(), 0);
 }
 
@@ -242,12 +238,10 @@ fn relative_paths_are_those_of_nginx() {
     nginx.write_config();
     fs::rename(nginx.conf_file(), conf.join("nginx.conf")).expect("rename");
     let mut command = nginx.command();
-    let done = run(
-        command.arg("-c").arg(conf.join("nginx.conf")).arg("-t"),
-        Duration::from_secs(20),
-    );
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
-    assert!(nginx.path("memory").is_dir() && !conf.join("memory").exists());
+    nginx.start_command(command.arg("-c").arg(conf.join("nginx.conf")));
+    nginx.wait_for_line("no update found");
+    assert!(nginx.path("memory/state.json").is_file() && !conf.join("memory").exists());
+    nginx.end_clean();
 }
 
 #[test]
@@ -262,20 +256,4 @@ fn row_02_only_the_http_block_takes_the_directives() {
         "{}",
         done.stderr
     );
-}
-
-#[test]
-fn row_02_a_state_path_that_cannot_be_used_is_named_with_its_line() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
-    let file = nginx.path("file");
-    fs::write(&file, "").expect("a file");
-    for (path, words) in [
-        (nginx.path("nowhere/state"), "No such file"),
-        (file.clone(), "Not a directory"),
-        (file.join("state"), "Not a directory"),
-    ] {
-        nginx.config.set_path("state_path", &path);
-        assert_refused(&nginx, "psc_security_update_check_state_path", words);
-    }
 }

@@ -12,6 +12,7 @@ mod process;
 mod server;
 
 mod answers;
+mod conditions;
 mod configuration;
 mod disk;
 mod leaving;

@@ -225,9 +225,14 @@ impl Nginx {
 
     /// Ends nginx by a signal (SIGQUIT, SIGTERM) and tells how long that took.
     pub fn end(&mut self, number: i32) -> Duration {
+        self.signal(number);
+        self.wait_for_the_end()
+    }
+
+    /// After a signal that ends nginx; tells how long it took from here.
+    pub fn wait_for_the_end(&mut self) -> Duration {
         let pid = self.pid();
         let started = Instant::now();
-        self.signal(number);
         wait_until("the end of nginx", Duration::from_secs(30), || {
             self.nudge(started);
             !process::is_alive(pid)
