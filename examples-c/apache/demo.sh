@@ -85,9 +85,11 @@ PscSecurityUpdateCheckStatePath $dir/state-$scene
 PscSecurityUpdateCheckStartDelay 0 0
 <Location /psc-status>
     SetHandler psc-status
+    PscStatus On
 </Location>
 <Location /server-status>
     SetHandler server-status
+    PscStatus On
 </Location>
 CONFIGURATION
     if [ "$(id -u)" -eq 0 ]; then printf 'User www-data\nGroup www-data\n' >>"$dir/httpd.conf"; fi

@@ -1,6 +1,8 @@
 /*
  * The directives. Each becomes a key of psc's JSON configuration, and psc itself judges it while
  * httpd reads the line, so that the message names the file and the line, also with `apache2 -t`.
+ * Only a wrong value is refused there: `-k stop` and a running server read these lines as well, and
+ * a file may have vanished since the start. Files are looked at by `-t` and by a start.
  * Nothing here contacts anybody.
  */
 #include "mod_psc.h"
@@ -8,11 +10,7 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
-#include <stdlib.h>
-
 APLOG_USE_MODULE(psc);
-
-#define DEFAULT_INTERVAL 86400   /* psc's own */
 
 enum kind { TEXT, PATH, NUMBER };
 
@@ -38,8 +36,23 @@ void *mp_create_config(apr_pool_t *pool, server_rec *server)
     return config;
 }
 
+void *mp_create_dir_config(apr_pool_t *pool, char *dir)
+{
+    mp_dir_config *config = apr_palloc(pool, sizeof(*config));
+
+    (void)dir;
+    config->status = -1;
+    return config;
+}
+
+void *mp_merge_dir_config(apr_pool_t *pool, void *outer, void *inner)
+{
+    (void)pool;
+    return ((mp_dir_config *)inner)->status < 0 ? outer : inner;
+}
+
 /* psc refuses control characters, but the JSON around them has to be JSON. */
-static const char *json_string(apr_pool_t *pool, const char *text)
+const char *mp_json_string(apr_pool_t *pool, const char *text)
 {
     size_t size = strlen(text) * 6 + 3;
     char *quoted = apr_palloc(pool, size), *out = quoted;
@@ -76,20 +89,32 @@ static const char *json_number(apr_pool_t *pool, const char *text)
     return errno == 0 && *end == '\0' ? apr_psprintf(pool, "%" APR_INT64_T_FMT, number) : NULL;
 }
 
-/* One value by itself. Whether the files of the resources directory must be there is not known yet. */
-static const char *judge(apr_pool_t *pool, const char *key, const char *value)
+/* One value by itself: psc's code, and its words unless that is PSC_OK. Whether the files of the resources directory must
+ * be there is not known yet. What this machine lacks now is no fault of the line. */
+static int judge(apr_pool_t *pool, const char *key, const char *value, const char **words)
 {
     psc_checker *trial = psc_init(NULL, NULL);
-    const char *problem = NULL;
+    int code;
 
     if (trial == NULL) {
-        return "no resources for a psc handle";
+        return PSC_OK;
     }
-    if (psc_configure(trial, apr_psprintf(pool, "{\"disabled\":true,\"%s\":%s}", key, value)) < 0) {
-        problem = apr_pstrdup(pool, psc_last_error(trial));
+    code = psc_configure(trial, apr_psprintf(pool, "{\"disabled\":true,\"%s\":%s}", key, value));
+    if (code < 0) {
+        *words = apr_pstrdup(pool, psc_last_error(trial));
     }
     psc_free(trial);
-    return problem;
+    return code;
+}
+
+/* The problem of a value that is wrong whatever the machine; NULL when it is not. */
+static const char *wrong_value(cmd_parms *cmd, const char *key, const char *value)
+{
+    const char *words = NULL;
+    int code = judge(cmd->pool, key, value, &words);
+
+    return code == PSC_ERR_CONFIG || code == PSC_ERR_INVALID_ARGUMENT
+        ? apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", words, NULL) : NULL;
 }
 
 static mp_config *main_config(cmd_parms *cmd)
@@ -118,19 +143,19 @@ static void remember(cmd_parms *cmd, const char *key, const char *value)
 
     setting->key = key;
     setting->value = value;
+    setting->name = cmd->cmd->name;
     setting->file = cmd->directive->filename;
     setting->line = cmd->directive->line_num;
 }
 
 static const char *add(cmd_parms *cmd, const char *key, const char *value)
 {
-    const char *problem = judge(cmd->temp_pool, key, value);
+    const char *problem = wrong_value(cmd, key, value);
 
-    if (problem != NULL) {
-        return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", problem, NULL);
+    if (problem == NULL) {
+        remember(cmd, key, value);
     }
-    remember(cmd, key, value);
-    return NULL;
+    return problem;
 }
 
 static const char *add_number(cmd_parms *cmd, const char *key, const char *text)
@@ -164,7 +189,7 @@ static const char *set(cmd_parms *cmd, void *unused, const char *argument)
     case TEXT:
         break;
     }
-    return add(cmd, directive->key, json_string(cmd->pool, argument));
+    return add(cmd, directive->key, mp_json_string(cmd->pool, argument));
 }
 
 static const char *set_start_delay(cmd_parms *cmd, void *unused, const char *delay, const char *jitter)
@@ -198,12 +223,11 @@ static const char *set_state_path(cmd_parms *cmd, void *unused, const char *argu
     if (path == NULL) {
         return apr_pstrcat(cmd->pool, cmd->cmd->name, ": not a valid path", NULL);
     }
-    problem = judge(cmd->temp_pool, "state_dir", json_string(cmd->temp_pool, path));
-    if (problem != NULL) {
-        return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", problem, NULL);
+    problem = wrong_value(cmd, "state_dir", mp_json_string(cmd->pool, path));
+    if (problem == NULL) {
+        main_config(cmd)->state_path = path;
     }
-    main_config(cmd)->state_path = path;
-    return NULL;
+    return problem;
 }
 
 static const char *set_disabled(cmd_parms *cmd, void *unused, int on)
@@ -215,6 +239,14 @@ static const char *set_disabled(cmd_parms *cmd, void *unused, int on)
         main_config(cmd)->disabled = on;
     }
     return problem;
+}
+
+/* Not in .htaccess, whose authors may set handlers. */
+static const char *set_status(cmd_parms *cmd, void *dir_config, int on)
+{
+    (void)cmd;
+    ((mp_dir_config *)dir_config)->status = on;
+    return NULL;
 }
 
 const command_rec mp_directives[] = {
@@ -238,6 +270,8 @@ const command_rec mp_directives[] = {
                    "seconds before the first check, and at most how many more by chance"),
     AP_INIT_TAKE1("PscSecurityUpdateCheckStatePath", set_state_path, NULL, RSRC_CONF,
                   "directory that remembers the schedule, or off"),
+    AP_INIT_FLAG("PscStatus", set_status, NULL, RSRC_CONF | ACCESS_CONF,
+                 "On: here the handler psc-status and mod_status may tell what is known of security updates"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}
 };
 
@@ -260,22 +294,6 @@ int mp_checks_are_wanted(const mp_config *config)
     return config->first != NULL && !config->disabled;
 }
 
-int mp_interval(const mp_config *config)
-{
-    const mp_setting *setting = find(config, interval.key);
-
-    return setting == NULL ? DEFAULT_INTERVAL : atoi(setting->value);
-}
-
-/* NULL: off. DefaultRuntimeDir is known only once the whole configuration has been read. */
-const char *mp_state_path(const mp_config *config, apr_pool_t *pool)
-{
-    if (config->state_off) {
-        return NULL;
-    }
-    return config->state_path != NULL ? config->state_path : ap_runtime_dir_relative(pool, "psc");
-}
-
 /* The running server's, not the one that the module was compiled for. */
 static const char *web_server_version(apr_pool_t *pool)
 {
@@ -293,10 +311,10 @@ static int psc_log_level(const server_rec *server)
     return level >= APLOG_DEBUG ? 7 : level >= APLOG_INFO ? 4 : 3;
 }
 
-int mp_configure(psc_checker *checker, const mp_config *config, const char *state_dir,
-                 server_rec *server, apr_pool_t *pool)
+int mp_configure(psc_checker *checker, const mp_config *config, server_rec *server, apr_pool_t *pool)
 {
     const mp_setting *settings = (const mp_setting *)config->settings->elts;
+    const char *state_path = mp_state_path(config);
     const char *json = apr_psprintf(pool,
         "{\"server_identifier\":\"apache\",\"web_server_version\":\"%s\",\"log_level\":%d,\"disabled\":%s",
         web_server_version(pool), psc_log_level(server), config->disabled ? "true" : "false");
@@ -307,30 +325,23 @@ int mp_configure(psc_checker *checker, const mp_config *config, const char *stat
             json = apr_pstrcat(pool, json, ",\"", settings[i].key, "\":", settings[i].value, NULL);
         }
     }
-    if (state_dir != NULL) {
-        json = apr_pstrcat(pool, json, ",\"state_dir\":", json_string(pool, state_dir), NULL);
+    if (state_path != NULL) {
+        json = apr_pstrcat(pool, json, ",\"state_dir\":", mp_json_string(pool, state_path), NULL);
     }
     return psc_configure(checker, apr_pstrcat(pool, json, "}", NULL));
 }
 
 static int refuse(const mp_setting *where, server_rec *server, const char *problem)
 {
-    if (where == NULL) {
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_CRIT, 0, server, "mod_psc: %s", problem);
-    } else {
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_CRIT, 0, server, "mod_psc: on line %d of %s: %s",
-                     where->line, where->file, problem);
-    }
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_CRIT, 0, server, "mod_psc: on line %d of %s: %s",
+                 where->line, where->file, problem);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* What no single line decides: a version is there, and the files of the resources directory will do. */
+/* What no single line decides. */
 int mp_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
 {
     const mp_config *config = ap_get_module_config(server->module_config, &psc_module);
-    const mp_setting *where = find(config, resources_dir.key);
-    psc_checker *trial;
-    int status = OK;
 
     (void)pconf;
     (void)plog;
@@ -341,12 +352,39 @@ int mp_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
         return refuse(config->first, server, "PscSecurityUpdateCheckVersion is missing "
                       "(or switch the check off: PscDisableSecurityUpdateCheck On)");
     }
-    trial = psc_init(NULL, NULL);
-    if (trial == NULL) {
-        return refuse(NULL, server, "no resources for a psc handle");
+    return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST ? mp_check_files(server, ptemp) : OK;
+}
+
+/* The line whose file psc refuses; the one that names the directory when all is well with each by itself. */
+static int refuse_file(const mp_config *config, server_rec *server, apr_pool_t *pool, const char *words)
+{
+    const mp_setting *settings = (const mp_setting *)config->settings->elts;
+    const mp_setting *where = find(config, resources_dir.key);
+    int i;
+
+    for (i = 0; i < config->settings->nelts; i++) {
+        const char *reason = NULL;
+
+        if (judge(pool, settings[i].key, settings[i].value, &reason) == PSC_ERR_FILE) {
+            return refuse(&settings[i], server, apr_pstrcat(pool, settings[i].name, ": ", reason, NULL));
+        }
     }
-    if (mp_configure(trial, config, mp_state_path(config, ptemp), server, ptemp) < 0) {
-        status = refuse(where != NULL ? where : find(config, version.key), server, psc_last_error(trial));
+    return refuse(where != NULL ? where : find(config, version.key), server, words);
+}
+
+/* For `-t` and a start: whether the files that the configuration names will do. */
+int mp_check_files(server_rec *server, apr_pool_t *pool)
+{
+    const mp_config *config = ap_get_module_config(server->module_config, &psc_module);
+    psc_checker *trial = mp_checks_are_wanted(config) ? psc_init(NULL, NULL) : NULL;
+    int code, status = OK;
+
+    if (trial == NULL) {
+        return OK;
+    }
+    code = mp_configure(trial, config, server, pool);
+    if (code == PSC_ERR_FILE || code == PSC_ERR_CONFIG) {
+        status = refuse_file(config, server, pool, psc_last_error(trial));
     }
     psc_free(trial);
     return status;

@@ -1,71 +1,57 @@
 /* The state directory is made here, while httpd is still root. */
 #include "mod_psc.h"
 
+#include "apr_general.h"
 #include "apr_strings.h"
 #include "unixd.h"
 
-#include <errno.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 APLOG_USE_MODULE(psc);
 
-static uid_t server_user(void)
+/* Distributions give httpd, by its program's name, a directory of its own there, which is root's and outlasts a reboot. */
+#ifndef MP_HTTPD
+#define MP_HTTPD httpd
+#endif
+#define DEFAULT_STATE_PATH "/var/lib/" APR_STRINGIFY(MP_HTTPD) "/psc"
+
+/* As the process that checks will see it; NULL: off. */
+const char *mp_state_path(const mp_config *config)
 {
-    return geteuid() == 0 ? ap_unixd_config.user_id : geteuid();
+    if (config->state_off) {
+        return NULL;
+    }
+    return config->state_path != NULL ? config->state_path : DEFAULT_STATE_PATH;
 }
 
-/* Gives what was made here to the server's user; a directory that was there already stays as it is. */
-static const char *make_and_give(const char *path, apr_pool_t *pool)
+/* psc itself makes it, and gives it to nobody who could not have had it. */
+static int make(psc_checker *maker, const char *path, apr_pool_t *pool)
 {
-    if (mkdir(path, 0700) < 0) {
-        return errno == EEXIST ? NULL : apr_psprintf(pool, "cannot be made: %s", strerror(errno));
-    }
-    if (geteuid() == 0 && lchown(path, ap_unixd_config.user_id, ap_unixd_config.group_id) < 0) {
-        return apr_psprintf(pool, "cannot be given to the server's user: %s", strerror(errno));
-    }
-    return NULL;
+    int root = geteuid() == 0;
+    uid_t user = root ? ap_unixd_config.user_id : geteuid();
+    gid_t group = root ? ap_unixd_config.group_id : getegid();
+    int code = psc_configure(maker, apr_pstrcat(pool, "{\"state_dir\":", mp_json_string(pool, path), "}", NULL));
+
+    return code < 0 ? code : psc_make_state_dir(maker, user, group);
 }
 
-static const char *examine(const char *path, apr_pool_t *pool)
-{
-    struct stat found;
-
-    if (lstat(path, &found) < 0) {
-        return apr_psprintf(pool, "cannot be used: %s", strerror(errno));
-    }
-    if (!S_ISDIR(found.st_mode)) {
-        return "is not a directory";
-    }
-    if (found.st_uid != server_user() || (found.st_mode & S_IRWXU) != S_IRWXU) {
-        return apr_psprintf(pool, "does not belong to the server's user (uid %d)", (int)server_user());
-    }
-    if (access(path, W_OK) < 0) {
-        return apr_psprintf(pool, "cannot be written: %s", strerror(errno));
-    }
-    return NULL;
-}
-
-/* The path as a child will see it; NULL without one. */
-const char *mp_prepare_state_dir(const mp_config *config, server_rec *server, apr_pool_t *pool)
+/* A handle of its own: in a chroot the path is another one. */
+void mp_make_state_dir(const mp_config *config, server_rec *server, apr_pool_t *pool)
 {
     const char *chroot_dir = ap_unixd_config.chroot_dir;
-    const char *inside = mp_state_path(config, pool);
-    const char *path, *problem;
+    const char *path = mp_state_path(config);
+    psc_checker *maker = path == NULL ? NULL : psc_init(NULL, NULL);
 
-    if (inside == NULL) {
-        return NULL;
+    if (maker == NULL) {
+        return;
     }
-    path = chroot_dir != NULL ? apr_pstrcat(pool, chroot_dir, inside, NULL) : inside;
-    problem = make_and_give(path, pool);
-    if (problem == NULL) {
-        problem = examine(path, pool);
+    if (chroot_dir != NULL) {
+        path = apr_pstrcat(pool, chroot_dir, path, NULL);
     }
-    if (problem != NULL) {
+    if (make(maker, path, pool) < 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
-                     "the state directory %s %s. The schedule of the security update check is kept in memory "
-                     "only, as if by PscSecurityUpdateCheckStatePath off", path, problem);
-        return NULL;
+                     "%s. Until then the schedule of the security update check is kept in memory only, as if by "
+                     "PscSecurityUpdateCheckStatePath off", psc_last_error(maker));
     }
-    return inside;
+    psc_free(maker);
 }

@@ -1,4 +1,8 @@
-/* psc_status for people and monitoring: SetHandler psc-status, and a line in mod_status. */
+/*
+ * psc_status for people and monitoring: SetHandler psc-status, and a line in mod_status, both only
+ * where the server's configuration says PscStatus On. Handlers can be set by whoever writes a
+ * .htaccess, and the page tells which version has which hole.
+ */
 #include "mod_psc.h"
 
 #include "apr_optional_hooks.h"
@@ -28,25 +32,32 @@ static int uninterrupted_status(char **json)
     return code;
 }
 
-/* A copy in the pool, or NULL. */
+/* In the pool, or NULL: what the process that checks has told last, or else what the state directory tells. */
 static const char *status_json(apr_pool_t *pool)
 {
+    const char *told = checker == NULL ? NULL : mp_remembered_status(pool);
     char *json = NULL;
-    const char *copy;
 
-    if (checker == NULL || uninterrupted_status(&json) < 0) {
-        return NULL;
+    if (told != NULL || checker == NULL || uninterrupted_status(&json) < 0) {
+        return told;
     }
-    copy = apr_pstrdup(pool, json);
+    told = apr_pstrdup(pool, json);
     psc_string_free(json);
-    return copy;
+    return told;
+}
+
+static int is_wanted(const request_rec *r)
+{
+    const mp_dir_config *config = ap_get_module_config(r->per_dir_config, &psc_module);
+
+    return config->status == 1;
 }
 
 static int status_handler(request_rec *r)
 {
     const char *json;
 
-    if (r->handler == NULL || strcmp(r->handler, "psc-status") != 0) {
+    if (r->handler == NULL || strcmp(r->handler, "psc-status") != 0 || !is_wanted(r)) {
         return DECLINED;
     }
     r->allowed |= AP_METHOD_BIT << M_GET;
@@ -67,7 +78,7 @@ static int status_handler(request_rec *r)
 
 static int status_line(request_rec *r, int flags)
 {
-    const char *json = status_json(r->pool);
+    const char *json = is_wanted(r) ? status_json(r->pool) : NULL;
 
     if (json == NULL) {
         return DECLINED;

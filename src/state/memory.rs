@@ -2,8 +2,7 @@
 //! schedule then goes on in memory.
 
 use super::dir::{Ownership, StateDir, Unreadable};
-use super::record::Record;
-use super::store::{Found, Question, Store};
+use super::record::{Authenticated, Record};
 use crate::sys::clock::{Clock, Now};
 use crate::sys::errno;
 use crate::text;
@@ -11,9 +10,7 @@ use std::io;
 use std::path::Path;
 
 pub struct Memory {
-    store: Store,
-    /// Whose record is at hand; `None` before the first configuration.
-    question: Option<Question>,
+    record: Record,
     dir: Option<StateDir>,
     /// The record could not be written: what is in memory is newer than the file.
     unsaved: bool,
@@ -31,8 +28,7 @@ pub enum Owner {
 impl Memory {
     pub fn new(now: Now, boot_id: &str) -> Memory {
         Memory {
-            store: Store::new(now, boot_id),
-            question: None,
+            record: Record::new(now, boot_id),
             dir: None,
             unsaved: false,
             warned: false,
@@ -40,14 +36,12 @@ impl Memory {
         }
     }
 
-    /// Takes up a directory, which is not touched before something is read or written, and a question.
-    pub fn turn_to(&mut self, path: Option<&Path>, question: Question, clock: &dyn Clock) {
+    /// Takes up a directory; it is not touched before something is read or written.
+    pub fn use_dir(&mut self, path: Option<&Path>) {
         if self.dir.as_ref().map(StateDir::path) != path {
             self.dir = path.map(StateDir::new);
             self.restart();
         }
-        self.store.turn_to(&question, clock.now(), clock.boot_id());
-        self.question = Some(question);
     }
 
     /// A new beginning, as at a start of the host: what is wrong is worth a warning again.
@@ -61,7 +55,7 @@ impl Memory {
             self.look(&dir, dir.read(), clock);
             self.dir = Some(dir);
         }
-        &self.store.record
+        &self.record
     }
 
     /// Changes the host's record, undisturbed by other processes. What cannot be written is kept in memory.
@@ -94,7 +88,7 @@ impl Memory {
 
     /// What could not be written.
     pub fn unsaved(&self) -> Option<&Record> {
-        self.unsaved.then_some(&self.store.record)
+        self.unsaved.then_some(&self.record)
     }
 
     /// `in_memory`: whether a change that could not be made in the file is made in memory.
@@ -114,7 +108,7 @@ impl Memory {
         self.unsaved = match (&result, change) {
             (Ok(()), _) => false,
             (Err(error), Some(change)) if in_memory(error) => {
-                change(&mut self.store.record);
+                change(&mut self.record);
                 true
             }
             (Err(_), left) => self.unsaved || left.is_none(),
@@ -133,14 +127,14 @@ impl Memory {
         change: impl FnOnce(&mut Record),
     ) -> io::Result<()> {
         let Some(dir) = self.dir.take() else {
-            change(&mut self.store.record);
+            change(&mut self.record);
             return Ok(());
         };
         let result = dir.exclusively(hurry, |open| {
             // A bad file is replaced by what is in memory.
             self.look(&dir, open.read(), clock);
-            change(&mut self.store.record);
-            open.write(&self.store.to_bytes())
+            change(&mut self.record);
+            open.write(&self.record.to_bytes())
         });
         self.dir = Some(dir);
         result
@@ -148,37 +142,29 @@ impl Memory {
 
     /// Brings the memory up to date with the file.
     fn look(&mut self, dir: &StateDir, file: Bytes, clock: &dyn Clock) {
-        let Some(question) = &self.question else {
-            return;
-        };
-        match parse(file, question, clock) {
-            Ok(None) => {}
-            Ok(Some(found)) => {
-                self.take_up(found.store);
-                if let Some(problem) = found.problem {
-                    self.warn_of(dir, problem, REPLACED);
-                }
-            }
-            Err(trouble) => self.warn_of(dir, &trouble.problem, trouble.consequence),
+        match parse(file, clock) {
+            Ok(found) => self.take_up(found),
+            Err(trouble) => self.go_on_without(dir, trouble),
         }
     }
 
     /// Other processes write, too: the newer record counts.
-    fn take_up(&mut self, found: Store) {
-        if !self.unsaved || is_newer(&found.record, &self.store.record) {
-            self.store = found;
-        } else {
-            self.store.take_others_of(found);
+    fn take_up(&mut self, found: Option<Record>) {
+        match found {
+            Some(found) if !self.unsaved || is_newer(&found, &self.record) => {
+                self.record = found;
+            }
+            _ => {}
         }
     }
 
     /// Tries to become the process that makes this host's checks. Where the directory cannot be used each process makes its
     /// own; when only the means are short just now, another process is assumed to make them.
     pub fn try_own(&mut self) -> Owner {
-        let (Some(dir), Some(question)) = (&self.dir, &self.question) else {
+        let Some(dir) = &self.dir else {
             return Owner::Us(None);
         };
-        match dir.try_own(question) {
+        match dir.try_own() {
             Ok(Some(ownership)) => Owner::Us(Some(ownership)),
             Ok(None) => Owner::Another,
             Err(error) if is_passing(&error) => Owner::Another,
@@ -192,6 +178,15 @@ impl Memory {
     /// A warning that has not been logged yet.
     pub fn take_warning(&mut self) -> Option<String> {
         self.warning.take()
+    }
+
+    fn go_on_without(&mut self, dir: &StateDir, trouble: Trouble) {
+        self.warn_of(dir, &trouble.problem, trouble.consequence);
+        self.record.authentic = self
+            .record
+            .authentic
+            .take()
+            .or(trouble.update.map(|known| *known));
     }
 
     fn warn(&mut self, problem: &str, consequence: &str) {
@@ -234,32 +229,38 @@ pub fn newest(found: Option<Record>, unsaved: Option<Record>) -> Option<Record> 
 const IN_MEMORY: &str = "the schedule is kept in memory meanwhile";
 const REPLACED: &str = "it is replaced";
 
-/// What is wrong with the file in the directory.
+/// What is wrong with the record in the directory.
 pub struct Trouble {
     problem: String,
     consequence: &'static str,
+    /// What is known in spite of it.
+    pub update: Option<Box<Authenticated>>,
 }
 
-/// The record in the directory that answers that question; `None` when there is none to be believed.
-pub fn read(dir: &StateDir, question: &Question, clock: &dyn Clock) -> Option<Record> {
-    let found = parse(dir.read(), question, clock).ok()??;
-    Some(found.store.record)
+/// The record in the directory; `None` when there is none yet.
+pub fn read(dir: &StateDir, clock: &dyn Clock) -> Result<Option<Record>, Trouble> {
+    parse(dir.read(), clock)
 }
 
 /// What reading the file came to.
 type Bytes = Result<Option<Vec<u8>>, Unreadable>;
 
-fn parse(file: Bytes, question: &Question, clock: &dyn Clock) -> Result<Option<Found>, Trouble> {
-    let trouble = |problem, consequence| Trouble {
+fn parse(file: Bytes, clock: &dyn Clock) -> Result<Option<Record>, Trouble> {
+    let trouble = |problem, consequence, update| Trouble {
         problem,
         consequence,
+        update,
     };
     match file {
-        Ok(Some(bytes)) => Store::parse(&bytes, question, clock.now(), clock.boot_id())
+        Ok(Some(bytes)) => Record::parse(&bytes, clock.now(), clock.boot_id())
             .map(Some)
-            .map_err(|why| trouble(why.to_owned(), REPLACED)),
+            .map_err(|why| trouble(why.problem.to_owned(), REPLACED, why.update)),
         Ok(None) => Ok(None),
-        Err(Unreadable::Unfit(why)) => Err(trouble(format!("cannot be read: {why}"), REPLACED)),
-        Err(Unreadable::Io(error)) => Err(trouble(format!("cannot be read: {error}"), IN_MEMORY)),
+        Err(Unreadable::Unfit(why)) => {
+            Err(trouble(format!("cannot be read: {why}"), REPLACED, None))
+        }
+        Err(Unreadable::Io(error)) => {
+            Err(trouble(format!("cannot be read: {error}"), IN_MEMORY, None))
+        }
     }
 }

@@ -4,5 +4,4 @@ pub mod dir;
 pub mod hand_over;
 pub mod memory;
 pub mod record;
-pub mod store;
 pub mod walk;

@@ -64,6 +64,8 @@ pub struct Apache {
     /// Lines after the module's own; the last of a directive counts.
     pub extra: String,
     pub version: String,
+    /// A line of the module's own to leave out.
+    pub without: Option<String>,
     pub environment: Vec<(String, String)>,
     /// False: no LoadModule and no directive of the module.
     pub with_module: bool,
@@ -96,6 +98,7 @@ impl Apache {
             processes: 2,
             extra: String::new(),
             version: "6.0.20".into(),
+            without: None,
             environment: Vec::new(),
             with_module: true,
             link: Link::Static,
@@ -147,7 +150,8 @@ impl Apache {
         if self.with_module {
             config += &format!(
                 "LoadModule psc_module {module}\nLogLevel psc:info\n\
-                 <Location /psc>\nSetHandler psc-status\n</Location>\n\
+                 <Location /psc>\nSetHandler psc-status\nPscStatus On\n</Location>\n\
+                 <Location /server-status>\nPscStatus On\n</Location>\n\
                  PscSecurityUpdateCheckVersion {version}\n\
                  PscSecurityUpdateCheckUrl {url}\n\
                  PscSecurityUpdateCheckProxy none\n\
@@ -160,6 +164,9 @@ impl Apache {
                 url = self.check.url(),
                 state = self.state().display(),
             );
+        }
+        if let Some(line) = &self.without {
+            config = config.replace(line, "");
         }
         config + &self.extra
     }
@@ -237,8 +244,22 @@ impl Apache {
         self.parent.expect("apache2 runs")
     }
 
+    /// Those that serve clients.
     pub fn children(&self) -> Vec<u32> {
-        facts::children(self.parent())
+        let mut children = facts::children(self.parent());
+        children.retain(|&pid| !facts::is_checker(pid));
+        children
+    }
+
+    /// The process that checks, whether or not it has begun.
+    pub fn checker(&self) -> u32 {
+        let mut found = Vec::new();
+        wait_until("one process that checks", SOON, || {
+            found = facts::children(self.parent());
+            found.retain(|&pid| facts::is_checker(pid));
+            found.len() == 1
+        });
+        found[0]
     }
 
     fn wait_for_children(&self) {
@@ -330,9 +351,14 @@ impl Apache {
 
     /// `stop` or `graceful-stop`; returns how long it took until the last process was gone.
     pub fn stop_by(&mut self, how: &str) -> Duration {
+        self.signal_apache(how);
+        self.wait_for_the_end()
+    }
+
+    /// After something that ends it.
+    pub fn wait_for_the_end(&mut self) -> Duration {
         let parent = self.parent();
         let started = Instant::now();
-        self.signal_apache(how);
         wait_until("the end of apache2", SOON, || !facts::is_alive(parent));
         let elapsed = started.elapsed();
         self.parent = None;
@@ -343,6 +369,21 @@ impl Apache {
             self.log()
         );
         elapsed
+    }
+
+    /// All of its processes were killed.
+    pub fn forget_parent(mut self) {
+        self.parent = None;
+    }
+
+    /// Whether there was an answer.
+    pub fn try_get(&self, path: &str) -> bool {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
+            return false;
+        };
+        stream.set_read_timeout(Some(SOON)).expect("a timeout");
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").is_ok()
+            && stream.read(&mut [0; 1]).is_ok_and(|count| count > 0)
     }
 
     /// The end of every test: nothing is left behind, and nothing died of a signal or was killed.
@@ -391,6 +432,10 @@ impl Foreground {
                 .spawn()
                 .expect("apache2"),
         )
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
     }
 
     /// Asks it to end, and returns its exit code.

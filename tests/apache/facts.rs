@@ -6,6 +6,42 @@ pub use psc_testkit::proc::{
 };
 use std::fs;
 
+/// Whether it is the process of mod_psc's, by its name.
+pub fn is_checker(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "httpd-psc")
+}
+
+/// The user ids of the process.
+pub fn users(pid: u32) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("Uid:"));
+    line.expect("the ids").to_owned()
+}
+
+/// How many sockets of the process's wait for connections.
+pub fn listening(pid: u32) -> usize {
+    const LISTEN: &str = "0A";
+    let mut inodes = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            if fields.get(3) == Some(&LISTEN) {
+                inodes.push(format!("socket:[{}]", fields[9]));
+            }
+        }
+    }
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).expect("/proc");
+    files
+        .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
+        .filter(|target| {
+            inodes
+                .iter()
+                .any(|inode| target.as_os_str() == inode.as_str())
+        })
+        .count()
+}
+
 pub fn threads(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod apache;
+mod conditions;
 mod configuration;
 mod cost;
 mod facts;
