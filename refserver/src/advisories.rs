@@ -1,19 +1,20 @@
 //! The advisory list and what it says about a version.
 
 use crate::Error;
-use crate::version;
+use crate::range::Range;
 use serde_json::Value;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Advisories {
     pub latest: String,
+    older_than_latest: Range,
     backoff: Option<i64>,
     entries: Vec<Advisory>,
 }
 
 #[derive(Clone, Debug)]
 struct Advisory {
-    affected: String,
+    affected: Range,
     fixed_in: String,
     identifiers: Vec<String>,
     text: String,
@@ -53,8 +54,11 @@ impl Advisories {
             .get("advisories")
             .and_then(Value::as_array)
             .ok_or_else(|| Error::new("`advisories` must be an array"))?;
+        let latest = required(&list, "latest")?;
         Ok(Advisories {
-            latest: required(&list, "latest")?,
+            older_than_latest: Range::parse(&format!("<{latest}"))
+                .map_err(|cause| Error::at("`latest`", cause))?,
+            latest,
             backoff,
             entries: entries
                 .iter()
@@ -71,7 +75,7 @@ impl Advisories {
         let hits: Vec<&Advisory> = self
             .entries
             .iter()
-            .filter(|entry| version::matches(&entry.affected, running))
+            .filter(|entry| entry.affected.contains(running))
             .collect();
         if hits.is_empty() {
             self.no_update()
@@ -90,7 +94,7 @@ impl Advisories {
     /// An update whatever runs: every advisory of the list applies.
     pub fn update(&self) -> Verdict {
         let made_up = Advisory {
-            affected: format!("<{}", self.latest),
+            affected: self.older_than_latest.clone(),
             fixed_in: self.latest.clone(),
             identifiers: vec!["CVE-0000-0000".into()],
             text: "Made up by the reference server on request.".into(),
@@ -107,7 +111,7 @@ impl Advisories {
 
     fn update_for(&self, hits: &[&Advisory]) -> Verdict {
         let lines: Vec<String> = hits.iter().map(|hit| hit.line()).collect();
-        let ranges: Vec<&str> = hits.iter().map(|hit| hit.affected.as_str()).collect();
+        let ranges: Vec<String> = hits.iter().map(|hit| hit.affected.to_string()).collect();
         let worst = hits.iter().max_by_key(|hit| hit.rank());
         Verdict {
             version: Some(self.latest.clone()),
@@ -133,11 +137,7 @@ impl Advisory {
         no_other_keys(entry, &keys)?;
         let fixed_in = required(entry, "fixed_in")?;
         let affected = optional(entry, "affected")?.unwrap_or_else(|| format!("<{fixed_in}"));
-        if !version::is_range(&affected) {
-            return Err(Error::new(format!(
-                "`affected` must be conditions such as \"<6.0.18\" or \">=6.0.0,<6.0.18\", not {affected:?}"
-            )));
-        }
+        let affected = Range::parse(&affected).map_err(|cause| Error::at("`affected`", cause))?;
         let identifiers = match entry.get("identifiers") {
             None | Some(Value::Null) => Vec::new(),
             Some(value) => strings(value)
@@ -254,6 +254,30 @@ mod tests {
         assert_eq!(list.verdict("1.5").backoff, Some(-60));
     }
 
+    /// What the server writes to clients it reads again, and it means the same.
+    #[test]
+    fn ranges_that_the_server_writes_are_read() {
+        let told = |affected: &str, running: &str| {
+            let list = format!(
+                r#"{{"latest":"6.0.20","advisories":[{{"text":"x","fixed_in":"6.0.20","affected":{affected:?}}}]}}"#
+            );
+            let list = Advisories::parse(&list).unwrap();
+            list.verdict(running).affected
+        };
+        let list = r#"{"latest":"6.0.20","advisories":[
+            {"text":"x","fixed_in":"6.0.18","affected":">=6.0.0, <6.0.18 || >= 5.0.0,<5.3.7"},
+            {"text":"y","fixed_in":"6.0.20"}]}"#;
+        let list = Advisories::parse(list).unwrap();
+        let written = list.verdict("5.3.6").affected.unwrap();
+        assert_eq!(written, ">=6.0.0,<6.0.18 || >=5.0.0,<5.3.7 || <6.0.20");
+        assert_eq!(told(&written, "5.3.6").as_deref(), Some(&*written));
+        assert_eq!(told(&written, "6.0.20"), None);
+        let one = ">=6.0.0,<6.0.18 || >=5.0.0,<5.3.7";
+        assert_eq!(told(one, "5.3.6").as_deref(), Some(one));
+        assert_eq!(told(one, "6.0.17").as_deref(), Some(one));
+        assert_eq!(told(one, "5.3.7"), None);
+    }
+
     #[test]
     fn the_worst_severity_counts() {
         let entry = |severity: &str| {
@@ -307,7 +331,19 @@ mod tests {
             ),
             (
                 r#"{"latest":"1","advisories":[{"text":"x","fixed_in":"1","affected":"old"}]}"#,
-                "affected",
+                "advisories[0]: `affected`: not understood at character 1 ('o')",
+            ),
+            (
+                r#"{"latest":"1","advisories":[{"text":"x","fixed_in":"1","affected":">=6.0.0 <6.0.20"}]}"#,
+                "advisories[0]: `affected`: not understood at character 8 (' ')",
+            ),
+            (
+                r#"{"latest":"1","advisories":[{"text":"x","fixed_in":"1.x"}]}"#,
+                "advisories[0]: `affected`: not understood at character 3 ('.') of \"<1.x\"",
+            ),
+            (
+                r#"{"latest":"new","advisories":[]}"#,
+                "`latest`: not understood",
             ),
             (
                 r#"{"latest":"1","advisories":[{"text":"x","fixed_in":"1","severity":3}]}"#,

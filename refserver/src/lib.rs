@@ -15,6 +15,7 @@ mod keys;
 mod license;
 mod ocsp;
 mod options;
+mod range;
 mod record;
 mod server;
 mod stop;
