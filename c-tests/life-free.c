@@ -4,7 +4,7 @@
  *   life-free CONFIG HOW    beside: another thread waits in psc_free meanwhile
  *                           late: it has given up waiting, and has returned
  *                           inside: the callback itself called psc_free, another thread is in a call
- *                           call: the callback of a psc_run_once did, while psc's thread runs: nothing of psc's runs afterwards
+ *                           call: the callback of a psc_log_drain did, while psc's thread runs: nothing of psc's runs afterwards
  */
 #include "life-common.h"
 
@@ -153,6 +153,7 @@ static void free_now(void *user_data, int level, const char *message)
     CHECK(atomic_fetch_add(&calls, 1) == 0);
     WAIT_UNTIL(atomic_load(&asks) != 0);
     psc_free(checker);
+    if (atomic_load(&asks) == -1) return;
     reuse_memory();
     use_everything(); /* not what a host should do; its memory is there, for the thread that it is called from */
 }
@@ -183,14 +184,21 @@ static void inside(const char *config)
 
 static void call(const char *config)
 {
+    int left = 0, rounds = is_slow() ? 2 : ROUNDS;
     atomic_store(&asks, -1);
-    begin(config, free_now);
-    CHECK_CODE(PSC_OK, psc_configure(checker, "{\"start_delay\":3600}"));
-    CHECK_CODE(PSC_OK, psc_start(checker));
-    CHECK_SOON(psc_threads() == 1);
-    CHECK(psc_run_once(checker, NULL) < 0);
-    CHECK_SOON(count_threads() == 1);
-    CHECK(atomic_load(&calls) == 1);
+    for (int round = 0; round < rounds; round++) {
+        begin(config, free_now);
+        CHECK_CODE(PSC_OK, psc_configure(checker, "{\"start_delay\":3600}"));
+        CHECK_CODE(PSC_OK, psc_start(checker));
+        CHECK_SOON(psc_threads() == 1);
+        CHECK(psc_log_fd(checker) >= 0);
+        CHECK_CODE(PSC_OK, psc_run_once(checker, NULL));
+        CHECK_CODE(PSC_OK, psc_log_drain(checker));
+        left += psc_threads(); /* the kernel may show one that was joined a moment longer */
+        CHECK_SOON(count_threads() == 1);
+        CHECK(atomic_load(&calls) == 1);
+    }
+    CHECK(is_slow() || left < rounds / 2);
 }
 
 int main(int argc, char **argv)

@@ -71,7 +71,7 @@ static pid_t owner(const char *state_dir)
     while (holder == 0 && fgets(line, sizeof line, file) != NULL) {
         int pid;
         unsigned long inode;
-        if (sscanf(line, "%*d: FLOCK ADVISORY WRITE %d %*x:%*x:%lu", &pid, &inode) != 2) continue;
+        if (sscanf(line, "%*d: FLOCK ADVISORY %*s %d %*x:%*x:%lu", &pid, &inode) != 2) continue;
         if (inode == lock.st_ino) holder = pid;
     }
     fclose(file);

@@ -19,8 +19,11 @@
  * The end. Call psc_free, or psc_stop, before the process exits or psc is unloaded: OpenSSL cleans up at exit, which a
  * handshake in another thread does not survive.
  *
- * Forks. A handle may cross a fork until psc_start. A started handle is inert in a child: every call gives
- * PSC_ERR_FORKED, psc_free releases it; the parent goes on.
+ * Forks. A handle may cross a fork until psc_start; the child then uses it as its own. A handle that was started, or on which
+ * another thread was in a call at the fork, is inert in a child: every call gives PSC_ERR_FORKED, psc_free releases it; the parent
+ * goes on. psc_free, psc_stop, psc_request_stop and psc_last_error wait for nothing in a child. Configuring, checking, verifying
+ * and psc_status use OpenSSL: in a child they hang when a thread of the parent, the host's or psc's, was inside OpenSSL at the fork
+ * (POSIX allows such a child little more than exec). So fork before other threads begin, or start another program.
  *
  * Codes. >= 0 is an answer, < 0 a failure. Numbers never change meaning; new ones may be added.
  *
@@ -152,7 +155,10 @@ typedef struct psc_result psc_result;
  It is called from the background thread, or from the thread that is in a psc function; with psc_log_fd only from
  psc_log_drain. Never two calls at once for one handle, no lock of psc is held meanwhile, and none comes after psc_stop
  or psc_free returned, but for what later calls of the host's own have to say. It must return, and not by longjmp or an
- exception. psc_run_once, psc_start, psc_stop and psc_log_drain on the same handle give PSC_ERR_REENTRANT inside it.
+ exception. A child that is forked in it and returns from it leaves psc at once: the call that it is in gives
+ PSC_ERR_FORKED there; in psc's own thread the child ends, without running handlers of atexit.
+
+ psc_run_once, psc_start, psc_stop and psc_log_drain on the same handle give PSC_ERR_REENTRANT inside it.
  */
 typedef void (*psc_log_fn)(void *user_data, int level, const char *message);
 
@@ -191,8 +197,8 @@ int psc_curl_is_static(void);
  are more), and the descriptor that is returned turns readable when some wait. Call psc_log_drain then.
 
  Returns the descriptor (>= 0), which belongs to psc until psc_free: do not read, write or close it. The same one each
- time. PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (no descriptors left). Call it in the process that will
- drain: descriptors are shared over a fork. Any thread.
+ time in a process. PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (no descriptors left). Call it in the
+ process that will drain: a child has one of its own. Any thread.
  */
 int psc_log_fd(struct psc_checker *checker);
 
@@ -279,9 +285,8 @@ int psc_start(struct psc_checker *checker);
 
  Returns PSC_OK, also when nothing ran; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED; PSC_ERR_TIMEOUT when
  the host's own callback, a libcurl older than 7.87 that hangs in a name look-up, or a state_dir that does not answer, did
- not return in time, and when the host has closed the descriptor that psc's thread is woken by. No new
- callback comes then either, but the thread lives on until that returns: do not unload psc, and what `user_data` points to
- may still be in use. Call it again to wait again. Any thread, not inside the log callback.
+ not return in time. No new callback comes then either, but the thread lives on until that returns: do not unload psc, and
+ what `user_data` points to may still be in use. Call it again to wait again. Any thread, not inside the log callback.
  */
 int psc_stop(struct psc_checker *checker);
 
@@ -296,10 +301,14 @@ void psc_request_stop(struct psc_checker *checker);
 /*
  psc_stop, then releases the handle: its last call. NULL is a no-op.
 
+ A callback of the handle that is running may go on using it until it returns: psc_free waits for that, at most a second,
+ and after that the memory stays for the callback and goes when it returns. Only psc_free may no longer be called then.
+
  Inside the handle's own log callback it cannot wait: it ends the handle, no further callback comes, and thread and
- memory go when the callback has returned. In a process forked after psc_start, or while another thread was in a call on
- the handle, it returns without waiting; memory that the lost thread may have been changing stays. When the host's callback
- does not return within a second, psc_free returns all the same, and the memory goes when the callback does.
+ memory go when the callback has returned; where it was called from psc_run_once or psc_log_drain, before those return.
+
+ In a process that was forked after psc_init it closes what is psc's and gives up the handle's memory without giving it
+ back; it waits for no lock of another process's threads.
  */
 void psc_free(struct psc_checker *checker);
 

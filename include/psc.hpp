@@ -20,7 +20,8 @@
 // Ownership. Checker, Result and Text are move-only. The log function lives on the heap, so moving a
 // Checker does not move it, and it is destroyed after psc_free has returned. What the log function
 // captured must live as long as the Checker does. The log function may destroy its Checker, except
-// during a call of one of that Checker's own members.
+// during a call of one of that Checker's own members. It may use its Checker while another thread destroys it, but
+// the destructor waits for it a second at most: a log function that takes longer must not touch the Checker afterwards.
 //
 // A moved-from Checker is empty: every call answers PSC_ERR_INVALID_ARGUMENT or does nothing.
 

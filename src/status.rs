@@ -2,6 +2,7 @@
 
 use crate::check::verdict::Verdict;
 use crate::checker::Checker;
+use crate::checker::remembering::{Known, Recalled};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::log::Voice;
@@ -35,17 +36,13 @@ pub fn of(checker: &Checker) -> Value {
 fn of_host(checker: &Checker, config: &CheckConfig) -> Value {
     let record = checker.glimpse(config, &Voice::new(&checker.logger));
     let now = checker.clock.now();
-    let known = Checker::known_verdict(&record, config);
-    let verdict = known.as_ref().map(|(verdict, _)| verdict);
-    let (name, since) = judge(
-        &record,
-        known.as_ref().map(|(verdict, at)| (verdict, *at)),
-        now,
-    );
+    let known = checker.known(&record, config);
+    let verdict = known.recalled().map(|recalled| &recalled.verdict);
+    let (name, since) = judge(&record, &known, now);
     json!({
         "verdict": name,
-        "since": since.map(|since| since.wall),
-        "age": since.map(|since| since.age(now)),
+        "since": since.map(|(since, _)| since.wall),
+        "age": since.map(|(_, age)| age),
         "authentic_at": record.authentic.as_ref().map(|known| known.at.wall),
         "untrusted_since": record.untrusted_since.map(|since| since.wall),
         "recommended_version": verdict.and_then(Verdict::recommended_version),
@@ -86,19 +83,33 @@ fn nothing_known() -> Value {
     Value::Object(map)
 }
 
-/// A known update is the most important thing to say; then that answers cannot be trusted; then that none come.
+/// A known update is the most important thing to say; then that answers cannot be trusted; then that none come. With it since
+/// when, and for how many seconds. `None`: OpenSSL cannot verify what is known, which is not the same as "never checked".
 fn judge(
     record: &Record,
-    known: Option<(&Verdict, Moment)>,
+    known: &Known,
     now: Now,
-) -> (&'static str, Option<Moment>) {
+) -> (Option<&'static str>, Option<(Moment, u64)>) {
+    let since = |since: Moment| Some((since, since.age(now)));
     let heard = agenda::heard(record);
-    let stale = heard.age(now) >= agenda::LONG_SILENCE;
+    // By the clock that says the most; where none is to be trusted the answer may be an old one.
+    let silence = match (known, &record.authentic) {
+        (Known::Verdict(_) | Known::Unverifiable, Some(answer)) => answer.age(now),
+        _ => Some(heard.age(now)),
+    };
+    let stale = silence.is_none_or(|silence| silence >= agenda::LONG_SILENCE);
+    let of_answer = |recalled: &Recalled| Some((recalled.since, recalled.age));
     match (known, record.untrusted_since) {
-        (Some((verdict, at)), _) if verdict.update().is_some() => ("update", Some(at)),
-        (_, Some(since)) => ("untrusted", Some(since)),
-        _ if stale => ("stale", Some(heard)),
-        (Some((_, at)), None) => ("ok", Some(at)),
-        (None, None) => ("never_checked", None),
+        (Known::Verdict(update), _) if update.verdict.update().is_some() => {
+            (Some("update"), of_answer(update))
+        }
+        (_, Some(untrusted)) => (Some("untrusted"), since(untrusted)),
+        _ if stale => {
+            let age = silence.unwrap_or_else(|| heard.age(now));
+            (Some("stale"), Some((heard, age)))
+        }
+        (Known::Verdict(fine), None) => (Some("ok"), of_answer(fine)),
+        (Known::Unverifiable, None) => (None, None),
+        (Known::Nothing, None) => (Some("never_checked"), None),
     }
 }

@@ -105,6 +105,15 @@ pub fn quoted(text: &str) -> String {
     cut(&foreign(text), 200)
 }
 
+/// As [`span`], of a past that a wrong clock may have made longer than anybody believes.
+pub fn long_span(seconds: u64) -> String {
+    const YEAR: u64 = 366 * 24 * 3600;
+    if seconds > YEAR {
+        return "more than a year".to_owned();
+    }
+    span(seconds)
+}
+
 /// A span for people: "23 h 59 min", "10 min", "45 s".
 pub fn span(seconds: u64) -> String {
     let (hours, minutes) = (seconds / 3600, (seconds % 3600) / 60);

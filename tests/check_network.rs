@@ -2,12 +2,15 @@
 
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use openssl::x509::X509;
 use psc_refserver::ClientCertificate;
-use psc_testkit::{Check, Link, Outcome, Site, compile_preload, library, library_with_feature};
+use psc_testkit::{
+    Check, Link, Outcome, Site, compile_preload, library, library_with_feature, require, run,
+};
 use serde_json::{Value, json};
 
 const UPDATE: i32 = 1;
@@ -402,6 +405,50 @@ fn a_disabled_check_opens_nothing() {
     assert_eq!(outcome.records("disabled")[0].0, 4);
     assert_eq!(site.server.connections(), 0);
     assert!(!std::path::Path::new(&site.path("names")).exists());
+}
+
+/// A link-local address is one only together with its interface, which both libcurls have to look up.
+#[test]
+fn an_ipv6_address_may_have_a_zone() {
+    const INSIDE: &str = "PSC_TEST_IN_A_NETWORK_OF_ITS_OWN";
+    if std::env::var_os(INSIDE).is_some() {
+        return zones_are_looked_up();
+    }
+    let set_up =
+        "ip link set lo up && ip address add fe80::1/64 dev lo nodad && exec \"$0\" \"$@\"";
+    let done = run(
+        Command::new(require("unshare"))
+            .args(["--map-root-user", "--net", "sh", "-c", set_up])
+            .arg(std::env::current_exe().expect("this program"))
+            .args(["--exact", "an_ipv6_address_may_have_a_zone"])
+            .env(INSIDE, "1"),
+        Duration::from_secs(300),
+    );
+    assert!(
+        done.code == Some(0) && done.stdout.contains("1 passed"),
+        "{}{}",
+        done.stdout,
+        done.stderr
+    );
+}
+
+fn zones_are_looked_up() {
+    let site = Site::start_with(|options| {
+        options.listen = "[fe80::1%1]:0".parse().expect("an address");
+    });
+    let url = |zone: &str| format!("https://[fe80::1%25{zone}]:{}/", site.server.port());
+    for library in [library(), library_with_feature("static-curl")] {
+        let check = Check::new(Link::Shared).with_library(library);
+        // Reached; its certificate is for other addresses.
+        let outcome = check.run(&site.config(json!({ "url": url("lo") })));
+        assert_failed(&outcome, ERR_TLS, &["host name"]);
+        let outcome = check.run(&site.config(json!({ "url": url("nosuch") })));
+        assert_failed(
+            &outcome,
+            ERR_NETWORK,
+            &["cannot connect", "fe80::1%25nosuch"],
+        );
+    }
 }
 
 /// libcurl writes the secrets of each connection to the file that `SSLKEYLOGFILE` names; those of a check are nobody's.

@@ -19,8 +19,11 @@
  * The end. Call psc_free, or psc_stop, before the process exits or psc is unloaded: OpenSSL cleans up at exit, which a
  * handshake in another thread does not survive.
  *
- * Forks. A handle may cross a fork until psc_start. A started handle is inert in a child: every call gives
- * PSC_ERR_FORKED, psc_free releases it; the parent goes on.
+ * Forks. A handle may cross a fork until psc_start; the child then uses it as its own. A handle that was started, or on which
+ * another thread was in a call at the fork, is inert in a child: every call gives PSC_ERR_FORKED, psc_free releases it; the parent
+ * goes on. psc_free, psc_stop, psc_request_stop and psc_last_error wait for nothing in a child. Configuring, checking, verifying
+ * and psc_status use OpenSSL: in a child they hang when a thread of the parent, the host's or psc's, was inside OpenSSL at the fork
+ * (POSIX allows such a child little more than exec). So fork before other threads begin, or start another program.
  *
  * Codes. >= 0 is an answer, < 0 a failure. Numbers never change meaning; new ones may be added.
  *

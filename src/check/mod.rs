@@ -20,7 +20,7 @@ use crate::log::Voice;
 use crate::selftest;
 use envelope::Envelope;
 use nonce::Nonce;
-use request::Request;
+use request::{Beside, Request};
 use signature::Authentic;
 use transport::Cancel;
 use verdict::{Expected, Verdict};
@@ -40,6 +40,8 @@ pub struct Attempt {
     pub nonce: Option<Nonce>,
     /// Lower-case hex SHA-256 of the request's body.
     pub request_sha256: Option<String>,
+    /// What else the request had.
+    pub beside: Option<Beside>,
     pub http_status: i32,
     pub outcome: Result<Answer, Failure>,
 }
@@ -49,6 +51,7 @@ impl Attempt {
         Attempt {
             nonce: None,
             request_sha256: None,
+            beside: None,
             http_status: failure.http_status,
             outcome: Err(failure),
         }
@@ -73,6 +76,7 @@ pub fn run(config: &CheckConfig, cancel: &dyn Cancel, voice: &Voice) -> Attempt 
         Ok(request) => Attempt {
             nonce: Some(request.nonce.clone()),
             request_sha256: Some(request.sha256.clone()),
+            beside: Some(request.beside.clone()),
             ..exchange(config, &request, cancel, voice)
         },
         Err(failure) => Attempt::failed(failure),
@@ -115,6 +119,7 @@ fn exchange(
     Attempt {
         nonce: None,
         request_sha256: None,
+        beside: None,
         http_status: 200,
         outcome,
     }

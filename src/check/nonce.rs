@@ -6,6 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Characters of 16 bytes in base64.
+const RANDOM_TEXT: usize = 24;
+
 /// Decimal microseconds since the epoch, then base64 of 16 random bytes (contract section 5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonce(String);
@@ -25,13 +28,14 @@ impl Nonce {
         Nonce(text.to_owned())
     }
 
-    /// Whether it was made at that time, seconds since the epoch, give or take a day.
-    pub fn is_of(&self, wall: i64) -> bool {
-        const DIGITS_OF_MICROSECONDS: usize = 16;
-        const DAY: u64 = 24 * 3600;
-        let digits = self.0.get(..DIGITS_OF_MICROSECONDS);
-        let made = digits.and_then(|digits| digits.parse::<i64>().ok());
-        made.is_some_and(|made| (made / 1_000_000).abs_diff(wall) <= DAY)
+    /// When it was made, seconds since the epoch by the clock of then; `None` when it is none of psc's.
+    pub fn made(&self) -> Option<i64> {
+        let random = self.0.len().checked_sub(RANDOM_TEXT)?;
+        let (digits, random) = self.0.split_at_checked(random)?;
+        STANDARD.decode(random).ok()?;
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let microseconds = digits.parse::<i64>().ok().filter(|_| is_number)?;
+        Some(microseconds / 1_000_000)
     }
 
     pub fn as_str(&self) -> &str {
@@ -50,7 +54,19 @@ mod tests {
         assert!(digits.bytes().all(|byte| byte.is_ascii_digit()));
         assert_eq!(STANDARD.decode(random).unwrap().len(), 16);
         let now = digits.parse::<i64>().unwrap() / 1_000_000;
-        assert!(one.is_of(now) && !one.is_of(now + 100_000) && !one.is_of(0));
+        assert_eq!(one.made(), Some(now));
+        // Of a machine whose clock is not set.
+        let early = Nonce(format!("7000000{random}"));
+        assert_eq!(early.made(), Some(7));
+        for text in [
+            "",
+            "1 of another request",
+            random,
+            &format!("-1{random}"),
+            &format!("1é{random}"),
+        ] {
+            assert_eq!(Nonce::of_request(text).made(), None, "{text}");
+        }
         assert_ne!(random, two.as_str().split_at(16).1);
     }
 }

@@ -46,7 +46,7 @@ pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -
 
 /// The records of a verdict that is known for `age` seconds.
 pub fn reminder(verdict: &Verdict, config: &CheckConfig, age: u64) -> Vec<Line> {
-    let when = format!(" (known for {})", text::span(age));
+    let when = format!(" (known for {})", text::long_span(age));
     let main = verdict_line(verdict, config, &when);
     std::iter::once(main)
         .chain(notice_lines(verdict.notice()))

@@ -165,6 +165,7 @@ impl Checker {
             outcome: outcome.map_err(|failure| failure.with_status(0)),
             nonce: Some(request.nonce.clone()),
             request_sha256: Some(request.sha256.clone()),
+            beside: None,
             http_status: 0,
         };
         let lines = report::lines(&attempt, &config, None);

@@ -6,7 +6,7 @@
 mod background;
 mod checks;
 mod ending;
-mod remembering;
+pub mod remembering;
 
 use crate::check::{preview, transport};
 use crate::code::Code;

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use crate::check::nonce::Nonce;
+use crate::check::request::Request;
 use crate::check::verdict::{Expected, Verdict};
 use crate::check::{self, Attempt};
 use crate::code::Code;
@@ -92,7 +93,8 @@ impl Checker {
                     at,
                     running_version: config.passenger_version.clone(),
                     nonce: text(attempt.nonce.as_ref().map(Nonce::as_str)),
-                    request_sha256: text(attempt.request_sha256.as_deref()),
+                    // The digest of the request is not kept: it would be believed for no better reason than that.
+                    beside: attempt.beside.clone(),
                     data: answer.data.clone(),
                     signature: answer.signature.clone(),
                 });
@@ -200,49 +202,90 @@ impl Checker {
         let dir = config.settings.state_dir.as_deref();
         match (dir, self.memory.try_lock()) {
             (Some(dir), Err(TryLockError::WouldBlock)) => {
-                let found = memory::read(&StateDir::new(dir), self.clock.as_ref());
-                let unsaved = lock(&self.unsaved).clone();
-                let (found, update) = match found {
-                    Ok(found) => (found, None),
-                    Err(trouble) => (None, trouble.update),
-                };
-                memory::newest(found, unsaved).unwrap_or_else(|| {
-                    let mut record = Record::new(self.clock.now(), self.clock.boot_id());
-                    record.authentic = update.map(|known| *known);
-                    record
-                })
+                let question = config.question();
+                let found = memory::read(&StateDir::new(dir), &question, self.clock.as_ref());
+                let is_ours = |record: &Record| record.question.as_ref() == Some(&question);
+                let unsaved = lock(&self.unsaved).clone().filter(is_ours);
+                memory::newest(found, unsaved)
+                    .unwrap_or_else(|| Record::new(self.clock.now(), self.clock.boot_id()))
             }
             // As it is held now: asked for anew, another thread might have it.
-            (_, Ok(memory)) => self.recall_from(for_config(memory, config), voice),
+            (_, Ok(memory)) => self.recall_from(self.for_config(memory, config), voice),
             (_, Err(_)) => self.recall(config, voice),
         }
     }
 
     pub fn memory(&self, config: &CheckConfig) -> MutexGuard<'_, Memory> {
-        for_config(lock(&self.memory), config)
+        self.for_config(lock(&self.memory), config)
     }
 
-    /// What the last authentic answer said, verified again, if it is about the version that runs.
-    pub fn known_verdict(record: &Record, config: &CheckConfig) -> Option<(Verdict, Moment)> {
-        let known = record.authentic.as_ref()?;
-        let nonce = Nonce::of_request(&known.nonce);
-        if known.running_version != config.passenger_version || !nonce.is_of(known.at.wall) {
-            return None;
+    fn for_config<'a>(
+        &self,
+        mut memory: MutexGuard<'a, Memory>,
+        config: &CheckConfig,
+    ) -> MutexGuard<'a, Memory> {
+        let dir = config.settings.state_dir.as_deref();
+        memory.turn_to(dir, config.question(), self.clock.as_ref());
+        memory
+    }
+
+    /// What the last authentic answer said, verified again: as the answer to what this configuration asks.
+    pub fn known(&self, record: &Record, config: &CheckConfig) -> Known {
+        let Some(stored) = &record.authentic else {
+            return Known::Nothing;
+        };
+        let nonce = Nonce::of_request(&stored.nonce);
+        if stored.running_version != config.passenger_version || nonce.made().is_none() {
+            return Known::Nothing;
         }
-        let expected = expected(config, &nonce, &known.request_sha256);
-        let verdict = check::recalled(&known.data, &known.signature, config, &expected);
+        let sha256 = Request::sha256_of(config, &nonce, stored.beside.as_ref());
+        let expected = expected(config, &nonce, &sha256);
+        let verdict = check::recalled(&stored.data, &stored.signature, config, &expected);
         // What OpenSSL left in this thread's error queue is not the next one's.
         drop(openssl::error::ErrorStack::get());
-        Some((verdict.ok()?, known.at))
+        match verdict {
+            Ok(verdict) => {
+                let now = self.clock.now();
+                Known::Verdict(Box::new(Recalled {
+                    verdict,
+                    since: stored.at,
+                    age: stored.age(now).unwrap_or_else(|| stored.at.age(now)),
+                }))
+            }
+            Err(failure) if failure.code == Code::System => Known::Unverifiable,
+            Err(_) => Known::Nothing,
+        }
     }
 }
 
-fn for_config<'a>(
-    mut memory: MutexGuard<'a, Memory>,
-    config: &CheckConfig,
-) -> MutexGuard<'a, Memory> {
-    memory.use_dir(config.settings.state_dir.as_deref());
-    memory
+/// What is known of the present question.
+pub enum Known {
+    Nothing,
+    /// There is an answer, and OpenSSL cannot tell whether it is authentic. A warning is one all the same: `Verdict`.
+    Unverifiable,
+    Verdict(Box<Recalled>),
+}
+
+pub struct Recalled {
+    pub verdict: Verdict,
+    pub since: Moment,
+    /// Seconds.
+    pub age: u64,
+}
+
+impl Known {
+    pub fn recalled(&self) -> Option<&Recalled> {
+        match self {
+            Known::Verdict(recalled) => Some(recalled),
+            _ => None,
+        }
+    }
+
+    /// That there is an update.
+    pub fn warning(&self) -> Option<&Recalled> {
+        self.recalled()
+            .filter(|recalled| recalled.verdict.update().is_some())
+    }
 }
 
 pub(super) fn expected<'a>(

@@ -45,12 +45,10 @@ impl Authority {
 fn split_port(text: &str) -> Result<(String, Option<&str>), &'static str> {
     if let Some(rest) = text.strip_prefix('[') {
         let (literal, after) = rest.split_once(']').ok_or("the host's ] is missing")?;
-        if literal.parse::<Ipv6Addr>().is_err() {
-            return Err("what stands in [] is not an IPv6 address");
-        }
+        let host = ipv6_host(literal)?;
         return match (after, after.strip_prefix(':')) {
-            ("", _) => Ok((literal.to_owned(), None)),
-            (_, Some(port)) => Ok((literal.to_owned(), Some(port))),
+            ("", _) => Ok((host, None)),
+            (_, Some(port)) => Ok((host, Some(port))),
             _ => Err("what follows ] is not a port"),
         };
     }
@@ -68,6 +66,31 @@ fn split_port(text: &str) -> Result<(String, Option<&str>), &'static str> {
         return Err("the host contains characters that no host name has");
     }
     Ok((host.to_owned(), port))
+}
+
+/// An address, and perhaps the zone that it is of: `fe80::1%25eth0` (RFC 6874), or `%eth0`, as libcurl takes it too.
+fn ipv6_host(literal: &str) -> Result<String, &'static str> {
+    const LONGEST_ZONE: usize = 15; // the name of an interface (IFNAMSIZ)
+    let (address, zone) = match literal.split_once('%') {
+        Some((address, zone)) => (address, Some(zone)),
+        None => (literal, None),
+    };
+    if address.parse::<Ipv6Addr>().is_err() {
+        return Err("what stands in [] is not an IPv6 address");
+    }
+    let Some(zone) = zone else {
+        return Ok(address.to_owned());
+    };
+    let zone = zone
+        .strip_prefix("25")
+        .filter(|rest| !rest.is_empty())
+        .unwrap_or(zone);
+    if !(1..=LONGEST_ZONE).contains(&zone.len()) || !zone.bytes().all(is_host_byte) {
+        return Err(
+            "the zone of an IPv6 address is an interface's name after %25, as in [fe80::1%25eth0]",
+        );
+    }
+    Ok(format!("{address}%25{zone}"))
 }
 
 fn is_host_byte(byte: u8) -> bool {
@@ -100,9 +123,6 @@ impl HttpsUrl {
         }
         if authority.contains('@') {
             return Err("must not contain credentials");
-        }
-        if authority.contains('\\') || authority.contains('%') {
-            return Err("the host contains characters that no host name has");
         }
         Ok(HttpsUrl {
             text: text.to_owned(),
@@ -142,6 +162,9 @@ mod tests {
             ("HTTPS://a:8443", "a"),
             ("https://[::1]:1/x?y=z@w", "::1"),
             ("https://127.0.0.1?q", "127.0.0.1"),
+            ("https://[fe80::1%25eth0.1]:1/", "fe80::1%25eth0.1"),
+            ("https://[fe80::1%eth0]", "fe80::1%25eth0"),
+            ("https://[fe80::1%25]", "fe80::1%2525"),
         ] {
             assert_eq!(HttpsUrl::parse(text).unwrap().host(), host, "{text}");
         }
@@ -186,6 +209,12 @@ mod tests {
             "https://a/#f",
             "https://é/",
             "https://a%2f/",
+            "https://a\\b/",
+            "https://[fe80::1%]/",
+            "https://[fe80::1%25a%2fb]/",
+            "https://[fe80::1%251234567890123456]/",
+            "https://[127.0.0.1%25eth0]/",
+            "https://127.0.0.1%25eth0/",
             "a",
             "",
             "https://a:+1/",

@@ -6,7 +6,8 @@ use super::keys::{ClientIdentity, PublicKey, hex};
 use super::materials::Licence;
 use super::settings::Settings;
 use super::trust::Trust;
-use serde_json::json;
+use crate::state::store::Question;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 #[derive(Clone)]
@@ -23,18 +24,38 @@ pub struct CheckConfig {
 }
 
 impl CheckConfig {
-    /// What a check is about: another subject is worth a check of its own. A digest, because a URL may hold a secret.
-    pub fn subject(&self) -> String {
-        let keys = self.server_keys.iter().map(|key| key.fingerprint.as_str());
-        let subject = json!([
+    /// What is asked: an answer counts for nothing else.
+    pub fn question(&self) -> Question {
+        let asked = json!([
+            self.settings.program_name,
             self.passenger_version,
+            self.server_identifier,
+        ]);
+        let mut keys: Vec<&str> = self
+            .server_keys
+            .iter()
+            .map(|key| key.fingerprint.as_str())
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Question {
+            asked: digest(&asked),
+            keys: digest(&json!(keys)),
+        }
+    }
+
+    /// Whom a check asks, and how: another one is worth a check of its own. A digest, because a URL may hold a secret.
+    pub fn subject(&self) -> String {
+        digest(&json!([
             self.settings.url.as_str(),
             self.settings.proxy.masked(),
             self.settings.certificate_path,
-            keys.collect::<Vec<_>>(),
-        ]);
-        hex(&openssl::sha::sha256(subject.to_string().as_bytes()))
+        ]))
     }
+}
+
+fn digest(value: &Value) -> String {
+    hex(&openssl::sha::sha256(value.to_string().as_bytes()))
 }
 
 /// What a configuration allows.

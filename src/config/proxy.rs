@@ -373,6 +373,7 @@ mod tests {
             ("HTTP:/h", "http://h"),
             ("http:///h:", "http://h"),
             ("[::1]:3128", "http://[::1]:3128"),
+            ("[fe80::1%eth0]:3128", "http://[fe80::1%25eth0]:3128"),
             ("socks://h", "socks4://h"),
             ("SOCKS5H://u@h:1", "socks5h://h:1"),
             (

@@ -213,9 +213,8 @@ pub unsafe extern "C" fn psc_start(checker: *mut psc_checker) -> c_int {
 ///
 /// Returns PSC_OK, also when nothing ran; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED; PSC_ERR_TIMEOUT when
 /// the host's own callback, a libcurl older than 7.87 that hangs in a name look-up, or a state_dir that does not answer, did
-/// not return in time, and when the host has closed the descriptor that psc's thread is woken by. No new
-/// callback comes then either, but the thread lives on until that returns: do not unload psc, and what `user_data` points to
-/// may still be in use. Call it again to wait again. Any thread, not inside the log callback.
+/// not return in time. No new callback comes then either, but the thread lives on until that returns: do not unload psc, and
+/// what `user_data` points to may still be in use. Call it again to wait again. Any thread, not inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_stop(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.
@@ -243,10 +242,14 @@ pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
 
 /// psc_stop, then releases the handle: its last call. NULL is a no-op.
 ///
+/// A callback of the handle that is running may go on using it until it returns: psc_free waits for that, at most a second,
+/// and after that the memory stays for the callback and goes when it returns. Only psc_free may no longer be called then.
+///
 /// Inside the handle's own log callback it cannot wait: it ends the handle, no further callback comes, and thread and
-/// memory go when the callback has returned. In a process forked after psc_start, or while another thread was in a call on
-/// the handle, it returns without waiting; memory that the lost thread may have been changing stays. When the host's callback
-/// does not return within a second, psc_free returns all the same, and the memory goes when the callback does.
+/// memory go when the callback has returned; where it was called from psc_run_once or psc_log_drain, before those return.
+///
+/// In a process that was forked after psc_init it closes what is psc's and gives up the handle's memory without giving it
+/// back; it waits for no lock of another process's threads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_free(checker: *mut psc_checker) {
     let _ = contained(move || {

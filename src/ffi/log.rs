@@ -13,7 +13,10 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 /// It is called from the background thread, or from the thread that is in a psc function; with psc_log_fd only from
 /// psc_log_drain. Never two calls at once for one handle, no lock of psc is held meanwhile, and none comes after psc_stop
 /// or psc_free returned, but for what later calls of the host's own have to say. It must return, and not by longjmp or an
-/// exception. psc_run_once, psc_start, psc_stop and psc_log_drain on the same handle give PSC_ERR_REENTRANT inside it.
+/// exception. A child that is forked in it and returns from it leaves psc at once: the call that it is in gives
+/// PSC_ERR_FORKED there; in psc's own thread the child ends, without running handlers of atexit.
+///
+/// psc_run_once, psc_start, psc_stop and psc_log_drain on the same handle give PSC_ERR_REENTRANT inside it.
 pub type psc_log_fn =
     Option<unsafe extern "C" fn(user_data: *mut c_void, level: c_int, message: *const c_char)>;
 
@@ -46,8 +49,8 @@ pub fn sink(function: psc_log_fn, user_data: *mut c_void) -> Option<Sink> {
 /// are more), and the descriptor that is returned turns readable when some wait. Call psc_log_drain then.
 ///
 /// Returns the descriptor (>= 0), which belongs to psc until psc_free: do not read, write or close it. The same one each
-/// time. PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (no descriptors left). Call it in the process that will
-/// drain: descriptors are shared over a fork. Any thread.
+/// time in a process. PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (no descriptors left). Call it in the
+/// process that will drain: a child has one of its own. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_log_fd(checker: *mut psc_checker) -> c_int {
     let mut descriptor = -1;

@@ -2,7 +2,7 @@
 
 use super::plan::Ending;
 use crate::failure::Retry;
-use crate::state::record::{Moment, Record, Run};
+use crate::state::record::{Last, Moment, Record, Run};
 use crate::sys::clock::Now;
 use std::time::Duration;
 
@@ -32,9 +32,24 @@ pub enum Step {
 /// on one directory, or a crash loop, must not make a check loop.
 const OTHER_SUBJECT: u64 = 3600;
 
+/// The calendar and the time since boot have moved by so many seconds against each other: the clock was set.
+const CLOCK_SET: u64 = 60;
+/// How long after that the check is made which has failed because of the clock, at most, so that not every host that was
+/// wrong asks at the same moment; and how often it is looked for. Both together are less than an hour.
+const AFTER_CLOCK: u64 = 20 * 60;
+const AFTER_CLOCK_AT_MOST: i64 = 20 * 60;
+const CLOCK_LOOK: Duration = Duration::from_secs(20 * 60);
+
 /// Makes the record tell when this process, which makes the checks, will make the next one. False: it does so already.
-/// `first`: when the first check of this run of the host may be made. `subject`: what a check is about now.
-pub fn settle(record: &mut Record, first: &Run, subject: &str) -> bool {
+/// `first`: when the first check of this run of the host may be made. `subject`: whom a check asks now.
+/// `random(n)` gives a number from 0 to n.
+pub fn settle(
+    record: &mut Record,
+    first: &Run,
+    subject: &str,
+    now: Now,
+    random: &dyn Fn(u64) -> u64,
+) -> bool {
     let told = |record: &Record| {
         (
             record.next_check().map(|next| next.boot),
@@ -44,6 +59,13 @@ pub fn settle(record: &mut Record, first: &Run, subject: &str) -> bool {
     let before = told(record);
     if let (Some(due), Some(soon)) = (record.due, due_for(record, subject)) {
         record.due = Some(if soon.boot < due.boot { soon } else { due });
+    }
+    if clock_was_set(record, now)
+        && record
+            .due
+            .is_some_and(|due| due.until(now) > AFTER_CLOCK_AT_MOST)
+    {
+        record.due = Some(Moment::of(now).after(random(AFTER_CLOCK)));
     }
     let (due, start) = (record.due, first.first);
     record.start = Some(start).filter(|start| due.is_none_or(|due| start.boot > due.boot));
@@ -59,6 +81,21 @@ pub fn inherited(record: &Record, run: &str) -> Option<Moment> {
         .as_ref()
         .filter(|planned| planned.id == run)
         .map(|planned| planned.first)
+}
+
+fn has_failed_for_the_clock(record: &Record) -> bool {
+    let last = record.last.as_ref().map(|last| last.ending);
+    last == Some(Ending::Failed(Retry::Clock))
+}
+
+fn clock_was_set(record: &Record, now: Now) -> bool {
+    let difference = |moment: Moment| moment.wall.saturating_sub(moment.boot);
+    let moved = |last: &Last| difference(last.at).abs_diff(difference(Moment::of(now)));
+    has_failed_for_the_clock(record)
+        && record
+            .last
+            .as_ref()
+            .is_some_and(|last| moved(last) > CLOCK_SET)
 }
 
 /// When a check about `subject` is due because the last one was about something else.
@@ -88,7 +125,11 @@ pub fn next(record: &Record, start: Duration, known_update: bool, now: Now) -> S
         (reminder, Step::Remind),
         (silence, Step::WarnOfSilence),
     ];
-    let mut wait = Duration::MAX;
+    let mut wait = if has_failed_for_the_clock(record) {
+        CLOCK_LOOK
+    } else {
+        Duration::MAX
+    };
     for (time, step) in steps {
         match time {
             Some(time) if time <= now.boot => return step,
@@ -131,7 +172,7 @@ pub fn since_boot(moment: Moment) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::record::{Begun, Last};
+    use crate::state::record::Begun;
 
     fn run(boot: u64) -> Run {
         Run {
@@ -151,6 +192,10 @@ mod tests {
 
     fn moment(boot: u64) -> Moment {
         Moment::of(at(boot))
+    }
+
+    fn settled(record: &mut Record, first: u64, subject: &str, now: Now) -> bool {
+        settle(record, &run(first), subject, now, &|most| most)
     }
 
     fn wait(seconds: u64) -> Step {
@@ -208,35 +253,74 @@ mod tests {
             // The server has asked for it.
             (failed(Retry::After(DAY)), "other", 87_400),
         ] {
-            assert!(settle(&mut record, &run(2000), subject));
+            assert!(settled(&mut record, 2000, subject, at(2000)));
             assert_eq!(record.due.map(|due| due.boot), Some(due));
-            assert!(!settle(&mut record, &run(2000), subject));
+            assert!(!settled(&mut record, 2000, subject, at(2000)));
             // Not sooner than the start allows, nor later than it would have been anyway.
-            settle(&mut record, &run(5000), subject);
+            settled(&mut record, 5000, subject, at(2000));
             assert_eq!(next_boot(&record), Some(due.max(5000)));
             record.due = Some(moment(1600));
-            settle(&mut record, &run(0), subject);
+            settled(&mut record, 0, subject, at(2000));
             assert_eq!(next_boot(&record), Some(1600));
         }
         // Of a time when it was not noted what a check is about.
         let mut record = failed(Retry::Interval);
         record.begun = None;
-        settle(&mut record, &run(0), "other");
+        settled(&mut record, 0, "other", at(2000));
         assert_eq!(next_boot(&record), Some(87_400));
+    }
+
+    /// Not sooner for anything but the clock, which is looked at meanwhile.
+    #[test]
+    fn what_the_clock_has_made_fail_is_tried_again_when_it_was_set() {
+        let set = |boot: u64, wall: i64| Now {
+            boot: Duration::from_secs(boot),
+            wall,
+        };
+        // At 1000 since boot the clock said 1970.
+        for (retry, wall, due, look) in [
+            (Retry::Clock, 1000, 1000 + DAY, 1200),
+            (Retry::Clock, 1059, 1000 + DAY, 1200),
+            (Retry::Clock, 1_700_000_000, 2000 + 1200, 1200),
+            (Retry::Clock, -1_700_000_000, 2000 + 1200, 1200),
+            (Retry::Interval, 1_700_000_000, 1000 + DAY, DAY - 1000),
+        ] {
+            let mut record = attempted(Ending::Failed(retry));
+            if let Some(last) = &mut record.last {
+                last.at.wall = 0;
+            }
+            let now = set(2000, wall);
+            settled(&mut record, 0, "one", now);
+            assert_eq!(
+                record.due.map(|due| due.boot),
+                Some(i64::try_from(due).unwrap())
+            );
+            assert_eq!(next(&record, Duration::ZERO, false, now), wait(look));
+            // It stays so, and is made then.
+            let now = set(2600, wall + 600);
+            settled(&mut record, 0, "one", now);
+            assert_eq!(
+                record.due.map(|due| due.boot),
+                Some(i64::try_from(due).unwrap())
+            );
+            let then = set(due, wall + i64::try_from(due - 2000).unwrap());
+            assert_eq!(next(&record, Duration::ZERO, false, then), Step::Check);
+        }
+        assert!(CLOCK_LOOK.as_secs() + AFTER_CLOCK < 3600);
     }
 
     #[test]
     fn the_start_is_told_where_it_counts() {
         let mut record = Record::new(at(1000), "");
-        assert!(settle(&mut record, &run(1300), ""));
+        assert!(settled(&mut record, 1300, "", at(2000)));
         assert_eq!(record.next_check(), Some(moment(1300)));
         // Another process's start is not this one's.
-        assert!(settle(&mut record, &run(1200), ""));
+        assert!(settled(&mut record, 1200, "", at(2000)));
         assert_eq!(record.next_check(), Some(moment(1200)));
         record.due = Some(moment(DAY));
-        settle(&mut record, &run(1300), "");
+        settled(&mut record, 1300, "", at(2000));
         assert_eq!(record.next_check(), Some(moment(DAY)));
-        assert!(!settle(&mut record, &run(1300), ""));
+        assert!(!settled(&mut record, 1300, "", at(2000)));
         // The next one of this run goes on with it, another run begins anew.
         assert_eq!(inherited(&record, "run"), Some(moment(1300)));
         assert_eq!(inherited(&record, "another"), None);

@@ -6,11 +6,12 @@ use crate::check::report;
 use crate::checker::Checker;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::contain::contained;
-use crate::log::{ERROR, Voice, WARNING};
+use crate::log::{ERROR, Voice};
 use crate::random;
 use crate::state::dir::Ownership;
 use crate::state::memory::Owner;
 use crate::state::record::{Moment, Record, Run};
+use crate::state::store::Question;
 use crate::stop::Marks;
 use crate::text;
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub fn main(checker: &Checker, voice: &Voice, marks: Marks) {
     }
 }
 
+/// What one process of the host makes the checks of.
+type Mandate = (Option<PathBuf>, Question);
+
 struct Shift<'a> {
     checker: &'a Checker,
     voice: &'a Voice,
@@ -44,8 +48,8 @@ struct Shift<'a> {
     rings: u32,
     /// `None` while checks are disabled.
     start: Option<Start>,
-    /// The lock of the directory that it belongs to; `Some` when this process makes the host's checks.
-    owned: Option<(Option<PathBuf>, Option<Ownership>)>,
+    /// `Some` when this process makes the host's checks: of that question, by the lock in that directory.
+    owned: Option<(Mandate, Option<Ownership>)>,
     /// How often in a row another process was found to be the owner.
     refusals: usize,
     /// How often in a row the record could not be written.
@@ -146,8 +150,8 @@ impl Shift<'_> {
         let start = self.start.get_or_insert_with(|| Start::now(checker, false));
         start.inherit(&record);
         let first_check = start.first_check(config);
-        let update = Checker::known_verdict(&record, config)
-            .filter(|(verdict, _)| verdict.update().is_some());
+        let known = checker.known(&record, config);
+        let update = known.warning();
         if !owns {
             let now = checker.clock.now();
             let step = agenda::next(&record, first_check, update.is_some(), now);
@@ -163,12 +167,9 @@ impl Shift<'_> {
         // Said at the start of the host, whichever of its processes has done so.
         let at_start = !std::mem::replace(&mut self.reminded_at_start, true)
             && record.reminded_in.as_deref() != Some(&run::id());
-        match &update {
-            Some((verdict, since)) if at_start || step == Step::Remind => {
-                let since = since.age(checker.clock.now());
-                return self.remind(config, &report::reminder(verdict, config, since));
-            }
-            _ => {}
+        if let Some(update) = update.filter(|_| at_start || step == Step::Remind) {
+            let lines = report::reminder(&update.verdict, config, update.age);
+            return self.remind(config, &lines);
         }
         match step {
             Step::Check => self.check(config),
@@ -193,9 +194,10 @@ impl Shift<'_> {
             first: Moment::at(first_check, now),
         };
         let subject = config.subject();
-        if agenda::settle(record, &first, &subject) {
+        let random = &random::up_to;
+        if agenda::settle(record, &first, &subject, now, random) {
             self.checker.update_memory(config, self.voice, |record| {
-                agenda::settle(record, &first, &subject);
+                agenda::settle(record, &first, &subject, now, random);
             });
         }
         agenda::next(record, first_check, known_update, now)
@@ -242,11 +244,12 @@ impl Shift<'_> {
             .update_memory(config, self.voice, |record| record.silence_warned = true);
         let silence = agenda::heard(record).age(self.checker.clock.now());
         let program = report::shown_program(&config.settings);
+        // A server's log shows errors, and often nothing below.
         self.voice.say(
-            WARNING,
+            ERROR,
             &format!(
                 "Security update check: no authentic answer for {}; security updates of {program} may be missed, see the failures logged before",
-                text::span(silence)
+                text::long_span(silence)
             ),
         );
     }
@@ -254,14 +257,15 @@ impl Shift<'_> {
     /// Whether this process makes the host's checks.
     fn own(&mut self, config: &CheckConfig) -> bool {
         let path = &config.settings.state_dir;
+        let mandate = (path.clone(), config.question());
         // Without a lock, because the directory could not be used, it is tried again: it may have been repaired.
         let owns = self.owned.as_ref().is_some_and(|(owned, lock)| {
-            owned == path && lock.as_ref().map_or(path.is_none(), Ownership::is_current)
+            *owned == mandate && lock.as_ref().map_or(path.is_none(), Ownership::is_current)
         });
         if owns {
             return true;
         }
-        let without_lock = matches!(&self.owned, Some((owned, None)) if owned == path);
+        let without_lock = matches!(&self.owned, Some((owned, None)) if *owned == mandate);
         self.disown();
         let owner = self.checker.memory(config).try_own();
         match owner {
@@ -271,7 +275,7 @@ impl Shift<'_> {
                 if !without_lock {
                     self.refusals = 0;
                 }
-                self.owned = Some((path.clone(), lock));
+                self.owned = Some((mandate, lock));
                 true
             }
             Owner::Another => {

@@ -1,7 +1,8 @@
 //! The files of `state_dir`: `state.json` (the record), `state.lock` (held while it is changed) and `owner.lock`
-//! (held by the process that makes the host's checks). Owner-only, never followed through a symbolic link. The directory is
+//! (a byte of it for each question, held by the process that makes the host's checks of it). Owner-only, never followed through a symbolic link. The directory is
 //! opened once for each thing that is done ([`walk`]), and its files relative to it.
 
+use super::store::Question;
 use super::walk::{self, Facts};
 use crate::random;
 use crate::sys::descriptor::{Held, Identity};
@@ -22,8 +23,8 @@ pub(super) const CHANGE_LOCK: &str = "state.lock";
 pub(super) const OWNER_LOCK: &str = "owner.lock";
 /// The next record, written in full before it takes the record's name.
 pub(super) const TEMPORARY: &str = "state.json.new";
-/// Bytes in a record: an answer has 256 KiB at most.
-const LARGEST_RECORD: u64 = 512 * 1024;
+/// Bytes in all records together: [`super::store`] keeps them below.
+const LARGEST_RECORD: u64 = 1024 * 1024;
 /// A change takes less than a millisecond; a process that holds the lock longer is stopped or swapped out.
 const CHANGE_LOCK_WAIT: Duration = Duration::from_millis(500);
 /// Milliseconds between two tries at most; random, so that waiting processes do not move in step.
@@ -66,6 +67,7 @@ impl From<Errno> for Unreadable {
 /// The right to make the host's checks, as long as it lives.
 pub struct Ownership {
     lock: Held<File>,
+    position: u32,
     state: StateDir,
 }
 
@@ -90,7 +92,7 @@ impl Drop for Ownership {
     fn drop(&mut self) {
         // Closing would not do: a child that was forked meanwhile has the file open, too.
         if let Some(lock) = self.lock.get() {
-            flock::unlock(lock);
+            flock::unlock_byte(lock, self.position);
         }
     }
 }
@@ -106,14 +108,15 @@ impl StateDir {
         &self.path
     }
 
-    /// `None` while another process, or another handle of this one, is the owner.
-    pub fn try_own(&self) -> io::Result<Option<Ownership>> {
+    /// `None` while another process, or another handle of this one, is the owner for that question.
+    pub fn try_own(&self, question: &Question) -> io::Result<Option<Ownership>> {
         let lock = self.make()?.lock_file(OWNER_LOCK)?;
-        if !flock::try_exclusive(&lock)? {
+        if !flock::try_byte(&lock, question.number())? {
             return Ok(None);
         }
         let ownership = Ownership {
             lock: Held::new(lock),
+            position: question.number(),
             state: StateDir::new(&self.path),
         };
         Ok(ownership.is_current().then_some(ownership))
@@ -311,6 +314,13 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+    fn question() -> Question {
+        Question {
+            asked: "0123456789".to_owned(),
+            keys: "abcdef".to_owned(),
+        }
+    }
+
     fn state_dir() -> (tempfile::TempDir, StateDir) {
         let parent = tempfile::tempdir().unwrap();
         let state = StateDir::new(&parent.path().join("state"));
@@ -374,31 +384,37 @@ mod tests {
     #[test]
     fn there_is_one_owner() {
         let (_parent, state) = state_dir();
-        let owner = state.try_own().unwrap();
+        let owner = state.try_own(&question()).unwrap();
         assert!(owner.is_some());
-        assert!(state.try_own().unwrap().is_none());
+        assert!(state.try_own(&question()).unwrap().is_none());
+        // Each question has its own.
+        let other = Question {
+            asked: "9876543210".to_owned(),
+            ..question()
+        };
+        assert!(state.try_own(&other).unwrap().is_some());
         drop(owner);
-        assert!(state.try_own().unwrap().is_some());
+        assert!(state.try_own(&question()).unwrap().is_some());
     }
 
     #[test]
     fn a_copy_of_the_descriptor_does_not_keep_the_ownership() {
         let (_parent, state) = state_dir();
-        let owner = state.try_own().unwrap().unwrap();
+        let owner = state.try_own(&question()).unwrap().unwrap();
         let copy = owner.lock.get().unwrap().try_clone().unwrap();
         drop(owner);
-        assert!(state.try_own().unwrap().is_some());
+        assert!(state.try_own(&question()).unwrap().is_some());
         drop(copy);
     }
 
     #[test]
     fn an_owner_notices_that_its_lock_is_gone() {
         let (_parent, state) = state_dir();
-        let owner = state.try_own().unwrap().unwrap();
+        let owner = state.try_own(&question()).unwrap().unwrap();
         assert!(owner.is_current());
         std::fs::remove_file(state.path.join(OWNER_LOCK)).unwrap();
         assert!(!owner.is_current());
-        assert!(state.try_own().unwrap().is_some());
+        assert!(state.try_own(&question()).unwrap().is_some());
         assert!(!owner.is_current());
     }
 
@@ -418,7 +434,7 @@ mod tests {
             .unwrap();
         assert!(state.read().is_err());
         symlink(&other, state.path.join(OWNER_LOCK)).unwrap();
-        assert!(state.try_own().is_err());
+        assert!(state.try_own(&question()).is_err());
     }
 
     #[test]
@@ -433,7 +449,7 @@ mod tests {
         state
             .exclusively(&|| false, |open| open.write(b"x"))
             .unwrap();
-        drop(state.try_own().unwrap());
+        drop(state.try_own(&question()).unwrap());
         for name in [RECORD, CHANGE_LOCK, OWNER_LOCK] {
             assert_eq!(
                 state.path.join(name).metadata().unwrap().uid(),
@@ -457,7 +473,7 @@ mod tests {
         if user::effective() == 0 {
             std::os::unix::fs::chown(&state.path, Some(65534), Some(65534)).unwrap();
         }
-        assert!(state.try_own().is_err());
+        assert!(state.try_own(&question()).is_err());
         assert!(state.exclusively(&|| false, |_| Ok(())).is_err());
         assert!(matches!(state.read(), Err(Unreadable::Unfit(_))));
         assert_eq!(other.metadata().unwrap().uid(), uid);
@@ -469,7 +485,7 @@ mod tests {
         let (_parent, state) = state_dir();
         state.make().unwrap();
         std::fs::write(state.path.join(OWNER_LOCK), "precious").unwrap();
-        assert!(state.try_own().is_err());
+        assert!(state.try_own(&question()).is_err());
     }
 
     #[test]
@@ -486,6 +502,6 @@ mod tests {
         set(&state.path.join(RECORD), 0o600);
         assert!(state.read().is_ok());
         set(&state.path, 0o777);
-        assert!(state.read().is_err() && state.try_own().is_err());
+        assert!(state.read().is_err() && state.try_own(&question()).is_err());
     }
 }

@@ -3,7 +3,7 @@
 //! previous user had; always by descriptor, and never what another user could have put in its place.
 
 use super::dir::{self, CHANGE_LOCK, OWNER_LOCK, Open, RECORD, StateDir, TEMPORARY};
-use super::record::Record;
+use super::store::Store;
 use super::walk::{self, Facts, Place};
 use crate::sys::user;
 use rustix::fs::{Access, AtFlags, Dir, Mode, OFlags, accessat, fchmod, mkdirat, unlinkat};
@@ -128,7 +128,7 @@ fn hand_over_record(open: &Open) -> io::Result<()> {
         other => other?,
     };
     open.exclusively(&|| false, |open| match open.read() {
-        Ok(Some(bytes)) if Record::is_one(&bytes) => open.write(&bytes),
+        Ok(Some(bytes)) if Store::is_one(&bytes) => open.write(&bytes),
         // Nobody's loss; the server's process says what is wrong with it, and begins anew.
         _ => Ok(()),
     })

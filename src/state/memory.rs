@@ -2,7 +2,8 @@
 //! schedule then goes on in memory.
 
 use super::dir::{Ownership, StateDir, Unreadable};
-use super::record::{Authenticated, Record};
+use super::record::Record;
+use super::store::{Found, Question, Store};
 use crate::sys::clock::{Clock, Now};
 use crate::sys::errno;
 use crate::text;
@@ -10,7 +11,9 @@ use std::io;
 use std::path::Path;
 
 pub struct Memory {
-    record: Record,
+    store: Store,
+    /// Whose record is at hand; `None` before the first configuration.
+    question: Option<Question>,
     dir: Option<StateDir>,
     /// The record could not be written: what is in memory is newer than the file.
     unsaved: bool,
@@ -28,7 +31,8 @@ pub enum Owner {
 impl Memory {
     pub fn new(now: Now, boot_id: &str) -> Memory {
         Memory {
-            record: Record::new(now, boot_id),
+            store: Store::new(now, boot_id),
+            question: None,
             dir: None,
             unsaved: false,
             warned: false,
@@ -36,12 +40,14 @@ impl Memory {
         }
     }
 
-    /// Takes up a directory; it is not touched before something is read or written.
-    pub fn use_dir(&mut self, path: Option<&Path>) {
+    /// Takes up a directory, which is not touched before something is read or written, and a question.
+    pub fn turn_to(&mut self, path: Option<&Path>, question: Question, clock: &dyn Clock) {
         if self.dir.as_ref().map(StateDir::path) != path {
             self.dir = path.map(StateDir::new);
             self.restart();
         }
+        self.store.turn_to(&question, clock.now(), clock.boot_id());
+        self.question = Some(question);
     }
 
     /// A new beginning, as at a start of the host: what is wrong is worth a warning again.
@@ -55,7 +61,7 @@ impl Memory {
             self.look(&dir, dir.read(), clock);
             self.dir = Some(dir);
         }
-        &self.record
+        &self.store.record
     }
 
     /// Changes the host's record, undisturbed by other processes. What cannot be written is kept in memory.
@@ -88,7 +94,7 @@ impl Memory {
 
     /// What could not be written.
     pub fn unsaved(&self) -> Option<&Record> {
-        self.unsaved.then_some(&self.record)
+        self.unsaved.then_some(&self.store.record)
     }
 
     /// `in_memory`: whether a change that could not be made in the file is made in memory.
@@ -108,7 +114,7 @@ impl Memory {
         self.unsaved = match (&result, change) {
             (Ok(()), _) => false,
             (Err(error), Some(change)) if in_memory(error) => {
-                change(&mut self.record);
+                change(&mut self.store.record);
                 true
             }
             (Err(_), left) => self.unsaved || left.is_none(),
@@ -127,14 +133,14 @@ impl Memory {
         change: impl FnOnce(&mut Record),
     ) -> io::Result<()> {
         let Some(dir) = self.dir.take() else {
-            change(&mut self.record);
+            change(&mut self.store.record);
             return Ok(());
         };
         let result = dir.exclusively(hurry, |open| {
             // A bad file is replaced by what is in memory.
             self.look(&dir, open.read(), clock);
-            change(&mut self.record);
-            open.write(&self.record.to_bytes())
+            change(&mut self.store.record);
+            open.write(&self.store.to_bytes())
         });
         self.dir = Some(dir);
         result
@@ -142,29 +148,37 @@ impl Memory {
 
     /// Brings the memory up to date with the file.
     fn look(&mut self, dir: &StateDir, file: Bytes, clock: &dyn Clock) {
-        match parse(file, clock) {
-            Ok(found) => self.take_up(found),
-            Err(trouble) => self.go_on_without(dir, trouble),
+        let Some(question) = &self.question else {
+            return;
+        };
+        match parse(file, question, clock) {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                self.take_up(found.store);
+                if let Some(problem) = found.problem {
+                    self.warn_of(dir, problem, REPLACED);
+                }
+            }
+            Err(trouble) => self.warn_of(dir, &trouble.problem, trouble.consequence),
         }
     }
 
     /// Other processes write, too: the newer record counts.
-    fn take_up(&mut self, found: Option<Record>) {
-        match found {
-            Some(found) if !self.unsaved || is_newer(&found, &self.record) => {
-                self.record = found;
-            }
-            _ => {}
+    fn take_up(&mut self, found: Store) {
+        if !self.unsaved || is_newer(&found.record, &self.store.record) {
+            self.store = found;
+        } else {
+            self.store.take_others_of(found);
         }
     }
 
     /// Tries to become the process that makes this host's checks. Where the directory cannot be used each process makes its
     /// own; when only the means are short just now, another process is assumed to make them.
     pub fn try_own(&mut self) -> Owner {
-        let Some(dir) = &self.dir else {
+        let (Some(dir), Some(question)) = (&self.dir, &self.question) else {
             return Owner::Us(None);
         };
-        match dir.try_own() {
+        match dir.try_own(question) {
             Ok(Some(ownership)) => Owner::Us(Some(ownership)),
             Ok(None) => Owner::Another,
             Err(error) if is_passing(&error) => Owner::Another,
@@ -178,15 +192,6 @@ impl Memory {
     /// A warning that has not been logged yet.
     pub fn take_warning(&mut self) -> Option<String> {
         self.warning.take()
-    }
-
-    fn go_on_without(&mut self, dir: &StateDir, trouble: Trouble) {
-        self.warn_of(dir, &trouble.problem, trouble.consequence);
-        self.record.authentic = self
-            .record
-            .authentic
-            .take()
-            .or(trouble.update.map(|known| *known));
     }
 
     fn warn(&mut self, problem: &str, consequence: &str) {
@@ -229,38 +234,32 @@ pub fn newest(found: Option<Record>, unsaved: Option<Record>) -> Option<Record> 
 const IN_MEMORY: &str = "the schedule is kept in memory meanwhile";
 const REPLACED: &str = "it is replaced";
 
-/// What is wrong with the record in the directory.
+/// What is wrong with the file in the directory.
 pub struct Trouble {
     problem: String,
     consequence: &'static str,
-    /// What is known in spite of it.
-    pub update: Option<Box<Authenticated>>,
 }
 
-/// The record in the directory; `None` when there is none yet.
-pub fn read(dir: &StateDir, clock: &dyn Clock) -> Result<Option<Record>, Trouble> {
-    parse(dir.read(), clock)
+/// The record in the directory that answers that question; `None` when there is none to be believed.
+pub fn read(dir: &StateDir, question: &Question, clock: &dyn Clock) -> Option<Record> {
+    let found = parse(dir.read(), question, clock).ok()??;
+    Some(found.store.record)
 }
 
 /// What reading the file came to.
 type Bytes = Result<Option<Vec<u8>>, Unreadable>;
 
-fn parse(file: Bytes, clock: &dyn Clock) -> Result<Option<Record>, Trouble> {
-    let trouble = |problem, consequence, update| Trouble {
+fn parse(file: Bytes, question: &Question, clock: &dyn Clock) -> Result<Option<Found>, Trouble> {
+    let trouble = |problem, consequence| Trouble {
         problem,
         consequence,
-        update,
     };
     match file {
-        Ok(Some(bytes)) => Record::parse(&bytes, clock.now(), clock.boot_id())
+        Ok(Some(bytes)) => Store::parse(&bytes, question, clock.now(), clock.boot_id())
             .map(Some)
-            .map_err(|why| trouble(why.problem.to_owned(), REPLACED, why.update)),
+            .map_err(|why| trouble(why.to_owned(), REPLACED)),
         Ok(None) => Ok(None),
-        Err(Unreadable::Unfit(why)) => {
-            Err(trouble(format!("cannot be read: {why}"), REPLACED, None))
-        }
-        Err(Unreadable::Io(error)) => {
-            Err(trouble(format!("cannot be read: {error}"), IN_MEMORY, None))
-        }
+        Err(Unreadable::Unfit(why)) => Err(trouble(format!("cannot be read: {why}"), REPLACED)),
+        Err(Unreadable::Io(error)) => Err(trouble(format!("cannot be read: {error}"), IN_MEMORY)),
     }
 }

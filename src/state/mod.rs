@@ -4,4 +4,5 @@ pub mod dir;
 pub mod hand_over;
 pub mod memory;
 pub mod record;
+pub mod store;
 pub mod walk;

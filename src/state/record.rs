@@ -1,11 +1,14 @@
 //! One host's memory: the schedule, the last check, the last authentic answer.
 
+use super::store::Question;
 use crate::check::envelope::Envelope;
+use crate::check::nonce::Nonce;
+use crate::check::request::Beside;
 use crate::check::verdict;
-use crate::json;
 use crate::schedule::plan::Ending;
 use crate::sys::clock::Now;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 
 const FORMAT: u32 = 1;
@@ -13,6 +16,8 @@ const FORMAT: u32 = 1;
 const FURTHEST_DUE: i64 = 8 * 24 * 3600;
 /// How far a clock may be set back across a boot before what was written seems to come from the future.
 const CLOCK_SLACK: i64 = 24 * 3600;
+/// 2020, seconds since the epoch: before psc was written. A clock that says so is not set.
+const EARLIEST: i64 = 1_577_836_800;
 
 /// A point in time on both clocks. Within one boot the first counts, across boots the calendar must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +63,11 @@ impl Moment {
         u64::try_from(self.until(now).saturating_neg()).unwrap_or(0)
     }
 
+    /// Of a time at which the clock was not set; it is now, so the two are not to be compared.
+    fn is_unset(self, now: Now) -> bool {
+        self.wall < EARLIEST && now.wall >= EARLIEST
+    }
+
     fn rebased(self, now: Now) -> Moment {
         let until = self.wall.saturating_sub(now.wall);
         Moment {
@@ -83,7 +93,9 @@ pub struct Authenticated {
     pub at: Moment,
     pub running_version: String,
     pub nonce: String,
-    pub request_sha256: String,
+    /// What the request had that the question does not say. `None`: what it would have now.
+    #[serde(default)]
+    pub beside: Option<Beside>,
     /// D and S as sent (contract section 5).
     pub data: String,
     pub signature: String,
@@ -108,6 +120,9 @@ pub struct Run {
 pub struct Record {
     format: u32,
     boot_id: String,
+    /// `None`: of an older psc's, or of nothing yet.
+    #[serde(default)]
+    pub question: Option<Question>,
     /// When psc first ran with this record.
     pub since: Moment,
     pub due: Option<Moment>,
@@ -137,6 +152,30 @@ pub struct Record {
 }
 
 impl Authenticated {
+    /// Seconds since it came, by the clock that says the most, so that an old one is not shown as new by who can write
+    /// the file: the nonce, which is signed, has the time of its making. `None`: not to be told, because a clock was wrong.
+    pub fn age(&self, now: Now) -> Option<u64> {
+        let made = Nonce::of_request(&self.nonce).made()?;
+        let since = |wall: i64| now.wall.saturating_sub(wall);
+        if since(made) < CLOCK_SLACK.saturating_neg() || (made < EARLIEST && now.wall >= EARLIEST) {
+            return None;
+        }
+        let by_calendar = since(made).max(since(self.at.wall));
+        Some(
+            self.at
+                .age(now)
+                .max(u64::try_from(by_calendar).unwrap_or(0)),
+        )
+    }
+
+    /// Bytes of its texts.
+    pub fn size(&self) -> usize {
+        let beside = self.beside.as_ref().map_or(0, Beside::size);
+        [self.data.len(), self.signature.len(), beside]
+            .into_iter()
+            .fold(0, usize::saturating_add)
+    }
+
     /// An update that seems to be from the future is one as of now: the clock is wrong, or was. That there was none yet is
     /// not believed then. The calendar's time stays what the nonce says it is.
     fn believable(mut self, now: Now) -> Authenticated {
@@ -147,7 +186,7 @@ impl Authenticated {
     }
 
     /// What it says, without its signature having been verified.
-    fn claims_update(&self) -> bool {
+    pub fn claims_update(&self) -> bool {
         let envelope = Envelope::from_texts(self.data.clone(), self.signature.clone());
         envelope.is_ok_and(|envelope| verdict::claims_update(&envelope))
     }
@@ -157,15 +196,15 @@ impl Authenticated {
 #[derive(Debug)]
 pub struct Disbelief {
     pub problem: &'static str,
-    /// An answer that says that there is an update; it is verified before it counts.
-    pub update: Option<Box<Authenticated>>,
+    /// A new record, with the answer that there is an update; it is verified before it counts.
+    pub kept: Option<Box<Record>>,
 }
 
 impl Disbelief {
     fn of(problem: &'static str) -> Disbelief {
         Disbelief {
             problem,
-            update: None,
+            kept: None,
         }
     }
 }
@@ -175,6 +214,7 @@ impl Record {
         Record {
             format: FORMAT,
             boot_id: boot_id.to_owned(),
+            question: None,
             since: Moment::of(now),
             due: None,
             start: None,
@@ -191,34 +231,51 @@ impl Record {
         }
     }
 
-    /// Reads what was written, and believes nothing in it that cannot be.
-    pub fn parse(bytes: &[u8], now: Now, boot_id: &str) -> Result<Record, Disbelief> {
+    /// Takes what was written, and believes nothing in it that cannot be.
+    pub fn of(value: Value, now: Now, boot_id: &str) -> Result<Record, Disbelief> {
         let record: Record =
-            json::read(bytes).map_err(|_| Disbelief::of("is not a record of psc's"))?;
+            serde_json::from_value(value).map_err(|_| Disbelief::of("is not a record of psc's"))?;
         if record.format != FORMAT {
             return Err(Disbelief::of("was written by another version of psc"));
         }
-        let mut record = if record.boot_id == boot_id && !boot_id.is_empty() {
+        // Where the past seems to come the clock is another one, in spite of the boot: the calendar must do.
+        let is_ours = record.boot_id == boot_id && !boot_id.is_empty();
+        let mut record = if is_ours && !record.is_from_the_future(now) {
             record
         } else {
             record.rebased(now, boot_id)
         };
         record.authentic = record.authentic.map(|known| known.believable(now));
         if record.is_from_the_future(now) {
+            let known = record.authentic.filter(Authenticated::claims_update);
             return Err(Disbelief {
                 problem: "is dated in the future",
-                update: record
-                    .authentic
-                    .filter(Authenticated::claims_update)
-                    .map(Box::new),
+                kept: known.map(|known| {
+                    Box::new(Record {
+                        question: record.question,
+                        authentic: Some(known),
+                        ..Record::new(now, boot_id)
+                    })
+                }),
             });
         }
         Ok(record)
     }
 
-    /// Whether that is what psc writes, believed or not.
-    pub fn is_one(bytes: &[u8]) -> bool {
-        json::read::<Record>(bytes).is_ok()
+    /// When it was used last.
+    pub fn used(&self) -> Moment {
+        let begun = self.begun.as_ref().map(|begun| begun.at);
+        let authentic = self.authentic.as_ref().map(|known| known.at);
+        let last = self.last.as_ref().map(|last| last.at);
+        [begun, authentic, last]
+            .into_iter()
+            .flatten()
+            .fold(
+                self.since,
+                |one, other| {
+                    if other.boot > one.boot { other } else { one }
+                },
+            )
     }
 
     /// Whether the check that is due now may be made: not when another process has just made it.
@@ -242,13 +299,15 @@ impl Record {
         })
     }
 
-    pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
-    }
-
     fn rebased(mut self, now: Now, boot_id: &str) -> Record {
         boot_id.clone_into(&mut self.boot_id);
-        self.since = self.since.rebased(now);
+        // Silence counts from when the clock is right.
+        let since = self.since;
+        self.since = if since.is_unset(now) {
+            Moment::of(now)
+        } else {
+            since.rebased(now)
+        };
         self.due = self.due.map(|moment| moment.rebased(now));
         self.start = self.start.map(|moment| moment.rebased(now));
         if let Some(run) = &mut self.run {
@@ -263,7 +322,12 @@ impl Record {
             last.at = last.at.rebased(now);
         }
         if let Some(authentic) = &mut self.authentic {
-            authentic.at = authentic.at.rebased(now);
+            let at = authentic.at.rebased(now);
+            authentic.at.boot = if authentic.at.is_unset(now) {
+                Moment::of(now).boot
+            } else {
+                at.boot
+            };
         }
         self
     }
@@ -301,16 +365,20 @@ mod tests {
         }
     }
 
-    fn written() -> Vec<u8> {
+    fn parsed(record: &Value, now: Now, boot_id: &str) -> Result<Record, Disbelief> {
+        Record::of(record.clone(), now, boot_id)
+    }
+
+    fn written() -> Value {
         let mut record = Record::new(now(100, 1_000_000), "a");
         record.due = Some(Moment::of(now(100, 1_000_000)).after(50_000));
-        record.to_bytes()
+        serde_json::to_value(record).unwrap()
     }
 
     #[test]
     fn within_a_boot_the_calendar_does_not_count() {
         for wall in [0, 1_000_000, 4_000_000_000] {
-            let record = Record::parse(&written(), now(200, wall), "a").unwrap();
+            let record = parsed(&written(), now(200, wall), "a").unwrap();
             assert_eq!(record.due.unwrap().until(now(200, wall)), 49_900);
         }
     }
@@ -318,7 +386,7 @@ mod tests {
     #[test]
     fn across_boots_the_calendar_counts() {
         let later = now(5, 1_010_000);
-        let record = Record::parse(&written(), later, "b").unwrap();
+        let record = parsed(&written(), later, "b").unwrap();
         assert_eq!(record.due.unwrap().until(later), 40_000);
         assert_eq!(record.since.age(later), 10_000);
     }
@@ -349,7 +417,7 @@ mod tests {
             at: moment,
             running_version: String::new(),
             nonce: String::new(),
-            request_sha256: String::new(),
+            beside: None,
             data: String::new(),
             signature: String::new(),
         });
@@ -371,7 +439,7 @@ mod tests {
     fn every_moment_is_moved_to_this_boot() {
         let (record, places) = full(now(100_000, 1_000_000));
         let later = now(5, 1_001_000);
-        let moved = Record::parse(record.to_string().as_bytes(), later, "b").unwrap();
+        let moved = parsed(&record, later, "b").unwrap();
         let moved = serde_json::to_value(&moved).unwrap();
         for place in places {
             assert_eq!(moved.pointer(place).unwrap()["boot"], 5 - 1000, "{place}");
@@ -383,10 +451,11 @@ mod tests {
     fn no_moment_is_believed_that_cannot_be() {
         let at = now(100_000, 1_000_000);
         let (record, places) = full(at);
-        let parsed = |place: &str, ahead: i64| {
+        let with = |place: &str, ahead: i64| {
             let mut record = record.clone();
-            record.pointer_mut(place).unwrap()["boot"] = (100_000 + ahead).into();
-            Record::parse(record.to_string().as_bytes(), at, "a")
+            let moment = record.pointer_mut(place).unwrap();
+            *moment = serde_json::json!({ "boot": 100_000 + ahead, "wall": 1_000_000 + ahead });
+            parsed(&record, at, "a")
         };
         for place in places {
             let most = if ["/due", "/start", "/run/first"].contains(&place) {
@@ -394,8 +463,8 @@ mod tests {
             } else {
                 CLOCK_SLACK
             };
-            assert!(parsed(place, most).is_ok(), "{place}");
-            assert!(parsed(place, most + 1).is_err(), "{place}");
+            assert!(with(place, most).is_ok(), "{place}");
+            assert!(with(place, most + 1).is_err(), "{place}");
         }
         assert_eq!(FURTHEST_DUE, 8 * 86_400);
     }
@@ -411,25 +480,21 @@ mod tests {
     #[test]
     fn of_the_future_only_an_update_is_kept() {
         let (at, earlier) = (now(100_000, 1_000_000_000), now(5, 1_000_000));
-        let rejected = |update| {
-            let record = from_the_future(at, update).to_string();
-            Record::parse(record.as_bytes(), earlier, "b").unwrap_err()
-        };
-        let kept = rejected(1).update.unwrap().at;
+        let rejected = |update| parsed(&from_the_future(at, update), earlier, "b").unwrap_err();
+        let kept = rejected(1).kept.unwrap().authentic.unwrap().at;
         assert_eq!((kept.age(earlier), kept.wall), (0, 1_000_000_000));
-        assert!(rejected(0).update.is_none());
+        assert!(rejected(0).kept.is_none());
         // As it is written by a boot with a wrong clock, and read in that and in the next one.
         let mut record = from_the_future(at, 1);
         let authentic = record["authentic"].clone();
         record = serde_json::to_value(Record::new(earlier, "b")).unwrap();
         record["authentic"] = authentic;
-        let text = record.to_string();
         for (later, boot_id) in [(earlier, "b"), (now(5, 2_000_000), "c")] {
-            let read = Record::parse(text.as_bytes(), later, boot_id).unwrap();
+            let read = parsed(&record, later, boot_id).unwrap();
             assert_eq!(read.authentic.unwrap().at.age(later), 0);
         }
         let right = now(5, 1_000_001_000);
-        let read = Record::parse(text.as_bytes(), right, "d").unwrap();
+        let read = parsed(&record, right, "d").unwrap();
         assert_eq!(read.authentic.unwrap().at.age(right), 1000);
     }
 
@@ -446,10 +511,10 @@ mod tests {
     /// Where there is no such thing as an id of the boot, each start may be after one.
     #[test]
     fn without_a_boot_id_the_calendar_counts() {
-        let mut record: serde_json::Value = serde_json::from_slice(&written()).unwrap();
+        let mut record = written();
         record["boot_id"] = "".into();
         let later = now(5, 1_010_000);
-        let record = Record::parse(record.to_string().as_bytes(), later, "").unwrap();
+        let record = parsed(&record, later, "").unwrap();
         assert_eq!(record.due.unwrap().until(later), 40_000);
     }
 
@@ -457,14 +522,14 @@ mod tests {
     fn another_format_is_not_believed() {
         let (mut record, _) = full(now(100, 1000));
         record["format"] = (FORMAT + 1).into();
-        assert!(Record::parse(record.to_string().as_bytes(), now(100, 1000), "a").is_err());
+        assert!(parsed(&record, now(100, 1000), "a").is_err());
     }
 
     #[test]
     fn what_cannot_be_is_not_believed() {
         let back = now(5, 1_000_000 - 2 * CLOCK_SLACK);
         assert!(
-            Record::parse(&written(), back, "b")
+            parsed(&written(), back, "b")
                 .unwrap_err()
                 .problem
                 .contains("future")
@@ -474,9 +539,52 @@ mod tests {
             boot: 4_000_000_000,
             wall: 4_000_000_000,
         });
-        assert!(Record::parse(&far.to_bytes(), now(100, 0), "a").is_err());
-        for junk in [&b""[..], b"{}", b"[]", b"\xff"] {
-            assert!(Record::parse(junk, now(1, 1), "a").is_err());
+        let far = serde_json::to_value(far).unwrap();
+        assert!(parsed(&far, now(100, 0), "a").is_err());
+        for junk in [Value::Null, serde_json::json!({}), serde_json::json!([])] {
+            assert!(parsed(&junk, now(1, 1), "a").is_err());
         }
+    }
+
+    /// In another time namespace, whose offset is not known; it is not what the clock of another boot says either.
+    #[test]
+    fn where_the_past_seems_to_come_the_calendar_counts() {
+        let (record, _) = full(now(1_000_000, 2_000_000_000));
+        let later = now(100, 2_000_000_010);
+        let record = parsed(&record, later, "a").unwrap();
+        assert_eq!(record.since.age(later), 10);
+        assert_eq!(record.last.unwrap().at.age(later), 10);
+    }
+
+    /// 1970, as a machine without a clock of its own has it at first.
+    #[test]
+    fn silence_counts_from_when_the_clock_was_set() {
+        let (record, _) = full(now(5, 20));
+        let right = now(7, 1_800_000_000);
+        let record = parsed(&record, right, "b").unwrap();
+        assert_eq!(record.since.age(right), 0);
+        assert_eq!(record.authentic.unwrap().at.age(right), 0);
+        // What was planned then is overdue.
+        assert!(record.due.unwrap().until(right) < 0);
+    }
+
+    #[test]
+    fn an_answer_is_as_old_as_the_clock_says_that_says_the_most() {
+        let at = now(100_000_000, 2_000_000_000);
+        let age = |made: i64, boot: i64, wall: i64| {
+            let mut known = from_the_future(at, 0)["authentic"].clone();
+            known["nonce"] = format!("{}000000{}", made, "A".repeat(22) + "==").into();
+            known["at"] = serde_json::json!({ "boot": boot, "wall": wall });
+            let known: Authenticated = serde_json::from_value(known).unwrap();
+            known.age(at)
+        };
+        let (boot, wall) = (at.boot_seconds(), at.wall);
+        assert_eq!(age(wall - 10, boot - 12, wall - 11), Some(12));
+        assert_eq!(age(wall - 30, boot, wall), Some(30));
+        assert_eq!(age(wall, boot - 30, wall), Some(30));
+        assert_eq!(age(wall, boot, wall - 30), Some(30));
+        assert_eq!(age(wall + CLOCK_SLACK, boot, wall), Some(0));
+        assert_eq!(age(wall + CLOCK_SLACK + 1, boot, wall), None);
+        assert_eq!(age(7, boot, wall), None);
     }
 }

@@ -1,8 +1,8 @@
 //! Time that passes when a test says so: c-tests/preload-clock.c.
 
-use crate::host::Host;
+use crate::host::{Host, with_state};
 use crate::support::{assert_requests, preload, up_to_date};
-use psc_testkit::Site;
+use psc_testkit::{Site, is_root, private_dir, require};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -120,4 +120,52 @@ fn a_calendar_that_jumps_brings_no_check_and_keeps_none_away() {
     clock.pass(NEXT_CHECK);
     host.expect_log_times("no update found", 2);
     assert_requests(&site, 2);
+}
+
+/// What the machine counts is what both count, whatever a namespace shows.
+#[test]
+fn a_fresh_check_is_fresh_in_every_time_namespace() {
+    if !is_root() {
+        return psc_testkit::skip("time_namespace", "needs root");
+    }
+    let site = Site::start();
+    let state = private_dir();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let elsewhere = || {
+        let program = Host::command();
+        let mut command = Command::new(require("unshare"));
+        command
+            .args(["--time", "--fork", "--kill-child", "--boottime", "864000"])
+            .arg(program.get_program());
+        command
+    };
+    for (checks, looks) in [
+        (Host::command(), elsewhere()),
+        (elsewhere(), Host::command()),
+    ] {
+        assert_eq!(Host::with(checks, &config).run(), 0);
+        let status = Host::with(looks, &config).status();
+        assert_eq!(status["verdict"], "ok", "{status}");
+        assert!(
+            status["age"].as_i64().is_some_and(|age| age < 60),
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn without_the_clock_that_counts_suspend_checks_are_made() {
+    let site = Site::start();
+    let state = private_dir();
+    let config = with_state(&up_to_date(&site, json!({})), state.path());
+    let mut command = Host::command();
+    command.env("LD_PRELOAD", preload("no-boottime"));
+    let mut host = Host::with(command, &config);
+    host.configure(&json!({ "start_delay": 1 }));
+    host.start();
+    host.expect_log("no update found");
+    let next = host.next_check();
+    assert!(next > 12 * HOUR - 60, "{next}");
+    // Another clock's times are compared by the calendar.
+    assert_eq!(Host::new(&config).status()["verdict"], "ok");
 }

@@ -42,45 +42,64 @@ fn of_version(config: &Value, version: &str) -> Value {
     config
 }
 
-/// A version that was rolled back to may be a vulnerable one.
+/// It may be a vulnerable one; nobody waits for an hour to know.
 #[test]
-fn another_version_is_checked_an_hour_after_the_last_check() {
+fn another_version_is_checked_at_its_start() {
     let site = Site::start();
-    let mut clock = Clock::new();
+    let clock = Clock::new();
     let (_state, config) = checked(&site, &clock);
     let mut host = started(&clock, &of_version(&config, "6.0.10"));
-    expect_next_check(&mut host, WITHIN_AN_HOUR);
-    let mut other = Host::with(clock.command(), &config);
-    expect_next_check(&mut other, WITHIN_AN_HOUR);
-    assert_requests(&site, 1);
-    clock.pass(HOUR + 60);
     host.expect_log("security update is available");
     assert_requests(&site, 2);
-}
-
-/// A start of the host later than that hour is a start like the first one.
-#[test]
-fn another_version_that_starts_later_is_checked_at_its_start() {
-    let site = Site::start();
-    let mut clock = Clock::new();
-    let (_state, config) = checked(&site, &clock);
-    clock.pass(2 * HOUR);
-    let mut host = started(&clock, &of_version(&config, "6.0.10"));
-    host.expect_log("security update is available");
+    // What is known of each stays.
+    let mut first = started(&clock, &config);
+    first.wait_for_status("ownership", |status| status["owner"] == true);
+    first.wait_for_rest();
+    assert_eq!(first.status()["verdict"], "ok");
+    assert_eq!(host.status()["verdict"], "update");
     assert_requests(&site, 2);
 }
 
 #[test]
-fn another_version_at_run_time_is_checked_an_hour_after_the_last_check() {
+fn another_version_at_run_time_is_checked_at_once() {
     let site = Site::start();
-    let mut clock = Clock::new();
+    let clock = Clock::new();
     let mut host = started(&clock, &up_to_date(&site, json!({})));
     host.expect_log("no update found");
+    let before = host.next_check();
     host.configure(&json!({ "passenger_version": "6.0.10" }));
-    expect_next_check(&mut host, WITHIN_AN_HOUR);
-    clock.pass(HOUR + 60);
     host.expect_log("security update is available");
+    // And back: that one was asked about already.
+    host.configure(&json!({ "passenger_version": "99.0.0" }));
+    host.wait_for_status("the first verdict", |status| status["verdict"] == "ok");
+    let after = host.next_check();
+    assert!((before - 60..=before).contains(&after), "{before} {after}");
     assert_requests(&site, 2);
+}
+
+/// Each is a question of its own, and has an owner of its own.
+#[test]
+fn two_integrations_on_one_directory_are_both_checked() {
+    for other in [
+        json!({ "server_identifier": "apache" }),
+        json!({ "program_name": "Another" }),
+    ] {
+        let site = Site::start();
+        let state = private_dir();
+        let clock = Clock::new();
+        let config = with_state(&up_to_date(&site, json!({})), state.path());
+        let mut first = started(&clock, &config);
+        first.expect_log("no update found");
+        let mut second = Host::with(clock.command(), &config);
+        second.configure(&other);
+        assert_eq!(second.status()["verdict"], "never_checked", "{other}");
+        second.start();
+        second.expect_log("no update found");
+        for host in [&mut first, &mut second] {
+            host.wait_for_status("ownership", |status| status["owner"] == true);
+        }
+        assert_requests(&site, 2);
+    }
 }
 
 /// What was wrong is mended: the wait that it has caused is over.
@@ -121,15 +140,23 @@ fn versions_that_take_turns_are_no_check_loop() {
     assert_requests(&site, 1);
     host.stop();
     host.quit();
-    for version in ["6.0.10", "99.0.0", "6.0.10", "99.0.0"] {
+    for (turn, version) in ["6.0.10", "99.0.0", "6.0.10", "99.0.0"]
+        .into_iter()
+        .enumerate()
+    {
         let mut host = started(&clock, &of_version(&config, version));
-        host.wait_for_status("ownership", |status| status["owner"] == true);
-        host.wait_for_rest();
+        if turn == 0 {
+            assert_requests(&site, 2);
+            host.stop();
+        } else {
+            host.wait_for_status("ownership", |status| status["owner"] == true);
+            host.wait_for_rest();
+        }
         let next = host.next_check();
         assert!((500..=660).contains(&next), "{next}");
         host.quit();
     }
-    assert_requests(&site, 1);
+    assert_requests(&site, 2);
 }
 
 /// It may have been sent, so it comes again after ten minutes; not when the other version's would have.

@@ -184,6 +184,16 @@ fn a_child_that_closed_every_descriptor_keeps_its_own() {
 }
 
 #[test]
+fn a_host_that_lost_a_descriptor_of_pscs_keeps_its_own() {
+    let site = Site::start();
+    let config = up_to_date(&site, json!({})).to_string();
+    for how in ["asleep", "check", "log"] {
+        let program = program("life-descriptors", Link::Shared);
+        succeed(Command::new(&program).arg(&config).arg(how));
+    }
+}
+
+#[test]
 fn a_host_that_closed_every_descriptor_is_not_kept_busy() {
     let site = Site::start();
     let config = up_to_date(&site, json!({})).to_string();

@@ -9,8 +9,9 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::tempdir;
 
-const PROGRAMS: [&str; 5] = [
+const PROGRAMS: [&str; 6] = [
     "life-stop",
+    "life-free",
     "life-graceful",
     "life-fork",
     "life-eventloop",
@@ -20,7 +21,7 @@ const PROGRAMS: [&str; 5] = [
 /// Program and further arguments.
 type Run = (&'static str, &'static [&'static str]);
 
-const RUNS: [Run; 11] = [
+const RUNS: [Run; 15] = [
     ("life-stop", &["tls", "4"]),
     ("life-stop", &["signals", "700"]),
     ("life-stop", &["reentrant"]),
@@ -28,6 +29,10 @@ const RUNS: [Run; 11] = [
     ("life-stop", &["free-inside"]),
     ("life-stop", &["blocked"]),
     ("life-stop", &["several", "10"]),
+    ("life-free", &["beside"]),
+    ("life-free", &["late"]),
+    ("life-free", &["inside"]),
+    ("life-free", &["call"]),
     ("life-graceful", &[]),
     ("life-eventloop", &[]),
     ("life-cycles", &["15"]),

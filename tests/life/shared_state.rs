@@ -237,8 +237,18 @@ fn a_check_that_another_process_has_just_made_is_not_made_again() {
     let mut host = Host::with(clock.command(), &config);
     host.start();
     host.wait_for_rest();
-    let record = fs::read(elsewhere.path().join("state.json")).unwrap();
-    let mut record: Value = serde_json::from_slice(&record).unwrap();
+    let written = |state: &Path| -> Value {
+        serde_json::from_slice(&fs::read(state.join("state.json")).unwrap()).unwrap()
+    };
+    let mut record = written(elsewhere.path());
+    // As with this site's keys.
+    let asking = private_dir();
+    let nobody = up_to_date(&site, json!({ "url": NOBODY }));
+    assert_eq!(
+        Host::new(&with_state(&nobody, asking.path())).run(),
+        ERR_NETWORK
+    );
+    record["question"] = written(asking.path())["question"].clone();
     // It was about another server.
     record["begun"] = Value::Null;
     write_private(

@@ -165,6 +165,37 @@ fn although_the_state_directory_is_slow() {
 }
 
 #[test]
+fn no_call_waits_behind_another_ones_files() {
+    let site = Site::start();
+    let (state, dir) = (private_dir(), tempdir().unwrap());
+    let config = up_to_date(&site, json!({})).to_string();
+    let program = program("life-slow-files", Link::Shared);
+    let slow = dir.path().join("slow.pem");
+    fs::copy(site.path("ca.pem"), &slow).unwrap();
+    let mark = dir.path().join("opened");
+    let mut command = Command::new(&program);
+    command
+        .env("LD_PRELOAD", preload("open"))
+        .env("OPEN_SLOW", &slow)
+        .env("OPEN_SECONDS", "4")
+        .env("OPEN_MARK", &mark);
+    succeed(command.arg(&config).arg(&mark).arg("configure").arg(&slow));
+    let mark = dir.path().join("renamed");
+    let mut command = Command::new(&program);
+    command
+        .env("LD_PRELOAD", preload("rename"))
+        .env("RENAME_SECONDS", "4")
+        .env("RENAME_MARK", &mark);
+    succeed(
+        command
+            .arg(&config)
+            .arg(&mark)
+            .arg("state")
+            .arg(state.path()),
+    );
+}
+
+#[test]
 fn from_several_threads_at_once() {
     let site = Site::start();
     let config = up_to_date(&site, json!({})).to_string();
