@@ -83,8 +83,8 @@ impl Failure {
     /// OpenSSL cannot do in this process what it does elsewhere: nobody outside is to blame.
     pub fn openssl(problem: &str, errors: &ErrorStack) -> Failure {
         let first = errors.errors().first();
-        let is_shortage = |error: &openssl::error::Error| error.reason_code() == OUT_OF_MEMORY;
-        if errors.errors().iter().any(is_shortage) {
+        // The first is the cause. OpenSSL calls much that follows a shortage that is none.
+        if first.is_some_and(|error| error.reason_code() == OUT_OF_MEMORY) {
             return Failure::system(format!("out of memory: OpenSSL {problem}"));
         }
         let words = [
@@ -99,7 +99,7 @@ impl Failure {
         Failure::new(
             Code::System,
             format!("OpenSSL in this process {problem}{detail}"),
-            "this is a fault of this process, not of the check server: look at its OpenSSL configuration (openssl.cnf, or the file that OPENSSL_CONF names), at FIPS mode and at which providers are active",
+            "this is a fault of this process, not of the check server: look at its OpenSSL configuration (openssl.cnf, or the file that OPENSSL_CONF names), at FIPS mode, at which providers are active, and whether its memory is short",
         )
     }
 

@@ -49,6 +49,7 @@ pub mod code;
 pub mod config;
 pub mod contain;
 pub mod curl_linkage;
+pub mod digest;
 pub mod failure;
 pub mod ffi;
 pub mod json;

@@ -28,11 +28,20 @@ pub enum Doubt {
     OpenSsl(Failure),
 }
 
+impl Doubt {
+    pub fn failure(self, wrong: impl FnOnce() -> Failure) -> Failure {
+        match self {
+            Doubt::Wrong => wrong(),
+            Doubt::OpenSsl(failure) => failure,
+        }
+    }
+}
+
 /// What `work` comes to; `known` does the same with what is known to be good. `Ok(None)` of `work` is a "no" that may be
 /// OpenSSL's fault: it counts where OpenSSL says yes to what is known, and then no once more.
 pub fn judged<T>(
     known: fn() -> Result<(), Failure>,
-    mut work: impl FnMut() -> Result<Option<T>, ErrorStack>,
+    mut work: impl FnMut() -> Result<Option<T>, Failure>,
 ) -> Result<T, Doubt> {
     if let Ok(Some(value)) = work() {
         return Ok(value);
@@ -41,10 +50,7 @@ pub fn judged<T>(
     match work() {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(Doubt::Wrong),
-        Err(errors) => Err(Doubt::OpenSsl(Failure::openssl(
-            "does not do what is needed",
-            &errors,
-        ))),
+        Err(failure) => Err(Doubt::OpenSsl(failure)),
     }
 }
 
@@ -144,7 +150,7 @@ mod tests {
             Err(Doubt::OpenSsl(failure)) if failure.code == Code::System
         ));
         assert!(matches!(
-            judged(signatures, || Err::<Option<()>, _>(ErrorStack::get())),
+            judged(signatures, || Err::<Option<()>, _>(Failure::system(""))),
             Err(Doubt::OpenSsl(_))
         ));
         let tries = Cell::new(0);

@@ -383,7 +383,7 @@ fn without_any_trust_store_nothing_is_sent() {
     let outcome = Check::new(Link::Shared)
         .env("LD_PRELOAD", compile_preload("c-tests/preload-no-trust.c"))
         .run(&site.config(json!({ "certificate_path": null })));
-    assert_eq!(outcome.configured, ERR_FILE, "{}", outcome.output);
+    assert_eq!(outcome.code, Some(ERR_FILE), "{}", outcome.output);
     for place in [
         "/etc/ssl/certs/ca-certificates.crt",
         "/etc/pki/tls/certs/ca-bundle.crt",

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use openssl::encrypt::Encrypter;
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Public};
 use openssl::rsa::Padding;
 use openssl::symm::{Cipher, encrypt_aead};
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ pub fn sealed(licence: &Licence, nonce: &Nonce) -> Result<Value, Failure> {
     let mut key = Zeroizing::new([0; 32]);
     random::fill(key.as_mut_slice())?;
     let iv = random::bytes::<12>()?;
-    let failed = |_: ErrorStack| Failure::system("the licence could not be encrypted");
+    let failed = |errors: ErrorStack| Failure::openssl("cannot encrypt the licence", &errors);
     let mut tag = [0; TAG_BYTES];
     let data = encrypt_aead(
         Cipher::aes_256_gcm(),
@@ -33,7 +34,8 @@ pub fn sealed(licence: &Licence, nonce: &Nonce) -> Result<Value, Failure> {
         &mut tag,
     )
     .map_err(failed)?;
-    let wrapped = wrap(licence, key.as_slice()).map_err(failed)?;
+    let wrapping_key = licence.wrapping_key.key.as_ref().map_err(Clone::clone)?;
+    let wrapped = wrap(wrapping_key, key.as_slice()).map_err(failed)?;
     Ok(json!({
         "key": STANDARD.encode(wrapped),
         "iv": STANDARD.encode(iv),
@@ -42,8 +44,8 @@ pub fn sealed(licence: &Licence, nonce: &Nonce) -> Result<Value, Failure> {
     }))
 }
 
-fn wrap(licence: &Licence, key: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-    let mut encrypter = Encrypter::new(&licence.wrapping_key.key)?;
+fn wrap(wrapping_key: &PKey<Public>, key: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+    let mut encrypter = Encrypter::new(wrapping_key)?;
     encrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
     encrypter.set_rsa_oaep_md(MessageDigest::sha256())?;
     encrypter.set_rsa_mgf1_md(MessageDigest::sha256())?;

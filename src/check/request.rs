@@ -3,8 +3,8 @@
 use super::licence;
 use super::nonce::Nonce;
 use crate::config::check_config::CheckConfig;
-use crate::config::keys::hex;
 use crate::curl_linkage;
+use crate::digest::sha256_hex;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ impl Request {
 }
 
 fn sha256(body: &str) -> String {
-    hex(&openssl::sha::sha256(body.as_bytes()))
+    sha256_hex(body.as_bytes())
 }
 
 fn body(config: &CheckConfig, nonce: &Nonce, beside: &Beside) -> String {

@@ -6,7 +6,6 @@ use crate::code::Code;
 use crate::config::keys::PublicKey;
 use crate::failure::Failure;
 use crate::selftest::{self, Doubt};
-use openssl::error::ErrorStack;
 
 /// An answer that one of the pinned keys has signed.
 pub struct Authentic {
@@ -20,15 +19,11 @@ impl Authentic {
     ///
     /// `PSC_ERR_SIGNATURE`: it is not signed by them. `PSC_ERR_SYSTEM`: OpenSSL cannot tell.
     pub fn verify(envelope: Envelope, keys: &[PublicKey]) -> Result<Authentic, Failure> {
-        let signer = selftest::judged(selftest::signatures, || signer(&envelope, keys)).map_err(
-            |doubt| match doubt {
-                Doubt::Wrong => forged(),
-                Doubt::OpenSsl(failure) => Failure {
-                    reason: format!("the answer cannot be verified: {}", failure.reason),
-                    ..failure.with_status(200)
-                },
-            },
-        )?;
+        let verified = selftest::judged(selftest::signatures, || signer(&envelope, keys));
+        let signer = verified.map_err(|doubt| match doubt {
+            Doubt::Wrong => forged(),
+            Doubt::OpenSsl(failure) => cannot_tell(failure),
+        })?;
         let decoded = envelope.decoded().ok_or_else(|| {
             verdict::unusable("the signed `data` of the answer is not canonical base64")
         })?;
@@ -58,16 +53,30 @@ impl Authentic {
 fn signer<'a>(
     envelope: &Envelope,
     keys: &'a [PublicKey],
-) -> Result<Option<&'a PublicKey>, ErrorStack> {
+) -> Result<Option<&'a PublicKey>, Failure> {
     let mut unusable = None;
-    for key in keys {
-        match selftest::is_signature(&key.key, &envelope.signature, envelope.data.as_bytes()) {
-            Ok(true) => return Ok(Some(key)),
+    for pinned in keys {
+        let key = match &pinned.key {
+            Ok(key) => key,
+            Err(failure) => {
+                unusable = Some(failure.clone());
+                continue;
+            }
+        };
+        match selftest::is_signature(key, &envelope.signature, envelope.data.as_bytes()) {
+            Ok(true) => return Ok(Some(pinned)),
             Ok(false) => {}
-            Err(errors) => unusable = Some(errors),
+            Err(errors) => unusable = Some(Failure::openssl("cannot use a pinned key", &errors)),
         }
     }
     unusable.map_or(Ok(None), Err)
+}
+
+fn cannot_tell(failure: Failure) -> Failure {
+    Failure {
+        reason: format!("the answer cannot be verified: {}", failure.reason),
+        ..failure.with_status(200)
+    }
 }
 
 fn forged() -> Failure {

@@ -54,6 +54,7 @@ impl Checker {
             Readiness::Incomplete => return Err(incomplete()),
             Readiness::Disabled => return Ok(self.disabled(&voice)),
         };
+        let config = self.renewed(&config, &voice);
         let _signals = signals::Blocked::of_writing();
         if let Err(failure) = self.stop.prepare() {
             return Ok(self.conclude(&Attempt::failed(failure), &config, &voice, None));
@@ -68,11 +69,19 @@ impl Checker {
 
     /// The check that the schedule says is due. False: another process has made it, or is about to. The caller has begun.
     pub fn check_if_due(&self, config: &CheckConfig, interrupt: &Interrupt, voice: &Voice) -> bool {
-        let Some(before) = self.claim(config, voice) else {
+        let config = self.renewed(config, voice);
+        let Some(before) = self.claim(&config, voice) else {
             return false;
         };
-        self.check(config, interrupt, voice, Some(before));
+        self.check(&config, interrupt, voice, Some(before));
         true
+    }
+
+    /// The configuration as it is at this moment: files may have come, gone or been renewed.
+    fn renewed(&self, config: &CheckConfig, voice: &Voice) -> CheckConfig {
+        let config = config.renewed();
+        self.warn_of_faults(&config, voice);
+        config
     }
 
     fn check(
@@ -152,11 +161,9 @@ impl Checker {
     pub fn verify(&self, response: &[u8], nonce: &str) -> Result<Outcome, Failure> {
         // Also while checks are disabled: a machine without a connection is where answers are carried to.
         let config = self.config().check_config().ok_or_else(incomplete)?;
+        let mut config = config.with_keys_renewed();
         // A licence is encrypted anew for each request, so it cannot be part of one that is repeated.
-        let config = CheckConfig {
-            licence: None,
-            ..config
-        };
+        config.licence = None;
         let request = Request::new(&config, Nonce::of_request(nonce))?;
         let expected = super::remembering::expected(&config, &request.nonce, &request.sha256);
         let outcome = check::verify(response, &config, &expected);

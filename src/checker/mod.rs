@@ -7,6 +7,7 @@ mod background;
 mod checks;
 mod ending;
 pub mod remembering;
+mod warnings;
 
 use crate::check::{preview, transport};
 use crate::code::Code;
@@ -32,6 +33,7 @@ pub use ending::Remains;
 use serde_json::Value;
 use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use warnings::Said;
 
 /// Locks. `memory` alone is held over file accesses, which may take as long as a file server likes: the thread and
 /// `psc_run_once` take it, no other call waits for it (`psc_status` looks whether it is free). With it, `unsaved` may be taken.
@@ -52,6 +54,8 @@ pub struct Checker {
     running: Mutex<Running>,
     /// `running` has changed.
     changed: Condvar,
+    /// Of the configuration.
+    said: Mutex<Said>,
     /// The text of a panic that ended the thread.
     crash: Mutex<Option<String>>,
     /// The lock that makes this process the owner of the host's schedule.
@@ -76,6 +80,7 @@ impl Checker {
             memory: Mutex::new(memory),
             unsaved: Mutex::default(),
             running: Mutex::default(),
+            said: Mutex::default(),
             changed: Condvar::new(),
             crash: Mutex::default(),
             owner_lock: Mutex::default(),
@@ -95,15 +100,21 @@ impl Checker {
     }
 
     pub fn configure(&self, json: &[u8]) -> Result<(), Rejection> {
+        self.put_in_force(json)?;
+        self.warn_of_configuration();
+        Ok(())
+    }
+
+    fn put_in_force(&self, json: &[u8]) -> Result<(), Rejection> {
         transport::prepare();
         // Files are read without a lock: nobody waits for them. When another call was faster, what it set is merged into.
         let ready = loop {
             let before = self.config();
             let config = before.merged(json)?;
+            let ready = matches!(config.readiness(), Readiness::Ready(_));
             let mut present = lock(&self.config);
             if Arc::ptr_eq(&present.settings, &before.settings) {
                 self.logger.set_level(config.settings.log_level);
-                let ready = matches!(config.readiness(), Readiness::Ready(_));
                 *present = config;
                 break ready;
             }
@@ -117,7 +128,7 @@ impl Checker {
     }
 
     pub fn readiness(&self) -> Readiness {
-        lock(&self.config).readiness()
+        self.config().readiness()
     }
 
     /// A copy of the configuration as it is now.
@@ -173,7 +184,7 @@ impl Checker {
 fn incomplete() -> Failure {
     Failure::new(
         Code::State,
-        "the configuration is not complete: passenger_version, server_identifier and a readable server_public_key_path are needed",
+        "the configuration is not complete: passenger_version and server_identifier are needed",
         "",
     )
 }

@@ -1,14 +1,18 @@
-//! A configuration that a check can be made with: nothing in it is missing.
+//! A configuration that a check can be made with, or that says why it cannot.
 
 use super::Config;
 use super::environment::Environment;
-use super::keys::{ClientIdentity, PublicKey, hex};
-use super::materials::Licence;
+use super::identity::ClientIdentity;
+use super::keys::PublicKey;
+use super::materials::{Licence, Materials};
 use super::settings::Settings;
-use super::trust::Trust;
+use super::trust::{Store, Trust};
+use crate::digest::sha256_hex;
+use crate::failure::Failure;
 use crate::state::store::Question;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Clone)]
 pub struct CheckConfig {
@@ -16,11 +20,17 @@ pub struct CheckConfig {
     pub server_identifier: String,
     pub settings: Arc<Settings>,
     pub environment: Arc<Environment>,
-    /// `None` only where nothing is to be sent: checks are disabled and there is no store.
+    /// `None` only with a trouble.
     pub trust: Option<Arc<Trust>>,
     pub client_identity: Option<Arc<ClientIdentity>>,
+    /// Empty only with a trouble.
     pub server_keys: Arc<Vec<PublicKey>>,
     pub licence: Option<Licence>,
+    /// Why an answer cannot be verified.
+    pub key_trouble: Option<Failure>,
+    /// Why a check cannot be made, the first reason first.
+    pub troubles: Vec<Failure>,
+    materials: Materials,
 }
 
 impl CheckConfig {
@@ -52,10 +62,85 @@ impl CheckConfig {
             self.settings.certificate_path,
         ]))
     }
+
+    /// As it is at this moment, for a check: the certificate authorities are read anew, and what could not be read, or has
+    /// expired, once more. Reads files.
+    pub fn renewed(&self) -> CheckConfig {
+        self.materials.renew(now());
+        let trust = self.materials.trust.as_deref().map(Store::renewed);
+        self.with_materials(trust)
+    }
+
+    /// As [`CheckConfig::renewed`], for what an answer is verified with.
+    pub fn with_keys_renewed(&self) -> CheckConfig {
+        self.materials.renew_keys();
+        self.with_held_materials()
+    }
+
+    fn with_held_materials(&self) -> CheckConfig {
+        let trust = self.materials.trust.as_deref().map(Store::held);
+        self.with_materials(trust)
+    }
+
+    fn with_materials(&self, trust: Option<Result<Arc<Trust>, Failure>>) -> CheckConfig {
+        let mut troubles = Vec::new();
+        let mut take = |failure: Failure| troubles.push(failure);
+        let server_keys = match self.materials.server_keys.as_ref().map(|slot| slot.held()) {
+            Some(Ok(keys)) => {
+                let unknown = keys.iter().find_map(|key| key.key.as_ref().err());
+                unknown.into_iter().cloned().for_each(&mut take);
+                keys
+            }
+            Some(Err(failure)) => {
+                take(failure);
+                Arc::default()
+            }
+            None => Arc::default(),
+        };
+        let key_trouble = troubles.first().cloned();
+        let mut take = |failure: Failure| troubles.push(failure);
+        let client_identity = match self
+            .materials
+            .client_identity
+            .as_ref()
+            .map(|slot| slot.held())
+        {
+            Some(Ok(identity)) => {
+                identity.trouble(now()).into_iter().for_each(&mut take);
+                Some(identity)
+            }
+            Some(Err(failure)) => {
+                take(failure);
+                None
+            }
+            None => None,
+        };
+        let trust = match trust {
+            Some(Ok(trust)) => Some(trust),
+            Some(Err(failure)) => {
+                take(failure);
+                None
+            }
+            None => None,
+        };
+        let licence = self.materials.licence().unwrap_or_else(|failure| {
+            take(failure);
+            None
+        });
+        CheckConfig {
+            trust,
+            client_identity,
+            server_keys,
+            licence,
+            key_trouble,
+            troubles,
+            ..self.clone()
+        }
+    }
 }
 
 fn digest(value: &Value) -> String {
-    hex(&openssl::sha::sha256(value.to_string().as_bytes()))
+    sha256_hex(value.to_string().as_bytes())
 }
 
 /// What a configuration allows.
@@ -78,15 +163,27 @@ impl Config {
     /// All that a check needs, whether or not checks are disabled.
     pub fn check_config(&self) -> Option<CheckConfig> {
         let settings = &self.settings;
-        Some(CheckConfig {
+        let config = CheckConfig {
             passenger_version: settings.passenger_version.clone()?,
             server_identifier: settings.server_identifier.clone()?,
             settings: Arc::clone(settings),
             environment: Arc::clone(&self.environment),
-            trust: self.materials.trust.clone(),
-            client_identity: self.materials.client_identity.clone(),
-            server_keys: self.materials.server_keys.clone()?,
-            licence: self.materials.licence(),
-        })
+            trust: None,
+            client_identity: None,
+            server_keys: Arc::default(),
+            licence: None,
+            key_trouble: None,
+            troubles: Vec::new(),
+            materials: self.materials.clone(),
+        };
+        Some(config.with_held_materials())
     }
+}
+
+/// Seconds since the epoch.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
 }

@@ -1,15 +1,17 @@
-//! The RSA public keys that the configuration pins, and the client's certificate.
+//! The RSA public keys that the configuration pins.
 
 use super::file;
-use openssl::asn1::Asn1Time;
+use super::pem::{Block, Damage, Pem};
+use crate::code::Code;
+use crate::digest::sha256_hex;
+use crate::failure::Failure;
+use crate::selftest::{self, Doubt};
 use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::Rsa;
-use openssl::x509::X509;
-use std::fmt::Write;
 use std::path::Path;
-use zeroize::Zeroizing;
 
-const LARGEST_PEM: u64 = 1024 * 1024;
+/// Bytes in a file of keys or of a certificate.
+pub const LARGEST_PEM: u64 = 1024 * 1024;
 const SMALLEST_RSA_BITS: i32 = 2048;
 /// OpenSSL verifies nothing with a larger modulus; every answer would look forged.
 const LARGEST_RSA_BITS: i32 = 16_384;
@@ -21,114 +23,89 @@ const MOST_KEYS: usize = 16;
 /// An RSA public key of 2048 to 16384 bits.
 #[derive(Clone)]
 pub struct PublicKey {
-    pub key: PKey<Public>,
+    /// Or why OpenSSL cannot say what it is, which is not the file's fault.
+    pub key: Result<PKey<Public>, Failure>,
     /// `SHA256:` and the hex digest of the `SubjectPublicKeyInfo` in DER.
     pub fingerprint: String,
 }
 
 /// One or more public keys of a PEM file; anything else in it is refused.
-pub fn public_keys(path: &Path) -> Result<Vec<PublicKey>, String> {
-    let pem = file::read(path, LARGEST_PEM)?;
-    keys_of(&pem).map_err(|problem| {
+pub fn public_keys(path: &Path, advice: &'static str) -> Result<Vec<PublicKey>, Failure> {
+    let bytes = file::read(path, LARGEST_PEM).map_err(|problem| problem.failure(advice))?;
+    keys_of(&bytes).map_err(|problem| {
         let name = crate::text::quoted(&path.to_string_lossy());
-        format!("{name}: {problem}")
+        Failure::new(Code::File, format!("{name}: {problem}"), advice)
     })
 }
 
-fn keys_of(pem: &[u8]) -> Result<Vec<PublicKey>, String> {
-    let text = std::str::from_utf8(pem).map_err(|_| "is not a PEM file".to_owned())?;
-    let mut keys = Vec::new();
-    for block in blocks(text)? {
-        if keys.len() == MOST_KEYS {
-            return Err(format!("holds more than {MOST_KEYS} keys"));
-        }
-        keys.push(public_key(&block)?);
+fn keys_of(bytes: &[u8]) -> Result<Vec<PublicKey>, String> {
+    let pem = Pem::read(bytes);
+    if let Some(line) = pem.stray {
+        return Err(format!(
+            "has parts of a PEM block outside of any block (line {line})"
+        ));
     }
-    if keys.is_empty() {
+    if pem.blocks.len() > MOST_KEYS {
+        return Err(format!("holds more than {MOST_KEYS} keys"));
+    }
+    if pem.blocks.is_empty() {
         return Err("contains no PEM public key".to_owned());
     }
-    Ok(keys)
-}
-
-/// A PEM block (RFC 7468) with its label.
-struct Block {
-    label: String,
-    pem: String,
-}
-
-fn blocks(text: &str) -> Result<Vec<Block>, String> {
-    let mut blocks = Vec::new();
-    let mut open: Option<Block> = None;
-    for line in text.lines().map(str::trim_end) {
-        let begin = label(line, "-----BEGIN ");
-        open = match (open, begin, label(line, "-----END ")) {
-            (None, Some(label), _) => Some(Block {
-                label: label.to_owned(),
-                pem: format!("{line}\n"),
-            }),
-            (None, None, Some(_)) => return Err("has an END line without its BEGIN".to_owned()),
-            (None, None, None) if is_stray(line) => {
-                return Err("has parts of a PEM block outside of any block".to_owned());
-            }
-            (None, None, None) => None,
-            (Some(_), Some(_), _) => return Err("has a block that does not end".to_owned()),
-            (Some(mut block), None, end) => {
-                block.pem.push_str(line);
-                block.pem.push('\n');
-                match end {
-                    Some(label) if label == block.label => {
-                        blocks.push(block);
-                        None
-                    }
-                    Some(_) => return Err("has BEGIN and END lines that do not match".to_owned()),
-                    None => Some(block),
-                }
-            }
-        };
-    }
-    match open {
-        None => Ok(blocks),
-        Some(_) => Err("has a block that does not end".to_owned()),
-    }
-}
-
-/// Between blocks there may be comments, but nothing that was meant to be a block.
-fn is_stray(line: &str) -> bool {
-    let line = line.trim();
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    line.contains("-----") || (line.len() >= 40 && line.bytes().all(is_base64))
-}
-
-fn label<'a>(line: &'a str, start: &str) -> Option<&'a str> {
-    line.strip_prefix(start)?.strip_suffix("-----")
+    pem.blocks.iter().map(public_key).collect()
 }
 
 fn public_key(block: &Block) -> Result<PublicKey, String> {
+    let line = block.line;
+    if block.label.ends_with("PRIVATE KEY") {
+        return Err(format!(
+            "holds a private key (line {line}); only public keys belong here"
+        ));
+    }
     if block.label != "PUBLIC KEY" {
         let label = crate::text::quoted(&block.label);
-        return Err(if block.label.ends_with("PRIVATE KEY") {
-            "holds a private key; only public keys belong here".to_owned()
-        } else {
-            format!("holds a block `{label}`; only `PUBLIC KEY` is allowed")
-        });
+        return Err(format!(
+            "holds a block `{label}` (line {line}); only `PUBLIC KEY` is allowed"
+        ));
     }
-    let key = PKey::public_key_from_pem(block.pem.as_bytes())
-        .map_err(|_| "holds a public key that cannot be read".to_owned())?;
-    if key.id() != Id::RSA {
-        return Err("holds a public key that is not RSA".to_owned());
+    let unreadable = || format!("holds a public key that cannot be read (line {line})");
+    let der = match &block.der {
+        Ok(der) => der,
+        Err(Damage::NotBase64) => return Err(unreadable()),
+        Err(damage) => {
+            return Err(format!(
+                "holds a block that {} (line {line})",
+                damage.text()
+            ));
+        }
+    };
+    let read = || {
+        let Ok(key) = PKey::public_key_from_der(der) else {
+            return Ok(None);
+        };
+        if key.id() != Id::RSA {
+            return Ok(Some((None, String::new(), key)));
+        }
+        let (Ok(canonical), Ok(rsa)) = (key.public_key_to_der(), key.rsa()) else {
+            return Ok(None);
+        };
+        Ok(Some((Some(rsa), sha256_hex(&canonical), key)))
+    };
+    match selftest::judged(selftest::keys, read) {
+        Ok((Some(rsa), digest, key)) => {
+            check_numbers(&rsa)?;
+            Ok(PublicKey {
+                key: Ok(key),
+                fingerprint: format!("SHA256:{digest}"),
+            })
+        }
+        Ok((None, ..)) => Err(format!("holds a public key that is not RSA (line {line})")),
+        Err(Doubt::Wrong) => Err(unreadable()),
+        // Known by its fingerprint all the same: what it has signed before is.
+        Err(Doubt::OpenSsl(failure)) => Ok(PublicKey {
+            key: Err(failure),
+            fingerprint: format!("SHA256:{}", sha256_hex(der)),
+        }),
     }
-    let rsa = key
-        .rsa()
-        .map_err(|_| "holds a public key that cannot be read".to_owned())?;
-    check_numbers(&rsa)?;
-    let der = key
-        .public_key_to_der()
-        .map_err(|_| "holds a public key that cannot be read".to_owned())?;
-    let digest = openssl::sha::sha256(&der);
-    Ok(PublicKey {
-        key,
-        fingerprint: format!("SHA256:{}", hex(&digest)),
-    })
 }
 
 /// OpenSSL takes any two numbers for a key. With an exponent of 1 everybody can sign; with others here nobody can.
@@ -164,58 +141,6 @@ fn check_numbers(rsa: &Rsa<Public>) -> Result<(), String> {
     Ok(())
 }
 
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// A client certificate with its key, as the PEM text of their file.
-#[derive(Clone)]
-pub struct ClientIdentity {
-    pub pem: Zeroizing<Vec<u8>>,
-}
-
-/// Reads and checks the client's certificate and private key.
-pub fn client_identity(path: &Path) -> Result<ClientIdentity, String> {
-    let pem = file::read(path, LARGEST_PEM)?;
-    check_identity(&pem).map_err(|problem| {
-        let name = crate::text::quoted(&path.to_string_lossy());
-        format!("{name}: {problem}")
-    })?;
-    Ok(ClientIdentity { pem })
-}
-
-fn check_identity(pem: &[u8]) -> Result<(), &'static str> {
-    let certificate = X509::from_pem(pem).map_err(|_| "contains no readable PEM certificate")?;
-    // Without a callback OpenSSL would ask for a passphrase on the terminal.
-    let mut encrypted = false;
-    let key = PKey::private_key_from_pem_callback(pem, |_| {
-        encrypted = true;
-        Ok(0)
-    });
-    let key = match key {
-        Ok(key) => key,
-        Err(_) if encrypted => {
-            return Err("the private key is encrypted; psc cannot ask for its passphrase");
-        }
-        Err(_) => return Err("contains no readable PEM private key"),
-    };
-    let matches = certificate
-        .public_key()
-        .is_ok_and(|public| public.public_eq(&key));
-    if !matches {
-        return Err("the private key does not belong to the certificate");
-    }
-    let now = Asn1Time::days_from_now(0).map_err(|_| "cannot be compared with the clock")?;
-    if certificate.not_after() < now {
-        return Err("the certificate has expired, or the clock is wrong");
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +160,20 @@ mod tests {
         assert_eq!(keys.len(), 2);
         assert_ne!(keys[0].fingerprint, keys[1].fingerprint);
         assert_eq!(keys[0].fingerprint.len(), 7 + 64);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_key() {
+        let pem = public_pem(2048);
+        let plain = keys_of(pem.as_bytes()).unwrap().remove(0).fingerprint;
+        let utf16: Vec<u8> = "\u{feff}"
+            .encode_utf16()
+            .chain(pem.encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        for marked in [format!("\u{feff}{pem}").into_bytes(), utf16] {
+            assert_eq!(keys_of(&marked).unwrap()[0].fingerprint, plain);
+        }
     }
 
     /// A key of the modulus `2^top + low` and that exponent.
@@ -280,7 +219,20 @@ mod tests {
             (public_pem(1024).into_bytes(), "1024 bits"),
             (private, "private key"),
             (b"junk".to_vec(), "no PEM"),
-            (vec![0xff, 0xfe], "not a PEM"),
+            (vec![0xff, 0xfe], "no PEM"),
+            (
+                good.replacen(
+                    '\n',
+                    "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n",
+                    1,
+                )
+                .into_bytes(),
+                "is encrypted",
+            ),
+            (
+                format!("{good}\n-----BEGIN PUBLIC KEY-----").into_bytes(),
+                "does not end (line 11)",
+            ),
             (good.replace("END", "DNE").into_bytes(), "does not end"),
             (
                 good.replace("-----BEGIN", "  -----BEGIN").into_bytes(),

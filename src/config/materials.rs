@@ -1,16 +1,29 @@
-//! What the configured files contain: read once, checked, kept in memory.
+//! What the configured files contain: read, checked and kept in memory.
+//!
+//! A file that is named and will not do is a problem of the configuration. What changes by itself is none: a default file
+//! that is not there, OpenSSL that does not work, a certificate that has expired, a system without certificate authorities.
+//! Each check fails with that reason, and tries again before it does.
 
+use super::environment::Environment;
 use super::file;
-use super::keys::{self, ClientIdentity, PublicKey};
+use super::identity::ClientIdentity;
+use super::keys::{self, PublicKey};
 use super::settings::{self, Settings};
-use super::trust::Trust;
+use super::trust::{Source, Store};
+use crate::code::Code;
+use crate::failure::Failure;
+use crate::sync::lock;
 use serde_json::{Map, Value};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
 /// Bytes in a licence file (64 KiB).
 const LARGEST_LICENCE: u64 = 64 * 1024;
+
+const SERVER_KEY_ADVICE: &str = "check server_public_key_path, or try upgrading or reinstalling the program that the file comes with";
+const IDENTITY_ADVICE: &str = "check client_certificate_path, or try upgrading or reinstalling the program that the file comes with";
+const LICENCE_ADVICE: &str = "check license_path and license_public_key_path";
 
 /// The licence file and the key that its one-time key is wrapped with.
 #[derive(Clone)]
@@ -19,93 +32,135 @@ pub struct Licence {
     pub wrapping_key: Arc<PublicKey>,
 }
 
-/// `None`: not read yet, or not configured.
+/// What a file held when it was last read, and how to read it.
+pub struct Slot<T> {
+    held: Mutex<Result<Arc<T>, Failure>>,
+    read: Box<dyn Fn() -> Result<T, Failure> + Send + Sync>,
+}
+
+impl<T> Slot<T> {
+    fn new(read: impl Fn() -> Result<T, Failure> + Send + Sync + 'static) -> Slot<T> {
+        Slot {
+            held: Mutex::new(read().map(Arc::new)),
+            read: Box::new(read),
+        }
+    }
+
+    pub fn held(&self) -> Result<Arc<T>, Failure> {
+        lock(&self.held).clone()
+    }
+
+    /// Reads what could not be read, or is not `fit`, once more. No lock is held meanwhile; what cannot be read now leaves
+    /// what was read before.
+    fn renew(&self, fit: impl Fn(&T) -> bool) {
+        let held = self.held();
+        if held.as_ref().is_ok_and(|held| fit(held)) {
+            return;
+        }
+        let again = (self.read)();
+        if again.is_ok() || held.is_err() {
+            *lock(&self.held) = again.map(Arc::new);
+        }
+    }
+}
+
+/// `None`: not configured, or not wanted yet.
 #[derive(Clone, Default)]
 pub struct Materials {
-    pub trust: Option<Arc<Trust>>,
-    pub client_identity: Option<Arc<ClientIdentity>>,
-    pub server_keys: Option<Arc<Vec<PublicKey>>>,
+    pub trust: Option<Arc<Store>>,
+    pub client_identity: Option<Arc<Slot<ClientIdentity>>>,
+    pub server_keys: Option<Arc<Slot<Vec<PublicKey>>>>,
     /// Apart from its key: either is read again when it is named alone.
-    pub licence_text: Option<Arc<Zeroizing<Vec<u8>>>>,
-    pub wrapping_key: Option<Arc<PublicKey>>,
+    pub licence_text: Option<Arc<Slot<Zeroizing<Vec<u8>>>>>,
+    pub wrapping_key: Option<Arc<Slot<PublicKey>>>,
 }
 
 impl Materials {
-    pub fn licence(&self) -> Option<Licence> {
-        Some(Licence {
-            text: Arc::clone(self.licence_text.as_ref()?),
-            wrapping_key: Arc::clone(self.wrapping_key.as_ref()?),
-        })
-    }
-
     /// The materials for `settings`. Read are the files that `changed` keys name, and those that were not read yet:
-    /// files given by name at once, default files once the configuration is complete. While checks are disabled a
-    /// default file may be missing.
+    /// files given by name at once, default files once the configuration is complete.
     pub fn reloaded(
         &self,
         settings: &Settings,
+        environment: &Environment,
         given: &Map<String, Value>,
         changed: &dyn Fn(&str) -> bool,
     ) -> Result<Materials, Vec<String>> {
-        let loader = Loader {
+        let mut loader = Loader {
             settings,
             given,
             changed,
+            problems: Vec::new(),
         };
-        let mut problems = Vec::new();
-        let mut next = Materials::default();
-        match loader.load(
+        let path = settings.server_public_key_path.clone();
+        let server_keys = loader.load(
             self.server_keys.as_ref(),
             settings::SERVER_PUBLIC_KEY_PATH,
-            || keys::public_keys(&settings.server_public_key_path),
-        ) {
-            Ok(keys) => next.server_keys = keys,
-            Err(problem) => problems.push(format!("server_public_key_path: {problem}")),
-        }
-        if let Some(path) = &settings.client_certificate_path {
-            match loader.load(
-                self.client_identity.as_ref(),
-                settings::CLIENT_CERTIFICATE_PATH,
-                || keys::client_identity(path),
-            ) {
-                Ok(identity) => next.client_identity = identity,
-                Err(problem) => problems.push(format!("client_certificate_path: {problem}")),
-            }
-        }
-        match loader.load(
-            self.trust.as_ref(),
-            settings::CERTIFICATE_PATH,
-            || match &settings.certificate_path {
-                Some(path) => Trust::configured(path),
-                None => Trust::system(),
+            Some(path),
+            |path| keys::public_keys(path, SERVER_KEY_ADVICE),
+        );
+        let client_identity = loader.load(
+            self.client_identity.as_ref(),
+            settings::CLIENT_CERTIFICATE_PATH,
+            settings.client_certificate_path.clone(),
+            |path| ClientIdentity::read(path, IDENTITY_ADVICE),
+        );
+        let source = Source::of(settings.certificate_path.as_deref(), environment);
+        let trust = loader.trust(self.trust.as_ref(), source);
+        let licence_text = loader.load(
+            self.licence_text.as_ref(),
+            settings::LICENSE_PATH,
+            settings.license_path.clone(),
+            |path| {
+                file::read(path, LARGEST_LICENCE).map_err(|problem| problem.failure(LICENCE_ADVICE))
             },
-        ) {
-            Ok(trust) => next.trust = trust,
-            Err(problem) => problems.push(format!("certificate_path: {problem}")),
+        );
+        let wrapping_key = loader.load(
+            self.wrapping_key.as_ref(),
+            settings::LICENSE_PUBLIC_KEY_PATH,
+            settings.license_public_key_path.clone(),
+            wrapping_key,
+        );
+        if !loader.problems.is_empty() {
+            return Err(loader.problems);
         }
-        if let Some(path) = &settings.license_path {
-            match loader.load(self.licence_text.as_ref(), settings::LICENSE_PATH, || {
-                file::read(path, LARGEST_LICENCE)
-            }) {
-                Ok(text) => next.licence_text = text,
-                Err(problem) => problems.push(format!("license_path: {problem}")),
-            }
+        Ok(Materials {
+            trust,
+            client_identity,
+            server_keys,
+            licence_text,
+            wrapping_key,
+        })
+    }
+
+    /// Reads once more what could not be read, or can no longer be used at that time (seconds since the epoch).
+    pub fn renew(&self, now: i64) {
+        self.renew_keys();
+        if let Some(slot) = &self.client_identity {
+            slot.renew(|identity| identity.trouble(now).is_none());
         }
-        if let Some(path) = &settings.license_public_key_path {
-            match loader.load(
-                self.wrapping_key.as_ref(),
-                settings::LICENSE_PUBLIC_KEY_PATH,
-                || wrapping_key(path),
-            ) {
-                Ok(key) => next.wrapping_key = key,
-                Err(problem) => problems.push(format!("license_public_key_path: {problem}")),
-            }
+        if let Some(slot) = &self.licence_text {
+            slot.renew(|_| true);
         }
-        if problems.is_empty() {
-            Ok(next)
-        } else {
-            Err(problems)
+        if let Some(slot) = &self.wrapping_key {
+            slot.renew(|key| key.key.is_ok());
         }
+    }
+
+    /// As [`Materials::renew`], for the pinned keys alone.
+    pub fn renew_keys(&self) {
+        if let Some(slot) = &self.server_keys {
+            slot.renew(|keys| keys.iter().all(|key| key.key.is_ok()));
+        }
+    }
+
+    pub fn licence(&self) -> Result<Option<Licence>, Failure> {
+        let (Some(text), Some(key)) = (&self.licence_text, &self.wrapping_key) else {
+            return Ok(None);
+        };
+        Ok(Some(Licence {
+            text: text.held()?,
+            wrapping_key: key.held()?,
+        }))
     }
 }
 
@@ -113,36 +168,72 @@ struct Loader<'a> {
     settings: &'a Settings,
     given: &'a Map<String, Value>,
     changed: &'a dyn Fn(&str) -> bool,
+    problems: Vec<String>,
 }
 
 impl Loader<'_> {
     /// `key`: the configuration key that names the file. Without it the file lies in `resources_dir`.
     fn load<T>(
-        &self,
-        current: Option<&Arc<T>>,
+        &mut self,
+        current: Option<&Arc<Slot<T>>>,
         key: &str,
-        read: impl FnOnce() -> Result<T, String>,
-    ) -> Result<Option<Arc<T>>, String> {
-        let named = self.given.contains_key(key);
-        let changed = (self.changed)(key) || (!named && (self.changed)(settings::RESOURCES_DIR));
-        if let (false, Some(current)) = (changed, current) {
-            return Ok(Some(Arc::clone(current)));
+        path: Option<PathBuf>,
+        read: impl Fn(&Path) -> Result<T, Failure> + Send + Sync + 'static,
+    ) -> Option<Arc<Slot<T>>> {
+        let path = path?;
+        let is_named = self.given.contains_key(key);
+        let changed = (self.changed)(key) || (!is_named && (self.changed)(settings::RESOURCES_DIR));
+        match current {
+            // A default file may have been installed since.
+            Some(current) if !changed && (is_named || current.held().is_ok()) => {
+                return Some(Arc::clone(current));
+            }
+            _ if !is_named && !self.settings.is_complete() => return None,
+            _ => {}
         }
-        if !named && !self.settings.is_complete() {
-            return Ok(None);
+        let slot = Slot::new(move || read(&path));
+        if let Err(failure) = slot.held() {
+            self.judge(is_named, key, &failure);
         }
-        match read() {
-            Ok(value) => Ok(Some(Arc::new(value))),
-            Err(_) if !named && self.settings.disabled => Ok(None),
-            Err(problem) => Err(problem),
+        Some(Arc::new(slot))
+    }
+
+    fn trust(&mut self, current: Option<&Arc<Store>>, source: Source) -> Option<Arc<Store>> {
+        let key = settings::CERTIFICATE_PATH;
+        let is_named = self.given.contains_key(key);
+        match current {
+            Some(current) if !(self.changed)(key) && *current.source() == source => {
+                return Some(Arc::clone(current));
+            }
+            _ if !is_named && !self.settings.is_complete() => return None,
+            _ => {}
+        }
+        let store = Store::new(source);
+        if let Err(failure) = store.held() {
+            self.judge(is_named, key, &failure);
+        }
+        Some(Arc::new(store))
+    }
+
+    /// A named file that will not do is a problem at once; what else fails may work later.
+    fn judge(&mut self, is_named: bool, key: &str, failure: &Failure) {
+        if is_named && failure.code == Code::File {
+            self.problems.push(format!("{key}: {}", failure.reason));
         }
     }
 }
 
-fn wrapping_key(path: &Path) -> Result<PublicKey, String> {
-    let mut keys = keys::public_keys(path)?;
+fn wrapping_key(path: &Path) -> Result<PublicKey, Failure> {
+    let mut keys = keys::public_keys(path, LICENCE_ADVICE)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
-        _ => Err("must hold exactly one key".to_owned()),
+        _ => Err(Failure::new(
+            Code::File,
+            format!(
+                "{} must hold exactly one key",
+                crate::text::quoted(&path.to_string_lossy())
+            ),
+            LICENCE_ADVICE,
+        )),
     }
 }

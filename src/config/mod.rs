@@ -3,12 +3,15 @@
 //! `settings` holds the values, `materials` what the named files contain, `check_config` what a check needs.
 
 pub mod authority;
+pub mod bundle;
 pub mod check_config;
 pub mod environment;
 pub mod file;
+pub mod identity;
 pub mod inspect;
 pub mod keys;
 pub mod materials;
+pub mod pem;
 pub mod proxy;
 pub mod settings;
 pub mod trust;
@@ -75,21 +78,25 @@ impl Config {
         } else {
             Code::Config
         };
-        let materials = match self.materials.reloaded(&settings, &given, &is_named_now) {
-            Ok(materials) if problems.is_empty() => materials,
-            Ok(_) => return Err(rejection(code, &problems)),
-            Err(files) => {
-                // Beside wrong keys only the files that this call names are worth a word.
-                let is_named = |problem: &String| {
-                    code == Code::File
-                        || problem
-                            .split_once(':')
-                            .is_some_and(|(key, _)| is_named_now(key))
-                };
-                problems.extend(files.into_iter().filter(is_named));
-                return Err(rejection(code, &problems));
-            }
-        };
+        let materials =
+            match self
+                .materials
+                .reloaded(&settings, &environment, &given, &is_named_now)
+            {
+                Ok(materials) if problems.is_empty() => materials,
+                Ok(_) => return Err(rejection(code, &problems)),
+                Err(files) => {
+                    // Beside wrong keys only the files that this call names are worth a word.
+                    let is_named = |problem: &String| {
+                        code == Code::File
+                            || problem
+                                .split_once(':')
+                                .is_some_and(|(key, _)| is_named_now(key))
+                    };
+                    problems.extend(files.into_iter().filter(is_named));
+                    return Err(rejection(code, &problems));
+                }
+            };
         Ok(Config {
             given,
             settings: Arc::new(settings),

@@ -1,11 +1,26 @@
 //! Which certificate authorities are trusted: the configured bundle alone, or the system's store.
+//!
+//! They count as they are at each check. The copy of an earlier reading serves where the place can no longer be read, in a
+//! chroot or without privileges; what can be read and holds nothing is a store that was emptied.
 
-use super::file;
-use openssl::x509::X509;
+use super::bundle::Bundle;
+use super::environment::Environment;
+use super::file::{self, Problem};
+use crate::code::Code;
+use crate::failure::Failure;
+use crate::sync::lock;
+use crate::text;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// Bytes in a CA bundle; Debian's has 220 KiB.
 const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
+/// Files in a directory of hashed names; Debian's has 150.
+const MOST_FILES: usize = 4096;
+const ADVICE: &str = "install or update the system's ca-certificates, or set certificate_path; that counts from the next check on";
+const ADVICE_NAMED: &str = "check certificate_path";
+const ADVICE_ENVIRONMENT: &str = "check the environment variables SSL_CERT_FILE and SSL_CERT_DIR of this process, or set certificate_path";
 
 /// Where systems keep their store as one PEM file.
 const SYSTEM_BUNDLES: [&str; 9] = [
@@ -28,92 +43,271 @@ const SYSTEM_DIRECTORIES: [&str; 4] = [
     "/usr/share/certs/trusted",
 ];
 
-#[derive(Clone, Debug)]
-pub enum Trust {
-    /// PEM bytes, and the file they came from.
-    Bundle { path: PathBuf, pem: Vec<u8> },
-    /// A directory with names as `openssl rehash` makes them.
-    Directory(PathBuf),
+pub struct Trust {
+    /// As libcurl takes them.
+    pub pem: Vec<u8>,
+    /// Where they come from.
+    pub file: Option<PathBuf>,
+    pub directory: Option<PathBuf>,
+    /// What was passed over, for people.
+    pub faults: Option<String>,
+    /// One of two places could not be read.
+    is_partial: bool,
 }
 
 impl Trust {
-    /// `certificate_path`: instead of the system's store, not beside it.
-    pub fn configured(path: &Path) -> Result<Trust, String> {
-        let pem = file::read(path, LARGEST_BUNDLE)?;
-        match X509::stack_from_pem(&pem) {
-            Ok(certificates) if !certificates.is_empty() => Ok(Trust::Bundle {
-                path: path.to_owned(),
-                pem: pem.to_vec(),
-            }),
-            _ => Err(format!(
-                "{} contains no readable PEM certificate",
-                crate::text::quoted(&path.to_string_lossy())
-            )),
-        }
-    }
-
-    /// The system's store. The error names the places that were tried.
-    pub fn system() -> Result<Trust, String> {
-        Trust::first_of(&SYSTEM_BUNDLES, &SYSTEM_DIRECTORIES)
-    }
-
-    fn first_of(bundles: &[&str], directories: &[&str]) -> Result<Trust, String> {
-        let bundle = bundles.iter().map(Path::new).find_map(|path| {
-            let pem = file::read(path, LARGEST_BUNDLE).ok()?;
-            has_certificate(&pem).then(|| Trust::Bundle {
-                path: path.to_owned(),
-                pem: pem.to_vec(),
-            })
-        });
-        bundle
-            .or_else(|| {
-                directories
-                    .iter()
-                    .map(Path::new)
-                    .find(|path| has_hashed_name(path))
-                    .map(|path| Trust::Directory(path.to_owned()))
-            })
-            .ok_or_else(|| {
-                format!(
-                    "no certificate authorities found on this system (tried {}, {}); install its ca-certificates package or set certificate_path",
-                    bundles.join(", "),
-                    directories.join(", ")
-                )
-            })
-    }
-
     pub fn path(&self) -> &Path {
+        let path = self.file.as_deref().or(self.directory.as_deref());
+        path.unwrap_or(Path::new(""))
+    }
+}
+
+/// Where to look.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Source {
+    /// `certificate_path`: instead of the system's store, not beside it.
+    Named(PathBuf),
+    /// OpenSSL's variables: a file, a directory, or both.
+    Environment(Option<PathBuf>, Option<PathBuf>),
+    System,
+}
+
+impl Source {
+    pub fn of(certificate_path: Option<&Path>, environment: &Environment) -> Source {
+        match (
+            certificate_path,
+            &environment.ssl_cert_file,
+            &environment.ssl_cert_dir,
+        ) {
+            (Some(path), _, _) => Source::Named(path.to_owned()),
+            (None, None, None) => Source::System,
+            (None, file, directory) => Source::Environment(file.clone(), directory.clone()),
+        }
+    }
+
+    fn read(&self) -> Result<Trust, Unread> {
         match self {
-            Trust::Bundle { path, .. } | Trust::Directory(path) => path,
+            Source::Named(path) => of_places(Some(path), None, ADVICE_NAMED),
+            Source::Environment(file, directory) => {
+                of_places(file.as_deref(), directory.as_deref(), ADVICE_ENVIRONMENT)
+            }
+            Source::System => first_of(&SYSTEM_BUNDLES, &SYSTEM_DIRECTORIES),
         }
     }
 }
 
-fn has_certificate(pem: &[u8]) -> bool {
-    let marker: &[u8] = b"-----BEGIN CERTIFICATE-----";
-    pem.windows(marker.len()).any(|window| window == marker)
+/// Why there is nothing to trust.
+struct Unread {
+    failure: Failure,
+    /// What can be read, and holds nothing.
+    unfit: Vec<PathBuf>,
 }
 
-/// Names such as `5ad8a5d6.0`.
-fn has_hashed_name(directory: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return false;
+/// A source with what it held when it was last read.
+pub struct Store {
+    source: Source,
+    held: Mutex<Result<Arc<Trust>, Failure>>,
+}
+
+impl Store {
+    /// Reads the source.
+    pub fn new(source: Source) -> Store {
+        let held = source.read();
+        Store {
+            held: Mutex::new(held.map(Arc::new).map_err(|unread| unread.failure)),
+            source,
+        }
+    }
+
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// As it was when it was last read.
+    pub fn held(&self) -> Result<Arc<Trust>, Failure> {
+        lock(&self.held).clone()
+    }
+
+    /// As it is now. No lock is held while files are read.
+    pub fn renewed(&self) -> Result<Arc<Trust>, Failure> {
+        let unread = match self.source.read() {
+            Ok(trust) if trust.is_partial && self.held().is_ok_and(|held| !held.is_partial) => {
+                return self.held();
+            }
+            Ok(trust) => {
+                let trust = Arc::new(trust);
+                *lock(&self.held) = Ok(Arc::clone(&trust));
+                return Ok(trust);
+            }
+            Err(unread) => unread,
+        };
+        match self.held() {
+            Ok(copy) if !unread.unfit.iter().any(|path| path == copy.path()) => Ok(copy),
+            _ => Err(unread.failure),
+        }
+    }
+}
+
+/// The first of the system's places that holds a certificate. The error names all of them.
+fn first_of(bundles: &[&str], directories: &[&str]) -> Result<Trust, Unread> {
+    let files = bundles.iter().map(|path| (Some(Path::new(path)), None));
+    let hashed = directories
+        .iter()
+        .map(Path::new)
+        .filter(|path| has_hashed_name(path));
+    let hashed = hashed.map(|path| (None, Some(path)));
+    let mut unfit = Vec::new();
+    let mut problems = String::new();
+    for (file, directory) in files.chain(hashed) {
+        match of_places(file, directory, ADVICE) {
+            Ok(trust) => return Ok(trust),
+            Err(unread) if unread.failure.code != Code::File => return Err(unread),
+            Err(unread) if !unread.unfit.is_empty() => {
+                problems = format!("{problems}; {}", unread.failure.reason);
+                unfit.extend(unread.unfit);
+            }
+            Err(_) => {}
+        }
+    }
+    let reason = format!(
+        "no certificate authorities found on this system to verify the server with (tried {}, {}){problems}",
+        bundles.join(", "),
+        directories.join(", ")
+    );
+    Err(Unread {
+        failure: Failure::new(Code::File, reason, ADVICE),
+        unfit,
+    })
+}
+
+/// What a file and a directory hold together; one of them may do.
+fn of_places(
+    file: Option<&Path>,
+    directory: Option<&Path>,
+    advice: &'static str,
+) -> Result<Trust, Unread> {
+    let mut bundle = Bundle::default();
+    let mut problems = Vec::new();
+    let mut unfit = Vec::new();
+    let mut is_partial = false;
+    let system = |failure| Unread {
+        failure,
+        unfit: Vec::new(),
     };
-    entries.flatten().any(|entry| {
-        let name = entry.file_name();
-        let parts = name.to_str().and_then(|name| name.split_once('.'));
-        parts.is_some_and(|(hash, number)| {
-            hash.len() == 8
-                && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
-                && !number.is_empty()
-                && number.bytes().all(|byte| byte.is_ascii_digit())
-        })
+    if let Some(path) = file {
+        match file::read(path, LARGEST_BUNDLE) {
+            Ok(bytes) => {
+                unfit.push(path.to_owned());
+                bundle.add(&name(path), &bytes).map_err(system)?;
+            }
+            Err(Problem::Unreadable(text)) => {
+                is_partial = true;
+                problems.push(text);
+            }
+            Err(Problem::Unfit(text)) => {
+                unfit.push(path.to_owned());
+                problems.push(text);
+            }
+            Err(problem @ Problem::NoMemory(_)) => return Err(system(problem.failure(advice))),
+        }
+    }
+    if let Some(path) = directory {
+        match hashed_files(path) {
+            Ok(files) => {
+                unfit.push(path.to_owned());
+                add_files(&mut bundle, &files).map_err(system)?;
+            }
+            Err(error) => {
+                is_partial = true;
+                problems.push(format!("cannot read {}: {error}", name(path)));
+            }
+        }
+    }
+    if bundle.certificates > 0 {
+        for problem in problems {
+            bundle.fault(problem);
+        }
+        return Ok(Trust {
+            faults: bundle.faults(),
+            pem: bundle.pem,
+            file: file.map(Path::to_owned),
+            directory: directory.map(Path::to_owned),
+            is_partial,
+        });
+    }
+    if problems.is_empty() {
+        let place = file.or(directory).map_or(String::new(), name);
+        let faults = bundle
+            .faults()
+            .map_or(String::new(), |faults| format!(": {faults}"));
+        problems.push(format!(
+            "{place} contains no readable PEM certificate{faults}"
+        ));
+    }
+    Err(Unread {
+        failure: Failure::new(Code::File, problems.join("; "), advice),
+        unfit,
+    })
+}
+
+fn name(path: &Path) -> String {
+    text::quoted(&path.to_string_lossy())
+}
+
+fn add_files(bundle: &mut Bundle, files: &[PathBuf]) -> Result<(), Failure> {
+    let mut left = LARGEST_BUNDLE;
+    for path in files {
+        match file::read(path, left) {
+            Ok(bytes) => {
+                left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                bundle.add(&name(path), &bytes)?;
+            }
+            Err(Problem::Unreadable(text) | Problem::Unfit(text)) => bundle.fault(text),
+            Err(problem @ Problem::NoMemory(_)) => return Err(problem.failure("")),
+        }
+    }
+    Ok(())
+}
+
+fn hashed_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(directory)?.flatten();
+    let hashed = entries.filter(|entry| is_hashed(&entry.file_name()));
+    let mut files: Vec<PathBuf> = hashed.map(|entry| entry.path()).take(MOST_FILES).collect();
+    files.sort();
+    Ok(files)
+}
+
+fn has_hashed_name(directory: &Path) -> bool {
+    hashed_files(directory).is_ok_and(|files| !files.is_empty())
+}
+
+/// Names as `openssl rehash` makes them, such as `5ad8a5d6.0`.
+fn is_hashed(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| name.split_once('.'));
+    parts.is_some_and(|(hash, number)| {
+        hash.len() == 8
+            && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::pem::encode;
+
+    const CERTIFICATE: &[u8] = include_bytes!("../selftest/certificate.der");
+
+    fn pem() -> Vec<u8> {
+        let mut pem = Vec::new();
+        encode("CERTIFICATE", CERTIFICATE, &mut pem);
+        pem
+    }
+
+    fn reason(read: Result<Trust, Unread>) -> String {
+        read.err().unwrap().failure.reason
+    }
 
     #[test]
     fn the_first_usable_place_is_taken() {
@@ -123,13 +317,146 @@ mod tests {
         std::fs::create_dir(&hashed).unwrap();
         let (empty, bundle) = (at("empty"), at("bundle"));
         std::fs::write(&empty, "nothing").unwrap();
-        let error = Trust::first_of(&[&empty], &[&hashed]).unwrap_err();
+        let error = reason(first_of(&[&empty], &[&hashed]));
         assert!(error.contains(&empty) && error.contains(&hashed));
-        std::fs::write(dir.path().join("hashed/5ad8a5d6.0"), "").unwrap();
-        let trust = Trust::first_of(&[&empty], &[&hashed]).unwrap();
-        assert!(matches!(trust, Trust::Directory(path) if path == Path::new(&hashed)));
-        std::fs::write(&bundle, "-----BEGIN CERTIFICATE-----").unwrap();
-        let trust = Trust::first_of(&[&empty, &bundle], &[&hashed]).unwrap();
+        std::fs::write(dir.path().join("hashed/5ad8a5d6.0"), pem()).unwrap();
+        std::fs::write(dir.path().join("hashed/5ad8a5d6.1"), "nothing").unwrap();
+        std::fs::write(dir.path().join("hashed/readme"), pem()).unwrap();
+        let trust = first_of(&[&empty], &[&hashed]).ok().unwrap();
+        assert_eq!(trust.path(), Path::new(&hashed));
+        assert_eq!(trust.pem, pem());
+        std::fs::write(&bundle, pem()).unwrap();
+        let trust = first_of(&[&empty, &bundle], &[&hashed]).ok().unwrap();
         assert_eq!(trust.path(), Path::new(&bundle));
+    }
+
+    #[test]
+    fn a_damaged_block_is_named_and_costs_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bundle");
+        let good = String::from_utf8(pem()).unwrap();
+        let lines = good.lines().count();
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            of_places(Some(&path), None, "")
+        };
+        for (bad, problem) in [
+            (
+                good.replacen("MII", "AAA", 1),
+                "is not a certificate that can be read",
+            ),
+            (good.replacen("MII", "*II", 1), "is not base64"),
+            (
+                good.replace("-----END CERTIFICATE-----\n", ""),
+                "does not end",
+            ),
+            (
+                good.replacen('\n', "\nProc-Type: 4,ENCRYPTED\n\n", 1),
+                "is encrypted",
+            ),
+            (
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\n-----END ENCRYPTED PRIVATE KEY-----\n"
+                    .to_owned(),
+                "is encrypted",
+            ),
+        ] {
+            let trust = read(&format!("{good}{bad}{good}")).ok().unwrap();
+            assert_eq!(trust.pem, [pem(), pem()].concat());
+            let expected = format!("block 2 (line {}), {problem}", lines + 1);
+            let faults = trust.faults.unwrap();
+            assert!(faults.contains(&expected), "{faults:?} lacks {expected:?}");
+            let alone = reason(read(&bad));
+            assert!(
+                alone.contains("no readable PEM certificate") && alone.contains(problem),
+                "{alone}"
+            );
+        }
+        let other = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+        assert!(
+            read(&format!("{good}{other}"))
+                .ok()
+                .unwrap()
+                .faults
+                .is_none()
+        );
+        let many = format!("{good}{}", good.replacen("MII", "AAA", 1).repeat(9));
+        let faults = read(&many).ok().unwrap().faults.unwrap();
+        assert!(faults.ends_with("and 4 more"), "{faults}");
+    }
+
+    #[test]
+    fn trusted_certificates_are_certificates() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bundle");
+        let read = |settings: &[u8]| {
+            let mut text = Vec::new();
+            encode(
+                "TRUSTED CERTIFICATE",
+                &[CERTIFICATE, settings].concat(),
+                &mut text,
+            );
+            std::fs::write(&path, text).unwrap();
+            of_places(Some(&path), None, "")
+        };
+        assert_eq!(read(&[]).ok().unwrap().pem, pem());
+        assert_eq!(read(&[0x30, 0]).ok().unwrap().pem, pem());
+        let rejected = [0x30, 8, 0xa0, 6, 6, 4, 0x55, 0x1d, 0x25, 0];
+        assert!(reason(read(&rejected)).contains("not trusted for servers"));
+        assert!(reason(read(&[0x30, 9])).contains("trust settings that cannot be read"));
+    }
+
+    #[test]
+    fn the_copy_serves_where_the_place_cannot_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bundle");
+        std::fs::write(&path, pem()).unwrap();
+        let store = Store::new(Source::Named(path.clone()));
+        let length = || store.renewed().map(|trust| trust.pem.len());
+        assert_eq!(length().unwrap(), pem().len());
+        std::fs::write(&path, pem().repeat(2)).unwrap();
+        assert_eq!(length().unwrap(), pem().len() * 2, "renewed");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(length().unwrap(), pem().len() * 2, "the copy");
+        // It can be read: nothing is trusted any more.
+        std::fs::write(&path, "").unwrap();
+        assert!(length().unwrap_err().reason.contains("empty"));
+        std::fs::write(&path, "# none\n").unwrap();
+        assert!(
+            length()
+                .unwrap_err()
+                .reason
+                .contains("no readable PEM certificate")
+        );
+        std::fs::write(&path, pem()).unwrap();
+        assert_eq!(length().unwrap(), pem().len());
+    }
+
+    #[test]
+    fn the_environment_names_a_file_a_directory_or_both() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, hashed) = (dir.path().join("file"), dir.path().join("hashed"));
+        std::fs::create_dir(&hashed).unwrap();
+        std::fs::write(&file, pem()).unwrap();
+        std::fs::write(hashed.join("5ad8a5d6.0"), pem()).unwrap();
+        let environment = |ssl_cert_file, ssl_cert_dir| Environment {
+            ssl_cert_file,
+            ssl_cert_dir,
+            ..Environment::default()
+        };
+        let both = environment(Some(file.clone()), Some(hashed.clone()));
+        for (environment, count) in [
+            (environment(Some(file.clone()), None), 1),
+            (environment(None, Some(hashed)), 1),
+            (both.clone(), 2),
+        ] {
+            let trust = Source::of(None, &environment).read().ok().unwrap();
+            assert_eq!(trust.pem, pem().repeat(count));
+        }
+        assert!(Source::of(Some(&file), &both) == Source::Named(file));
+        let missing = environment(Some(dir.path().join("missing")), None);
+        let failure = Source::of(None, &missing).read().err().unwrap().failure;
+        assert!(
+            failure.reason.contains("No such file") && failure.advice.contains("SSL_CERT_FILE")
+        );
     }
 }

@@ -93,10 +93,14 @@ pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *m
 /// that it names are read before the call returns, so that privileges may be dropped, a chroot entered and a fork made
 /// afterwards; files that other calls named are not read again. A running thread takes the new configuration at once.
 ///
+/// What time or environment changes is no reason to refuse it (a default file that is missing, an expired client certificate,
+/// a system without certificate authorities, an OpenSSL that does not work): that is one warning in the log, from this call, and
+/// each check fails until it is cured.
+///
 /// `json` is copied: UTF-8, NUL-terminated. docs/configuration.md lists the keys.
 ///
 /// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error names every wrong key) or
-/// PSC_ERR_FILE (a file will not do); nothing was applied then. Any thread, also inside the log callback.
+/// PSC_ERR_FILE (a file that a key names will not do); nothing was applied then. Any thread, also inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_configure(checker: *mut psc_checker, json: *const c_char) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a string.

@@ -3,6 +3,7 @@
 
 mod advisories;
 mod binding;
+mod cures;
 mod example;
 mod keys;
 mod license;

@@ -26,10 +26,12 @@ pub const PSC_OK: i32 = 0;
 pub const PSC_UPDATE_AVAILABLE: i32 = 1;
 pub const PSC_ERR_CONFIG: i32 = -2;
 pub const PSC_ERR_FILE: i32 = -7;
+pub const PSC_ERR_TLS: i32 = -9;
 pub const PSC_ERR_HTTP: i32 = -10;
 pub const PSC_ERR_RESPONSE: i32 = -11;
 pub const PSC_ERR_SIGNATURE: i32 = -12;
 pub const PSC_ERR_NONCE: i32 = -13;
+pub const PSC_ERR_SYSTEM: i32 = -14;
 
 /// A reference server with fresh keys in a directory of its own.
 pub struct Service {

@@ -89,16 +89,18 @@ fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig, trust: &Trust) -> Resul
     ] {
         clear(easy, option)?;
     }
-    match trust {
-        Trust::Bundle { path, pem } => {
-            // libcurl before 7.77 (Red Hat 9) takes a file only.
-            easy.ssl_cainfo_blob(pem).or_else(|_| easy.cainfo(path))?;
-            easy.proxy_ssl_cainfo_blob(pem)
-                .or_else(|_| easy.proxy_cainfo(path))?;
+    let blobs = easy
+        .ssl_cainfo_blob(&trust.pem)
+        .and_then(|()| easy.proxy_ssl_cainfo_blob(&trust.pem));
+    if blobs.is_err() {
+        // libcurl before 7.77 (Red Hat 9) takes places only.
+        if let Some(file) = &trust.file {
+            easy.cainfo(file)?;
+            easy.proxy_cainfo(file)?;
         }
-        Trust::Directory(path) => {
-            easy.capath(path)?;
-            easy.proxy_capath(path)?;
+        if let Some(directory) = &trust.directory {
+            easy.capath(directory)?;
+            easy.proxy_capath(directory)?;
         }
     }
     if let Some(identity) = &config.client_identity {
