@@ -68,6 +68,7 @@ void an_empty_checker_refuses_everything() {
     CHECK(checker.describe(text).code() == PSC_ERR_INVALID_ARGUMENT);
     CHECK(checker.inspect_config(text).code() == PSC_ERR_INVALID_ARGUMENT);
     CHECK(checker.preview_request(text).code() == PSC_ERR_INVALID_ARGUMENT);
+    CHECK(checker.make_state_dir(1, 1).code() == PSC_ERR_INVALID_ARGUMENT);
     CHECK(text.empty());
     CHECK(checker.contained_exceptions() == 0);
     checker.request_stop();
@@ -223,6 +224,7 @@ void a_verdict_can_be_read_and_moved() {
     psc::Text text;
     CHECK(checker.describe(text).ok() && text.str().find("\"running\"") != std::string::npos);
     CHECK(checker.inspect_config(text).ok() && text.str().find("\"interval\"") != std::string::npos);
+    CHECK(checker.make_state_dir(1, 1).ok());  // there is none to make
     CHECK(checker.preview_request(text).ok() && text.str().find("\"nonce\"") != std::string::npos);
     const psc::Status fields_are_missing = checker.verify("{}", "nonce", result);
     CHECK(fields_are_missing.code() == PSC_ERR_RESPONSE);

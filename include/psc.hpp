@@ -210,6 +210,9 @@ public:
     int log_fd() { return psc_log_fd(checker_); }
     Status log_drain() { return status(psc_log_drain(checker_)); }
 
+    // For root, before it becomes the user that the server runs as: makes the configured state_dir fit for that user.
+    Status make_state_dir(unsigned uid, unsigned gid) { return status(psc_make_state_dir(checker_, uid, gid)); }
+
     Status preview_request(Text &json) { return status(psc_preview_request(checker_, json.out())); }
     Status inspect_config(Text &json) { return status(psc_inspect_config(checker_, json.out())); }
     // psc_status: running or not, the last result and its age, when the next check is due.

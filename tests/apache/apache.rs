@@ -64,6 +64,8 @@ pub struct Apache {
     /// Lines after the module's own; the last of a directive counts.
     pub extra: String,
     pub version: String,
+    /// Of the children, where root starts httpd.
+    pub user: String,
     /// A line of the module's own to leave out.
     pub without: Option<String>,
     pub environment: Vec<(String, String)>,
@@ -98,6 +100,7 @@ impl Apache {
             processes: 2,
             extra: String::new(),
             version: "6.0.20".into(),
+            user: "www-data".into(),
             without: None,
             environment: Vec::new(),
             with_module: true,
@@ -145,7 +148,7 @@ impl Apache {
             sizes = self.mpm.sizes(self.processes),
         );
         if is_root() {
-            config += "User www-data\nGroup www-data\n";
+            config += &format!("User {}\nGroup www-data\n", self.user);
         }
         if self.with_module {
             config += &format!(

@@ -281,6 +281,30 @@ fn a_state_path_that_the_servers_user_can_exchange_gives_nothing_away() {
     site.finish();
 }
 
+/// The new user knows what the old one knew, and goes on with it.
+#[test]
+fn another_user_is_given_what_is_known() {
+    if !is_root() {
+        return psc_testkit::skip("another user of httpd's", "only root has one");
+    }
+    let mut site = Apache::new(Mpm::Event);
+    site.version = "6.0.10".into();
+    site.start();
+    site.wait_for_line("security update is available");
+    site.user = "nobody".into();
+    site.again("restart");
+    assert_eq!(site.owner(), site.checker());
+    let owner = |path: &Path| std::os::unix::fs::MetadataExt::uid(&path.metadata().expect("it"));
+    let nobody = psc_testkit::user_id("nobody");
+    assert_eq!(owner(&site.state()), nobody);
+    assert_eq!(owner(&site.state().join("state.json")), nobody);
+    wait_until("what was known", SOON, || {
+        site.get("/psc").contains("\"verdict\":\"update\"")
+    });
+    assert_eq!(site.check.connections(), 1);
+    site.finish();
+}
+
 /// row 16
 #[test]
 fn row16_a_state_directory_that_cannot_be_made() {

@@ -9,6 +9,8 @@ const TEMP_PATHS: [&str; 5] = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi
 #[derive(Clone)]
 pub struct Config {
     pub workers: String,
+    /// Of the workers, where root starts nginx.
+    pub user: String,
     pub log_level: String,
     pub master_process: bool,
     pub daemon: bool,
@@ -30,6 +32,7 @@ impl Config {
     pub fn bare() -> Config {
         Config {
             workers: "1".to_string(),
+            user: "www-data".to_string(),
             log_level: "notice".to_string(),
             master_process: true,
             daemon: false,
@@ -84,7 +87,7 @@ impl Config {
             self.log_level
         ));
         if psc_testkit::is_root() {
-            lines.push("user www-data;".to_string());
+            lines.push(format!("user {};", self.user));
         }
         if !self.master_process {
             lines.push("master_process off;".to_string());

@@ -20,6 +20,7 @@ mod life;
 mod load;
 mod logging;
 mod memory;
+mod ownership;
 mod proxy;
 mod single;
 mod state;
