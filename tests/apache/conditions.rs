@@ -73,6 +73,33 @@ fn a_file_that_has_vanished_does_not_end_a_running_httpd() {
     }
 }
 
+/// The files that psc finds in the resources directory by itself may come and go; the check tells what is missing.
+#[test]
+fn a_default_file_that_is_missing_costs_the_check_alone() {
+    let mut site = Apache::new(Mpm::Event);
+    fs::remove_file(site.path("keys/update_check_server_pubkey.pem")).expect("remove");
+    assert_can_be_run(&mut site);
+    let line = site.wait_for_line("Security update check failed:");
+    assert!(line.contains("update_check_server_pubkey.pem"), "{line}");
+    assert_eq!(site.check.requests().len(), 0);
+}
+
+#[test]
+fn an_openssl_that_does_not_work_costs_the_check_alone() {
+    let mut site = Apache::new(Mpm::Event);
+    let config = site.path("openssl.cnf");
+    fs::write(&config, LEGACY_ALONE).expect("a file");
+    site.environment
+        .push(("OPENSSL_CONF".into(), config.display().to_string()));
+    assert_can_be_run(&mut site);
+    let line = site.wait_for_line("Security update check failed:");
+    assert!(line.contains("OpenSSL"), "{line}");
+    assert!(!site.log().contains("forged"), "{}", site.log());
+}
+
+/// An openssl.cnf that switches the default provider off.
+const LEGACY_ALONE: &str = "openssl_conf = conf\n[conf]\nproviders = providers\n[providers]\nlegacy = legacy\n[legacy]\nactivate = 1\n";
+
 #[test]
 fn a_state_directory_that_cannot_be_used_costs_what_it_remembers() {
     let mut site = Apache::new(Mpm::Event);

@@ -93,12 +93,6 @@ fn row02_bad_files_are_refused_with_file_and_line() {
         "PscSecurityUpdateCheckCertificatePath",
         "httpd.conf",
     );
-    let no_keys = "PscSecurityUpdateCheckResourcesDir DIRrun\n";
-    refused(
-        no_keys,
-        "PscSecurityUpdateCheckResourcesDir",
-        "update_check_",
-    );
 }
 
 /// row 2

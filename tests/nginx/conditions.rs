@@ -55,6 +55,17 @@ fn a_state_directory_that_cannot_be_used_costs_what_it_remembers() {
     nginx.end_clean();
 }
 
+/// The files that psc finds in the resources directory by itself may come and go; the check tells what is missing.
+#[test]
+fn a_default_file_that_is_missing_costs_the_check_alone() {
+    let checks = Checks::start();
+    let mut nginx = Nginx::new(&checks.config());
+    fs::remove_file(checks.dir.path().join("update_check_server_pubkey.pem")).expect("remove");
+    assert_can_be_run(&mut nginx);
+    let line = nginx.wait_for_line("Security update check failed:");
+    assert!(line.contains("update_check_server_pubkey.pem"), "{line}");
+}
+
 /// `nginx -s` reads the configuration for the pid file's name.
 #[test]
 fn a_signal_is_sent_whatever_the_directives_say() {
