@@ -163,21 +163,33 @@ fn row_02_a_bad_file_is_named_with_its_line() {
         "psc_security_update_check_certificate_path",
         "garbage.pem",
     );
+}
 
-    let mut nginx = Nginx::new(&checks.config());
-    nginx
-        .config
-        .set_path("resources_dir", &nginx.path("nowhere"));
-    assert_refused(&nginx, "psc_security_update_check_resources_dir", "nowhere");
-
+/// What psc finds by itself, and nobody named, may come and go: a warning now, and a failure at each check.
+#[test]
+fn row_02_a_bad_default_file_is_a_warning() {
+    let warned = |nginx: &Nginx, file: &str| {
+        let done = nginx.test();
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let warning = done.stderr.lines().find(|line| line.contains("[warn]"));
+        assert!(
+            warning.is_some_and(|line| line.contains(file)),
+            "{}",
+            done.stderr
+        );
+    };
     for name in [
         "update_check_client_cert.pem",
         "update_check_server_pubkey.pem",
     ] {
         let checks = Checks::start();
+        let mut nginx = Nginx::new(&checks.config());
         fs::write(checks.dir.path().join(name), "no key").expect("a file");
-        let nginx = Nginx::new(&checks.config());
-        assert_refused(&nginx, "psc_security_update_check_resources_dir", name);
+        warned(&nginx, name);
+        nginx
+            .config
+            .set_path("resources_dir", &nginx.path("nowhere"));
+        warned(&nginx, &format!("nowhere/{name}"));
     }
 }
 

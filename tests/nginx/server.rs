@@ -245,10 +245,14 @@ impl Nginx {
         elapsed
     }
 
-    /// A single process misses a signal that arrives right before it waits for events, until the next event.
+    /// A single process misses a signal that arrives right before it waits for events, until the next event: a connection or,
+    /// where it listens no more, another signal, of which it takes no notice.
     pub fn nudge(&self, since: Instant) {
-        if !self.config.master_process && since.elapsed() > Duration::from_millis(300) {
-            TcpStream::connect(("127.0.0.1", self.port)).ok();
+        if self.config.master_process || since.elapsed() < Duration::from_millis(300) {
+            return;
+        }
+        if TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            self.signal(libc::SIGIO);
         }
     }
 
