@@ -17,7 +17,8 @@
  * standard library reports it on stderr.
  *
  * The end. Call psc_free, or psc_stop, before the process exits or psc is unloaded: OpenSSL cleans up at exit, which a
- * handshake in another thread does not survive.
+ * handshake in another thread does not survive. Once OPENSSL_cleanup has run, psc leaves OpenSSL alone: psc_stop and psc_free work
+ * as ever, and a check is PSC_ERR_SYSTEM.
  *
  * Forks. A handle may cross a fork until psc_start; the child then uses it as its own. A handle that was started, or on which
  * another thread was in a call at the fork, is inert in a child: every call gives PSC_ERR_FORKED, psc_free releases it; the parent

@@ -103,6 +103,17 @@ impl Failure {
         )
     }
 
+    /// OpenSSL was cleaned up in this process: nothing of it may be called any more.
+    pub fn openssl_is_over() -> Failure {
+        Failure::new(
+            Code::System,
+            "OpenSSL was cleaned up in this process (OPENSSL_cleanup) and cannot be used again in it",
+            "this is a fault of the program, not of the check server: until it is mended, a restart helps",
+        )
+        // It may be the process's end, and then the next one checks soon.
+        .retried(Retry::Unanswered)
+    }
+
     /// A panic was contained.
     pub fn bug(text: &str) -> Failure {
         Failure::new(

@@ -5,6 +5,7 @@
 //! the algorithm off, or memory is short. The one is a forgery, the other a fault of this process.
 
 use crate::failure::Failure;
+use crate::sys;
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{HasPublic, PKey, PKeyRef, Public};
@@ -43,6 +44,7 @@ pub fn judged<T>(
     known: fn() -> Result<(), Failure>,
     mut work: impl FnMut() -> Result<Option<T>, Failure>,
 ) -> Result<T, Doubt> {
+    alive().map_err(Doubt::OpenSsl)?;
     if let Ok(Some(value)) = work() {
         return Ok(value);
     }
@@ -51,6 +53,15 @@ pub fn judged<T>(
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(Doubt::Wrong),
         Err(failure) => Err(Doubt::OpenSsl(failure)),
+    }
+}
+
+/// Whether OpenSSL may be called at all; what is not [`judged`] asks this before.
+pub fn alive() -> Result<(), Failure> {
+    if sys::openssl::is_over() {
+        Err(Failure::openssl_is_over())
+    } else {
+        Ok(())
     }
 }
 
@@ -110,6 +121,7 @@ fn public_key() -> Result<PKey<Public>, ErrorStack> {
 }
 
 fn passed(problem: &str, test: impl FnOnce() -> Result<bool, ErrorStack>) -> Result<(), Failure> {
+    alive()?;
     // What is left there by others is not the reason.
     drop(ErrorStack::get());
     match test() {

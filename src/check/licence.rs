@@ -5,6 +5,7 @@ use super::nonce::Nonce;
 use crate::config::materials::Licence;
 use crate::failure::Failure;
 use crate::random;
+use crate::selftest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use openssl::encrypt::Encrypter;
@@ -20,6 +21,7 @@ const TAG_BYTES: usize = 16;
 
 /// The `license` object: a one-time AES-256-GCM key under RSA-OAEP with SHA-256, iv, data and tag, in base64.
 pub fn sealed(licence: &Licence, nonce: &Nonce) -> Result<Value, Failure> {
+    selftest::alive()?;
     let mut key = Zeroizing::new([0; 32]);
     random::fill(key.as_mut_slice())?;
     let iv = random::bytes::<12>()?;

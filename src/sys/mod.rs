@@ -6,6 +6,7 @@ pub mod clock;
 pub mod descriptor;
 pub mod errno;
 pub mod flock;
+pub mod openssl;
 pub mod pair;
 pub mod pipe;
 pub mod process;

@@ -29,9 +29,14 @@ pub fn preload(name: &str) -> PathBuf {
 
 /// Runs a program of this directory's, which checks everything itself, to its proper end.
 pub fn succeed(command: &mut Command) -> Finished {
+    succeed_with(0, command)
+}
+
+/// The same for one whose proper end has another code.
+pub fn succeed_with(code: i32, command: &mut Command) -> Finished {
     let done = run(command, LIMIT);
     assert!(
-        done.code == Some(0),
+        done.code == Some(code),
         "{command:?} ended with code {:?}, signal {:?}\n--- stdout\n{}\n--- stderr\n{}",
         done.code,
         done.signal,

@@ -15,6 +15,7 @@ use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
 use crate::json;
 use crate::libcurl::{self, Easy2, Easy2Handle, Error, Handler, Multi, MultiError, WaitFd};
+use crate::selftest;
 use crate::sys::signals::Blocked;
 use crate::sys::{errno, pipe};
 use crate::text;
@@ -81,6 +82,11 @@ pub fn post(
         .map_err(|error| failure::of_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
     let ended = drive(&multi, &transfer, config, cancel, &signals);
+    if let Err(over) = selftest::alive() {
+        // Closing a connection calls OpenSSL: this one stays open until the process ends.
+        std::mem::forget((multi, transfer));
+        return Err(ended.err().unwrap_or(over));
+    }
     // Removing the handle also ends a look-up that hangs, because QUICK_EXIT is set.
     let easy = multi.remove2(transfer).map_err(|error| internal(&error))?;
     answer(easy, ended?, config)
@@ -112,6 +118,8 @@ fn drive(
         if cancel.is_cancelled() {
             return Err(Failure::cancelled());
         }
+        // The host may clean OpenSSL up, by exit too, while this thread waits.
+        selftest::alive()?;
         let running = multi.perform().map_err(|error| internal(&error))?;
         if let Some(ended) = multi.ended(transfer) {
             return Ok(ended);
