@@ -7,6 +7,7 @@ mod cycles;
 mod due;
 mod events;
 mod host;
+mod interpreter;
 mod leaving;
 mod sanitizers;
 mod shared_state;
