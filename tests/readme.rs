@@ -112,6 +112,73 @@ fn the_example_compiles_and_runs() {
     }
 }
 
+/// With link-time optimization it has Rust's standard library in it, as libpsc.a has.
+const SECOND_LIBRARY: &str = r#"
+#[no_mangle]
+pub extern "C" fn second(fails: bool) -> i32 {
+    std::panic::catch_unwind(|| if fails { panic!("deliberate") } else { 1 }).unwrap_or(2)
+}
+"#;
+
+const HOST_OF_BOTH: &str = r#"
+#include <psc.h>
+#include <stdbool.h>
+#include <string.h>
+
+int second(bool fails);
+
+int main(void)
+{
+    psc_checker *checker = psc_init(NULL, NULL);
+    if (psc_configure(checker, "{}") != PSC_OK || psc_configure(checker, "[]") != PSC_ERR_CONFIG) return 1;
+    if (psc_run_once(checker, NULL) != PSC_ERR_STATE || strcmp(psc_version(), PSC_VERSION) != 0) return 2;
+    psc_free(checker);
+    return second(false) == 1 && second(true) == 2 ? 0 : 3;
+}
+"#;
+
+#[test]
+fn a_second_rust_library_may_be_in_the_same_binary() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    fs::write(path("second.rs"), SECOND_LIBRARY).expect("write");
+    fs::write(path("host.c"), HOST_OF_BOTH).expect("write");
+    let succeed = |command: &mut Command| {
+        let done = run(command, Duration::from_secs(300));
+        assert_eq!(done.code, Some(0), "{command:?}\n{}", done.stderr);
+    };
+    succeed(
+        Command::new(require("rustc"))
+            .args([
+                "--edition=2021",
+                "--crate-type=staticlib",
+                "-O",
+                "-Clto=fat",
+                "-o",
+            ])
+            .args([path("libsecond.a"), path("second.rs")]),
+    );
+    let hide = blocks("sh")
+        .into_iter()
+        .find(|block| block.contains("objcopy"))
+        .expect("the commands that hide the rest")
+        .replace(
+            "target/release/libpsc.a",
+            &library().dir.join("libpsc.a").to_string_lossy(),
+        )
+        .replace("target/psc.o", &path("psc.o"));
+    succeed(Command::new(require("sh")).args(["-e", "-c", &hide]));
+    succeed(
+        Command::new(require("gcc"))
+            .arg("-I")
+            .arg(repo().join("include"))
+            .args([path("host.c"), path("psc.o"), path("libsecond.a")])
+            .args(library().static_link_flags)
+            .args(["-o", &path("host")]),
+    );
+    succeed(&mut Command::new(path("host")));
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     for link in readme()
