@@ -129,6 +129,30 @@ static void test_makes_and_hands_over(psc_checker *checker)
     CHECK_CODE(PSC_OK, psc_make_state_dir(checker, SERVER, SERVER));
 }
 
+static void makes_its_own(const char *name)
+{
+    char record[1024];
+
+    use(inherited, name);
+    CHECK_CODE(PSC_OK, psc_run_once(inherited, NULL));
+    snprintf(record, sizeof record, "%s/state.json", name);
+    CHECK(is_private(name, SERVER) && facts(record).st_uid == SERVER);
+}
+
+/* Root does nothing there, says nothing, and the server's process does what is needed. */
+static void test_leaves_the_servers_own_to_the_server(psc_checker *checker)
+{
+    CHECK(mkdir(path("theirs"), 0755) == 0 && chown(path("theirs"), SERVER, SERVER) == 0);
+    use(checker, "theirs/state");
+    CHECK_CODE(PSC_OK, psc_make_state_dir(checker, SERVER, SERVER));
+    CHECK(access(path("theirs/state"), F_OK) == -1);
+    CHECK(mkdir(path("roots-own"), 0755) == 0 && symlink(path("roots-own"), path("theirs/link")) == 0);
+    use(checker, "theirs/link/state");
+    CHECK_CODE(PSC_OK, psc_make_state_dir(checker, SERVER, SERVER));
+    CHECK(access(path("roots-own/state"), F_OK) == -1 && facts("roots-own").st_uid == 0);
+    as_server(makes_its_own, "theirs/state");
+}
+
 static void test_changes_nothing_else(psc_checker *checker)
 {
     refused(checker, "missing/state", "No such file");
@@ -208,6 +232,7 @@ int main(int argc, char **argv)
     umask(022);
     psc_checker *checker = inherited = checker_new(NULL, NULL, argv[1]);
     test_makes_and_hands_over(checker);
+    test_leaves_the_servers_own_to_the_server(checker);
     test_changes_nothing_else(checker);
     test_other_answers(checker);
     psc_free(checker);

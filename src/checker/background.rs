@@ -79,10 +79,10 @@ impl Checker {
             move || {
                 own_this_thread();
                 let present = checker.presence.take_over();
-                // A start is a new beginning: what is wrong with the state is worth a warning again. Not in `start`: another
-                // call may hold the memory for as long as its files take.
-                lock(&checker.memory).restart();
                 thread::main(&checker, &voice, marks);
+                // The next start is a new beginning: what is wrong with the state is worth a warning again. Not in `start`:
+                // another call may hold the memory for as long as its files take, or have given the warning just before.
+                lock(&checker.memory).restart();
                 {
                     let _running = lock(&checker.running);
                     ended.store(true, Ordering::SeqCst);

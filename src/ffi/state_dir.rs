@@ -12,7 +12,8 @@ use std::ffi::{c_int, c_uint};
 /// `uid` and `gid`: of that user. A missing directory is made in a parent that exists, and is theirs alone (0700). One that is
 /// there has to belong to `uid` and be writable by nobody else; one of psc's own, with nothing in it but its files, is handed
 /// over from the user that the server ran as before, and what is known is kept. Nothing else is changed: not what is shared,
-/// and nothing that a user other than root could have put in its place.
+/// and nothing that a user other than root could have put in its place. Below a directory of that user's own nothing is done:
+/// the process that runs as that user makes what is missing.
 ///
 /// Returns PSC_OK, also when no state_dir is configured: nothing was done then. PSC_ERR_FILE: it is not fit, psc_last_error
 /// says why and what to do; psc would go on without it. PSC_ERR_SYSTEM (no descriptors or memory),

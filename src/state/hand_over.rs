@@ -36,7 +36,21 @@ impl StateDir {
                 user.uid
             )));
         }
-        let place = walk::to(self.path(), &mut |path, dir| let_pass(path, dir, user))?;
+        let mut is_theirs = false;
+        let found = walk::to(self.path(), &mut |path, dir| {
+            let_pass(path, dir, user)?;
+            is_theirs = me != user.uid && dir.uid == user.uid;
+            if is_theirs {
+                return Err(Errno::PERM.into());
+            }
+            Ok(())
+        });
+        if is_theirs {
+            // Below a directory of its own the server's user can exchange everything: root does nothing there, and need not,
+            // since the server's process makes what is missing.
+            return Ok(());
+        }
+        let place = found?;
         let made = match mkdirat(&place.parent, &place.name, Mode::RWXU) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,

@@ -110,7 +110,7 @@ struct Walk {
     links: usize,
 }
 
-/// Follows `path`, which is absolute, up to its last directory. `visit` sees each directory on the way.
+/// Follows `path`, which is absolute, up to its last directory. `visit` sees each directory on the way, and may end it there.
 pub fn to(path: &Path, visit: &mut dyn FnMut(&Path, Facts) -> io::Result<()>) -> io::Result<Place> {
     let mut walk = Walk {
         dir: root()?,
@@ -120,8 +120,8 @@ pub fn to(path: &Path, visit: &mut dyn FnMut(&Path, Facts) -> io::Result<()>) ->
     };
     while let Some(name) = walk.left.pop_front() {
         let here = Facts::of(&walk.dir)?;
-        check_on_the_way(&walk.shown, here)?;
         visit(&walk.shown, here)?;
+        check_on_the_way(&walk.shown, here)?;
         let found = match Facts::at(&walk.dir, &name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && walk.left.is_empty() => None,
             other => Some(other?),

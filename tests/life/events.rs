@@ -320,7 +320,7 @@ fn a_state_directory_is_made_before_privileges_are_dropped() {
         let mut command = Command::new(program("life-make-state", link));
         succeed(command.arg(&config).arg(dir.path()));
     }
-    assert_requests(&site, 2);
+    assert_requests(&site, 4);
 }
 
 /// How often processes that live for a moment say that, in one run of the host.

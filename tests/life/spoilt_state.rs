@@ -18,6 +18,8 @@ const OTHERS_WRITE: &str = "other users may write to it";
 
 /// Makes its check in spite of all, warns once, saying `why`, and knows when the next is due.
 fn goes_on(site: &Site, mut host: Host, why: &str) {
+    // Before the start, too, as nginx's module asks.
+    host.status();
     host.start();
     host.expect_log("no update found");
     let next = host.next_check();
