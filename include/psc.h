@@ -392,7 +392,7 @@ int psc_result_http_status(const struct psc_result *result);
  The whole result as one JSON object in `*json`, to be freed with psc_string_free; docs/result.schema.json describes
  it. It includes the advisories that the server's text lists.
 
- Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT for NULL; `*json` is NULL then. Any thread.
+ Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT for NULL, PSC_ERR_SYSTEM (out of memory); `*json` is NULL then. Any thread.
  */
 int psc_result_json(const struct psc_result *result, char **json);
 

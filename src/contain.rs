@@ -1,12 +1,9 @@
 //! Panics end here: none may cross into C or end a thread of the host's process. So does a child that was forked in the host's
 //! callback and has returned from it: it is led out of psc, past all that only the parent's threads could go on with.
 
-use crate::sys::process;
+use crate::sys::{process, thread};
 use std::any::Any;
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
-thread_local!(static IS_OURS: Cell<bool> = const { Cell::new(false) });
 
 /// Unwinds like a panic, but is none.
 struct Departure;
@@ -23,15 +20,10 @@ pub fn contained<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// The calling thread is psc's own: above its first function nobody waits for it.
-pub fn own_this_thread() {
-    IS_OURS.set(true);
-}
-
 /// In a child that was forked in the host's callback, once that has returned: leaves for [`until_departure`]. No lock may be
 /// taken on the way, and nothing given back that the parent's threads use. psc's own thread ends here.
 pub fn depart() -> ! {
-    if IS_OURS.get() {
+    if thread::is_ours() {
         process::end_thread();
     }
     resume_unwind(Box::new(Departure))

@@ -1,6 +1,7 @@
 //! Why something did not work: a code, a reason, and what an administrator can do about it.
 
 use crate::code::Code;
+use crate::sys::{errno, reserve};
 use crate::text;
 use openssl::error::ErrorStack;
 
@@ -80,11 +81,65 @@ impl Failure {
         )
     }
 
+    pub fn out_of_memory() -> Failure {
+        Failure::new(
+            Code::System,
+            "out of memory",
+            "check the limits on memory of this process and its machine",
+        )
+    }
+
+    /// What it is called where memory has run out meanwhile: what libcurl and OpenSSL then say is about something else.
+    #[must_use]
+    pub fn or_out_of_memory(self) -> Failure {
+        const DOUBTFUL: [Code; 5] = [
+            Code::File,
+            Code::Network,
+            Code::Tls,
+            Code::System,
+            Code::Internal,
+        ];
+        let says_so = self.reason.contains("out of memory");
+        if DOUBTFUL.contains(&self.code) && !says_so && reserve::was_short() {
+            return Failure::out_of_memory();
+        }
+        self
+    }
+
+    /// Nor will it, before a restart.
+    pub fn openssl_has_not_begun() -> Failure {
+        Failure::new(
+            Code::System,
+            "out of memory: there was not enough for OpenSSL to begin, and in this process it does not begin again",
+            "restart the host; check the limits on memory of its process and machine",
+        )
+    }
+
+    /// What OpenSSL lacked memory for once it may lack for ever: it is called that, and not what it looks like.
+    #[must_use]
+    pub fn or_broken_since(self) -> Failure {
+        if !reserve::was_ever_short() || self.reason.contains("out of memory") {
+            return self;
+        }
+        Failure::new(
+            Code::System,
+            format!(
+                "OpenSSL has not worked in this process since it ran out of memory: {}",
+                self.reason
+            ),
+            "restart the host; check the limits on memory of its process and machine",
+        )
+    }
+
     /// OpenSSL cannot do in this process what it does elsewhere: nobody outside is to blame.
     pub fn openssl(problem: &str, errors: &ErrorStack) -> Failure {
         let first = errors.errors().first();
-        // The first is the cause. OpenSSL calls much that follows a shortage that is none.
-        if first.is_some_and(|error| error.reason_code() == OUT_OF_MEMORY) {
+        // The first is the cause. OpenSSL calls much that follows a shortage that is none; some that is one it calls otherwise,
+        // but for `errno`.
+        if errno::is_out_of_memory()
+            || first.is_some_and(|error| error.reason_code() == OUT_OF_MEMORY)
+        {
+            reserve::note_shortage();
             return Failure::system(format!("out of memory: OpenSSL {problem}"));
         }
         let words = [

@@ -12,7 +12,7 @@
 //! Beside these: [`log`] (the host's callback), [`stop`] (cancelling), [`presence`] (which process runs it), [`failure`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
 //! [`sys`] (what the standard library lacks of the operating system), [`libcurl`] (what psc uses of it).
 //!
-//! `unsafe` lives in `ffi`, `sys`, `libcurl`, `waker`, `curl_linkage`, `check::transport::{options, tls, staple}`.
+//! `unsafe` lives in `ffi`, `sys`, `libcurl`, `waker`, `curl_linkage`, `check::transport::{options, tls, staple}`; the allocator is in `sys::reserve`.
 
 #![deny(unsafe_code)]
 #![warn(clippy::pedantic)]

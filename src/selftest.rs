@@ -41,7 +41,7 @@ impl Doubt {
 /// What `work` comes to; `known` does the same with what is known to be good. `Ok(None)` of `work` is a "no" that may be
 /// OpenSSL's fault: it counts where OpenSSL says yes to what is known, and then no once more.
 pub fn judged<T>(
-    known: fn() -> Result<(), Failure>,
+    known: impl Fn() -> Result<(), Failure>,
     mut work: impl FnMut() -> Result<Option<T>, Failure>,
 ) -> Result<T, Doubt> {
     alive().map_err(Doubt::OpenSsl)?;
@@ -93,6 +93,14 @@ pub fn certificates() -> Result<(), Failure> {
         let of_certificate = X509::from_der(CERTIFICATE)?.public_key()?;
         let key = public_key()?;
         Ok(of_certificate.public_eq(&key))
+    })
+}
+
+/// Whether a key is found to be the same as itself.
+pub fn comparisons<T: HasPublic>(key: &PKeyRef<T>) -> Result<(), Failure> {
+    passed("cannot compare keys", || {
+        let itself = PKey::public_key_from_der(&key.public_key_to_der()?)?;
+        Ok(itself.public_eq(key))
     })
 }
 

@@ -1,5 +1,6 @@
 //! Locks that go on after a contained panic: psc's shared data is replaced as a whole, never left half changed.
 
+use crate::sys::thread;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,8 +10,7 @@ pub struct ThreadMark(usize);
 
 impl ThreadMark {
     pub fn of_this_thread() -> ThreadMark {
-        thread_local!(static PLACE: u8 = const { 0 });
-        ThreadMark(PLACE.with(|place| std::ptr::from_ref(place).addr()))
+        ThreadMark(thread::mark())
     }
 }
 

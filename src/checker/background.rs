@@ -3,15 +3,15 @@
 use super::{Checker, incomplete};
 use crate::code::Code;
 use crate::config::check_config::Readiness;
-use crate::contain::own_this_thread;
 use crate::failure::Failure;
 use crate::log::Voice;
 use crate::schedule::thread;
 use crate::sync::{lock, wait};
+use crate::sys::reserve::Reserve;
+use crate::sys::thread::Thread;
 use crate::sys::{signals, stack};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long `psc_stop` waits for what is running; the contract allows a second.
@@ -29,7 +29,7 @@ pub struct Running {
 }
 
 struct Background {
-    handle: JoinHandle<()>,
+    handle: Thread,
     voice: Voice,
     ended: Arc<AtomicBool>,
 }
@@ -65,21 +65,22 @@ impl Checker {
         let earlier = running.thread.replace(thread);
         drop(running);
         if let Some(ended) = earlier {
-            let _ = ended.handle.join();
+            ended.handle.join();
         }
         Ok(())
     }
 
     fn spawn(self: &Arc<Checker>) -> Result<Background, Failure> {
+        let reserve = Reserve::of_a_call().ok_or_else(Failure::out_of_memory)?;
         let voice = Voice::new(&self.logger);
         let ended = Arc::new(AtomicBool::new(false));
         let marks = self.stop.marks();
         let body = {
             let (checker, voice, ended) = (Arc::clone(self), voice.clone(), Arc::clone(&ended));
             move || {
-                own_this_thread();
+                reserve.serve_this_thread();
                 let present = checker.presence.take_over();
-                thread::main(&checker, &voice, marks);
+                thread::main(&checker, &voice, marks, reserve);
                 // The next start is a new beginning: what is wrong with the state is worth a warning again. Not in `start`:
                 // another call may hold the memory for as long as its files take, or have given the warning just before.
                 lock(&checker.memory).restart();
@@ -95,14 +96,15 @@ impl Checker {
         // The thread inherits the mask: the host's signals are the host's.
         let _signals = signals::Blocked::all();
         self.presence.hand_over();
-        let handle = std::thread::Builder::new()
-            .name("psc".to_owned())
-            .stack_size(stack::beside_thread_locals(thread::STACK_BYTES))
-            .spawn(body)
-            .map_err(|error| {
-                drop(self.presence.take_over());
-                Failure::system(format!("no thread: {error}"))
-            })?;
+        let handle = Thread::spawn(
+            c"psc",
+            stack::beside_thread_locals(thread::STACK_BYTES),
+            body,
+        )
+        .map_err(|error| {
+            drop(self.presence.take_over());
+            Failure::system(format!("no thread: {error}"))
+        })?;
         Ok(Background {
             handle,
             voice,
@@ -134,7 +136,7 @@ impl Checker {
         }
         drop(running);
         if let Some(ended) = ended {
-            let _ = ended.handle.join();
+            ended.handle.join();
         }
         let idle = self
             .logger

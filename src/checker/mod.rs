@@ -22,16 +22,18 @@ use crate::state::hand_over::User;
 use crate::state::memory::Memory;
 use crate::state::record::Record;
 use crate::stop::Stop;
-use crate::sync::lock;
+use crate::sync::{ThreadMark, lock};
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::descriptor::Identity;
 use crate::sys::errno;
+use crate::sys::reserve::Reserve;
 use crate::text;
 use background::Running;
 use ending::Ending;
 pub use ending::Remains;
 use serde_json::Value;
 use std::any::Any;
+use std::ffi::CString;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use warnings::Said;
 
@@ -56,6 +58,8 @@ pub struct Checker {
     changed: Condvar,
     /// Of the configuration.
     said: Mutex<Said>,
+    /// Why calls failed; see `ffi::last_error`.
+    pub errors: Mutex<Vec<(ThreadMark, CString)>>,
     /// The text of a panic that ended the thread.
     crash: Mutex<Option<String>>,
     /// The lock that makes this process the owner of the host's schedule.
@@ -63,6 +67,8 @@ pub struct Checker {
 
     presence: Presence,
     ending: Ending,
+    /// For what has to be done without memory. The last to go: any of the others may be in it.
+    pub reserve: Option<Reserve>,
 }
 
 impl Checker {
@@ -82,10 +88,12 @@ impl Checker {
             running: Mutex::default(),
             said: Mutex::default(),
             changed: Condvar::new(),
+            errors: Mutex::default(),
             crash: Mutex::default(),
             owner_lock: Mutex::default(),
             presence: Presence::new(),
             ending: Ending::default(),
+            reserve: None,
         }
     }
 

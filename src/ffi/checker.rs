@@ -9,6 +9,7 @@ use crate::checker::{Checker, Remains};
 use crate::code::Code;
 use crate::contain::contained;
 use crate::log::Sink;
+use crate::sys::reserve::Reserve;
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -28,8 +29,10 @@ pub struct psc_checker {
 static LEFT: AtomicPtr<psc_checker> = AtomicPtr::new(ptr::null_mut());
 
 impl psc_checker {
-    fn give(sink: Option<Sink>) -> *mut psc_checker {
-        let checker = Arc::new(Checker::new(sink));
+    fn give(sink: Option<Sink>, reserve: Reserve) -> *mut psc_checker {
+        let mut checker = Checker::new(sink);
+        checker.reserve = Some(reserve);
+        let checker = Arc::new(checker);
         let handle = Box::into_raw(Box::new(psc_checker {
             checker: ManuallyDrop::new(Arc::clone(&checker)),
             earlier: AtomicPtr::new(ptr::null_mut()),
@@ -86,7 +89,12 @@ impl Drop for Owned {
 /// until psc_start, except while another thread is in a call on it: the child's copy gives PSC_ERR_FORKED then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *mut psc_checker {
-    guard::value(ptr::null_mut(), || psc_checker::give(sink(log, user_data)))
+    guard::value_made(ptr::null_mut(), ptr::null_mut(), || {
+        let Some(reserve) = Reserve::of_a_handle() else {
+            return ptr::null_mut();
+        };
+        psc_checker::give(sink(log, user_data), reserve)
+    })
 }
 
 /// Merges the keys of a JSON object into the configuration; null puts a key back to its default. All or nothing. Files
@@ -223,7 +231,7 @@ pub unsafe extern "C" fn psc_start(checker: *mut psc_checker) -> c_int {
 pub unsafe extern "C" fn psc_stop(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.
     unsafe {
-        guard::call(checker, Place::OutsideCallback, |checker| {
+        guard::call(checker, Place::AtTheEnd, |checker| {
             checker.stop()?;
             Ok(Code::Ok)
         })

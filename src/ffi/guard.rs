@@ -8,7 +8,9 @@ use crate::code::Code;
 use crate::config::Rejection;
 use crate::contain::{contained, until_departure};
 use crate::failure::Failure;
-use std::ffi::c_int;
+use crate::sys::reserve::Reserve;
+use crate::sys::{errno, openssl};
+use std::ffi::{CStr, c_int};
 use std::sync::Arc;
 
 /// Why a call failed: a code, and the text for `psc_last_error`.
@@ -28,6 +30,7 @@ impl Refusal {
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Refusal {
+        let failure = failure.or_out_of_memory();
         Refusal {
             code: failure.code,
             text: failure.text(),
@@ -50,6 +53,8 @@ pub enum Place {
     Anywhere,
     /// Inside this handle's log callback the call would wait for itself.
     OutsideCallback,
+    /// As `OutsideCallback`, and there need be no memory.
+    AtTheEnd,
 }
 
 /// Runs `body` on a handle. Its refusal, or the text of its panic, becomes `psc_last_error`.
@@ -65,6 +70,15 @@ pub unsafe fn call(
     let Some(checker) = (unsafe { psc_checker::share(checker) }) else {
         return Code::InvalidArgument.number();
     };
+    // Dropped last: what this call allocates may be of it.
+    let reserve = Reserve::of_a_call();
+    if let Some(reserve) = &reserve {
+        reserve.serve_this_thread();
+    } else if place != Place::AtTheEnd {
+        last_error::set(&checker, Some("out of memory"));
+        return Code::System.number();
+    }
+    errno::clear();
     let code = until_departure(|| {
         contained(|| answer(&checker, run(&checker, place, body))).unwrap_or_else(|text| {
             let text = format!("a bug in psc was contained: {text}");
@@ -75,7 +89,7 @@ pub unsafe fn call(
     });
     // Forked in the host's callback, this is the child.
     let code = code.unwrap_or_else(|| {
-        let _ = contained(|| last_error::set(&checker, Some(FORKED)));
+        let _ = contained(|| last_error::set(&checker, Some(&forked())));
         Code::Forked
     });
     code.number()
@@ -95,13 +109,20 @@ pub unsafe fn call_on_openssl(
     // SAFETY: the caller's promise.
     unsafe {
         call(checker, place, |checker| {
+            if !openssl::begin() {
+                return Err(Failure::openssl_has_not_begun().into());
+            }
             let _host = HostErrors::set_aside();
             body(checker)
         })
     }
 }
 
-const FORKED: &str = "the handle was started, or a call on it was under way, in another process, before a fork; only psc_free works on it here";
+pub const FORKED: &CStr = c"the handle was started, or a call on it was under way, in another process, before a fork; only psc_free works on it here";
+
+fn forked() -> String {
+    FORKED.to_string_lossy().into_owned()
+}
 
 fn answer(checker: &Arc<Checker>, outcome: Result<Code, Refusal>) -> Code {
     let (code, text) = match outcome {
@@ -120,12 +141,12 @@ fn run(
     if checker.is_foreign() {
         return Err(Refusal {
             code: Code::Forked,
-            text: FORKED.to_owned(),
+            text: forked(),
         });
     }
     // Before the first lock: a child that is forked meanwhile by another thread finds the handle foreign.
     let present = checker.enter();
-    if place == Place::OutsideCallback && checker.logger.in_callback() {
+    if place != Place::Anywhere && checker.logger.in_callback() {
         return Err(Refusal {
             code: Code::Reentrant,
             text: "this call does not work inside the handle's own log callback".to_owned(),
@@ -140,6 +161,15 @@ fn run(
 /// Runs `body`; `otherwise` when it panics.
 pub fn value<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     contained(body).unwrap_or(otherwise)
+}
+
+/// As [`value`], with memory for what the body makes; `without` when there is none.
+pub fn value_made<T>(otherwise: T, without: T, body: impl FnOnce() -> T) -> T {
+    let Some(reserve) = Reserve::of_a_call() else {
+        return without;
+    };
+    reserve.serve_this_thread();
+    value(otherwise, body)
 }
 
 #[cfg(test)]

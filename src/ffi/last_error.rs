@@ -3,39 +3,35 @@
 use super::checker::psc_checker;
 use super::guard;
 use crate::checker::Checker;
-use std::cell::RefCell;
+use crate::sync::{ThreadMark, lock};
 use std::ffi::{CStr, CString, c_char};
-use std::sync::{Arc, Weak};
+use std::sync::MutexGuard;
 
 const NO_ERROR: &CStr = c"no error";
 const NO_HANDLE: &CStr = c"no handle was given";
 
-struct Entry {
-    checker: Weak<Checker>,
-    text: CString,
-}
+type Texts<'a> = MutexGuard<'a, Vec<(ThreadMark, CString)>>;
 
-thread_local! {
-    static ENTRIES: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Notes how this thread's call on `checker` went; entries of handles that are gone are dropped.
-pub fn set(checker: &Arc<Checker>, text: Option<&str>) {
-    let entry = text.map(|text| Entry {
-        checker: Arc::downgrade(checker),
-        // Not cut: every problem of a configuration is named.
-        text: CString::new(crate::text::printable(text)).unwrap_or_default(),
-    });
-    // A thread that is ending has no texts any more.
-    let _ = ENTRIES.try_with(|entries| {
-        let mut entries = entries.borrow_mut();
-        entries.retain(|entry| entry.checker.strong_count() > 0 && !is_of(entry, checker));
-        entries.extend(entry);
+/// Notes how this thread's call on `checker` went.
+pub fn set(checker: &Checker, text: Option<&str>) {
+    // Not cut: every problem of a configuration is named.
+    let text = text.map(|text| CString::new(crate::text::printable(text)).unwrap_or_default());
+    with(checker, |mut texts| {
+        let thread = ThreadMark::of_this_thread();
+        texts.retain(|(of, _)| *of != thread);
+        texts.extend(text.map(|text| (thread, text)));
     });
 }
 
-fn is_of(entry: &Entry, checker: &Arc<Checker>) -> bool {
-    std::ptr::eq(entry.checker.as_ptr(), Arc::as_ptr(checker))
+/// Calls `body` with the texts; `None` in a child where they were locked when it was forked. They are the handle's, not the
+/// thread's: a thread-local value with a destructor ends the process where there is no memory for it.
+fn with<T>(checker: &Checker, body: impl FnOnce(Texts) -> T) -> Option<T> {
+    if checker.is_foreign() {
+        return checker.errors.try_lock().ok().map(body);
+    }
+    // A child that is forked meanwhile by another thread finds the handle foreign.
+    let _present = checker.enter();
+    Some(body(lock(&checker.errors)))
 }
 
 /// Why this thread's last call on `checker` failed, in words, with every problem of a configuration; "no error" when
@@ -50,11 +46,14 @@ pub unsafe extern "C" fn psc_last_error(checker: *const psc_checker) -> *const c
         return NO_HANDLE.as_ptr();
     };
     guard::value(NO_ERROR.as_ptr(), || {
-        let text = ENTRIES.try_with(|entries| {
-            let entries = entries.borrow();
-            let entry = entries.iter().find(|entry| is_of(entry, &checker));
-            entry.map_or(NO_ERROR.as_ptr(), |entry| entry.text.as_ptr())
+        let thread = ThreadMark::of_this_thread();
+        let text = with(&checker, |texts| {
+            let own = texts.iter().find(|(of, _)| *of == thread);
+            own.map(|(_, text)| text.as_ptr())
         });
-        text.unwrap_or(NO_ERROR.as_ptr())
+        match text {
+            Some(text) => text.unwrap_or(NO_ERROR.as_ptr()),
+            None => guard::FORKED.as_ptr(),
+        }
     })
 }

@@ -114,13 +114,13 @@ pub unsafe extern "C" fn psc_result_http_status(result: *const psc_result) -> c_
 /// The whole result as one JSON object in `*json`, to be freed with psc_string_free; docs/result.schema.json describes
 /// it. It includes the advisories that the server's text lists.
 ///
-/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT for NULL; `*json` is NULL then. Any thread.
+/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT for NULL, PSC_ERR_SYSTEM (out of memory); `*json` is NULL then. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_json(
     result: *const psc_result,
     json: *mut *mut c_char,
 ) -> c_int {
-    guard::value(Code::Internal.number(), || {
+    guard::value_made(Code::Internal.number(), Code::System.number(), || {
         // SAFETY: the header asks for NULL or a result that was not freed, and NULL or a place for a pointer.
         unsafe {
             clear(json);

@@ -1,6 +1,7 @@
 //! Transfers that are driven step by step.
 
 use super::{Easy2, Error, MultiError, checked_multi};
+use crate::sys::{errno, reserve};
 use std::ffi::{c_int, c_short};
 use std::os::fd::RawFd;
 use std::ptr;
@@ -89,8 +90,14 @@ impl Multi {
     /// Does what can be done without waiting; returns how many transfers go on.
     pub fn perform(&self) -> Result<u32, MultiError> {
         let mut running: c_int = 0;
+        errno::clear();
         // SAFETY: the handle lives; writes one int.
-        checked_multi(unsafe { curl_sys::curl_multi_perform(self.raw(), &raw mut running) })?;
+        let code = unsafe { curl_sys::curl_multi_perform(self.raw(), &raw mut running) };
+        // libcurl and what it is built on often call it something else.
+        if errno::is_out_of_memory() {
+            reserve::note_shortage();
+        }
+        checked_multi(code)?;
         Ok(u32::try_from(running).unwrap_or(0))
     }
 

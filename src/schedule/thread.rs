@@ -13,6 +13,7 @@ use crate::state::memory::Owner;
 use crate::state::record::{Moment, Record, Run};
 use crate::state::store::Question;
 use crate::stop::Marks;
+use crate::sys::reserve::Reserve;
 use crate::text;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,9 +24,14 @@ const LEAST_STACK: usize = 32 * 1024;
 /// Of psc's own thread: the rest is the host's callback's.
 pub const STACK_BYTES: usize = LEAST_STACK + 224 * 1024;
 
-/// Runs until a stop is requested after `marks`.
-pub fn main(checker: &Checker, voice: &Voice, marks: Marks) {
-    let ended = contained(|| Shift::new(checker, voice, marks).run());
+/// How long the thread waits for memory when there is not enough for a turn.
+const MEMORY_AGAIN: Duration = Duration::from_secs(60);
+
+/// Runs until a stop is requested after `marks`. `reserve` serves this thread.
+pub fn main(checker: &Checker, voice: &Voice, marks: Marks, reserve: Reserve) {
+    // Until the end: what is dropped on the way may be of it.
+    let mut reserve = reserve;
+    let ended = contained(|| Shift::new(checker, voice, marks).run(&mut reserve));
     checker.note_owner_lock(None);
     if let Err(text) = ended {
         checker.note_crash(&text);
@@ -113,7 +119,7 @@ impl Shift<'_> {
         }
     }
 
-    fn run(&mut self) {
+    fn run(&mut self, reserve: &mut Reserve) {
         let mut was_disabled = false;
         loop {
             // Noted before looking: what changes after the look ends the sleep or the check that follows.
@@ -121,6 +127,10 @@ impl Shift<'_> {
             self.marks = self.marks.with_cancels_of(self.checker.stop.marks());
             if self.checker.stop.requested_since(self.marks) {
                 return;
+            }
+            if !reserve.renew() {
+                self.sleep(Some(MEMORY_AGAIN));
+                continue;
             }
             let readiness = self.checker.readiness();
             if let Readiness::Ready(config) = readiness {
@@ -333,7 +343,8 @@ mod tests {
         assert!(checker.configure(config.as_bytes()).is_ok());
         checker.clock = Box::new(Broken(AtomicBool::new(true)));
         let voice = Voice::new(&checker.logger);
-        main(&checker, &voice, checker.stop.marks());
+        let reserve = Reserve::of_a_call().unwrap();
+        main(&checker, &voice, checker.stop.marks(), reserve);
         let crash = checker.crash().unwrap();
         assert_eq!(
             (&crash["code"], &crash["text"]),

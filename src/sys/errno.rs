@@ -22,6 +22,18 @@ pub fn is_shortage(error: &io::Error) -> bool {
     )
 }
 
+/// Before a call whose `errno` is looked at.
+pub fn clear() {
+    // SAFETY: the location is this thread's own and always valid.
+    unsafe { *location() = 0 };
+}
+
+/// Whether the last thing that failed in this thread did so for want of memory.
+pub fn is_out_of_memory() -> bool {
+    // SAFETY: as above.
+    unsafe { *location() == libc::ENOMEM }
+}
+
 /// Puts `errno` back when it goes.
 pub struct Preserved(c_int);
 

@@ -64,6 +64,28 @@ pub fn post(
     request: &Request,
     cancel: &dyn Cancel,
 ) -> Result<Vec<u8>, Failure> {
+    let started = Instant::now();
+    let limit = Duration::from_secs(config.settings.timeout);
+    let mut may_pass = false;
+    let mut exchanged = exchange(config, request, cancel, limit, &mut may_pass);
+    let left = limit.saturating_sub(started.elapsed());
+    // One allocation that failed inside OpenSSL or libcurl has many names, which blame others; what is so stays so.
+    if exchanged.is_err() && may_pass && !left.is_zero() {
+        exchanged = exchange(config, request, cancel, left, &mut may_pass);
+    }
+    exchanged.map_err(|failure| match failure.or_out_of_memory() {
+        failure if may_pass => failure.or_broken_since(),
+        failure => failure,
+    })
+}
+
+fn exchange(
+    config: &CheckConfig,
+    request: &Request,
+    cancel: &dyn Cancel,
+    timeout: Duration,
+    may_pass: &mut bool,
+) -> Result<Vec<u8>, Failure> {
     if !tls::libcurl_uses_our_openssl() {
         return Err(failure::foreign_tls());
     }
@@ -78,10 +100,10 @@ pub fn post(
     let certificate_request = Arc::default();
     let multi = Multi::new().map_err(|error| failure::of_setup(&error))?;
     options::quit_quickly(&multi);
-    let easy = options::configured(config, trust, request, &certificate_request)
+    let easy = options::configured(config, trust, request, timeout, &certificate_request)
         .map_err(|error| failure::of_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
-    let ended = drive(&multi, &transfer, config, cancel, &signals);
+    let ended = drive(&multi, &transfer, timeout, cancel, &signals);
     if let Err(over) = selftest::alive() {
         // Closing a connection calls OpenSSL: this one stays open until the process ends.
         std::mem::forget((multi, transfer));
@@ -89,7 +111,11 @@ pub fn post(
     }
     // Removing the handle also ends a look-up that hangs, because QUICK_EXIT is set.
     let easy = multi.remove2(transfer).map_err(|error| internal(&error))?;
-    answer(easy, ended?, config)
+    let ended = ended?;
+    if let Err(error) = &ended {
+        *may_pass = failure::may_pass(error);
+    }
+    answer(easy, ended, config)
 }
 
 /// The headers of a request, without those that HTTP itself needs.
@@ -108,11 +134,11 @@ pub fn too_large() -> Failure {
 fn drive(
     multi: &Multi,
     transfer: &Easy2Handle<Exchange>,
-    config: &CheckConfig,
+    timeout: Duration,
     cancel: &dyn Cancel,
     signals: &Blocked,
 ) -> Result<Result<(), Error>, Failure> {
-    let limit = Duration::from_secs(config.settings.timeout).saturating_add(DEADLINE_GRACE);
+    let limit = timeout.saturating_add(DEADLINE_GRACE);
     let started = Instant::now();
     loop {
         if cancel.is_cancelled() {

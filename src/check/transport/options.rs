@@ -42,10 +42,10 @@ pub fn configured(
     config: &CheckConfig,
     trust: &Trust,
     request: &Request,
+    timeout: Duration,
     certificate_request: &Arc<AtomicBool>,
 ) -> Result<Easy2<Exchange>, Error> {
     let mut easy = Easy2::new(Exchange::new(certificate_request))?;
-    let timeout = Duration::from_secs(config.settings.timeout);
     easy.url(config.settings.url.as_str())?;
     easy.timeout(timeout)?;
     easy.connect_timeout(timeout.min(Duration::from_secs(CONNECT_TIMEOUT)))?;

@@ -2,8 +2,10 @@
 //! is to blame for them, whatever libcurl's code says.
 
 use super::facts::{Facts, NoLookUp, Parties};
+use super::words::Words;
 use crate::code::Code;
 use crate::failure::Failure;
+use crate::libcurl::Error;
 
 /// libcurl's, OpenSSL's, the C library's and the resolver's words.
 const NO_MEMORY: [&str; 8] = [
@@ -45,12 +47,40 @@ const POLL_FAILED: &str = "select/poll";
 /// An error of OpenSSL's own, not what the other side has said or done.
 const OWN_INTERNAL_ERROR: &str = "SSL routines::internal error";
 
+/// OpenSSL's where something of its own failed below, and libcurl's where it was refused good material.
+const FROM_BELOW: [&str; 10] = [
+    "SSL routines::EVP lib",
+    " lib)",
+    "SSL routines::bad ",
+    "SSL routines::decryption failed",
+    "SSL routines::digest check failed",
+    "no ciphers available",
+    "SSL: couldn't get ",
+    "importing CA certificate blob",
+    "CURLOPT_SSLCERT_BLOB",
+    "CURLOPT_SSLKEY_BLOB",
+];
+/// How OpenSSL's errors begin, and those of its TLS, which may be about what the other side has said.
+const OPENSSL_ERROR: &str = "error:";
+const TLS_ERROR: &str = "error:0A";
+
 const NOT_BUILT_FOR_THIS: [curl_sys::CURLcode; 4] = [
     super::CURLE_NOT_BUILT_IN,
     curl_sys::CURLE_UNKNOWN_OPTION,
     curl_sys::CURLE_BAD_FUNCTION_ARGUMENT,
     curl_sys::CURLE_FUNCTION_NOT_FOUND,
 ];
+
+/// Whether it may be for want of memory at one moment, whatever it is called.
+pub fn may_pass(error: &Error) -> bool {
+    let words = Words::of(error);
+    error.code() == curl_sys::CURLE_OUT_OF_MEMORY
+        || words.contain_any(&NO_MEMORY)
+        || words.contain_any(&BROKEN_OPENSSL)
+        || words.contain_any(&FROM_BELOW)
+        || words.contain(OWN_INTERNAL_ERROR)
+        || (words.contain(OPENSSL_ERROR) && !words.contain(TLS_ERROR))
+}
 
 /// The failure, when this machine is at fault.
 pub fn failure(facts: &Facts, parties: &Parties) -> Option<Failure> {

@@ -15,6 +15,7 @@ mod status;
 mod table;
 mod words;
 
+pub use machine::may_pass;
 pub use status::failure as of_status;
 
 use super::{Exchange, route};
