@@ -103,7 +103,7 @@ impl ProxyServer {
             .unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, b""));
         // What stands before it may be a part of the login that only looks like a host.
-        if path.contains(&b'@') {
+        if path.contains(&b'@') || path.windows(3).any(|bytes| bytes == b"%40") {
             return Err("a /, ? or # in user or password must be percent-encoded");
         }
         let (userinfo, host) = split_last(authority, b'@');
@@ -414,6 +414,8 @@ mod tests {
             " http://h",
             "http://h ",
             "http://u:p w@h",
+            "u/p@h",
+            "u/p%40h",
             "\"http://h\"",
             "'http://h'",
             "ftp://h",

@@ -59,6 +59,8 @@ fn with_request_under_way(command: &Command, how: &str) -> Output {
         .arg(command.get_program())
         .args(command.get_args())
         .env("LIFE_SLOW", "1")
+        // Cargo's own, which leads to another build of libpsc.so.
+        .env_remove("LD_LIBRARY_PATH")
         .arg(config)
         .arg(how)
         .stdin(Stdio::piped())
