@@ -532,6 +532,15 @@ fn a_proxy_behind_tls() {
     ));
     assert_eq!(proxy.asked().len(), 1);
 
+    // By what the server's is verified with, wherever that comes from.
+    let of_environment = json!({
+        "certificate_path": null,
+        "proxy_url": format!("https://localhost:{}", proxy.port),
+    });
+    let check = Check::new(Link::Shared).env("SSL_CERT_FILE", site.path("ca.pem"));
+    assert_update(&check.run(&site.config(of_environment)));
+    assert_eq!(proxy.asked().len(), 2);
+
     // Its certificate is verified: nothing is asked of one that is not trusted.
     let other = Site::start();
     let proxy = Proxy::tls_tunnel(site.server.port(), &other.path("server.pem"));

@@ -292,6 +292,34 @@ fn certificate_authorities_count_as_they_are_at_each_check() {
     }
 }
 
+/// By its hashed name, beside a file with another authority or alone.
+#[test]
+fn a_directory_of_the_environment_counts() {
+    let service = Service::start();
+    let mut command = Command::new(psc_testkit::require("openssl"));
+    command
+        .args(["x509", "-hash", "-noout", "-in"])
+        .arg(service.path("ca.pem"));
+    let hash = run(&mut command, LIMIT).stdout;
+    let (file, directory) = (service.path("file"), service.path("directory"));
+    fs::write(&file, identity(-60, 3600)).expect("write");
+    fs::create_dir(&directory).expect("a directory");
+    let name = directory.join(format!("{}.0", hash.trim()));
+    let come = [format!(
+        "cp '{}' '{}'",
+        service.path("ca.pem").display(),
+        name.display()
+    )];
+    let config = service.config(json!({"certificate_path": null}));
+    let both: [(&str, &Path); 2] = [("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &directory)];
+    let untrusted = (PSC_ERR_TLS, &["not signed by a trusted authority"][..]);
+    let trusted = (PSC_UPDATE_AVAILABLE, &[][..]);
+    assert_cured(&cure(&config, &come, &both), &[untrusted, trusted]);
+    assert_cured(&cure(&config, &[], &both[1..]), &[trusted]);
+    fs::remove_file(&name).expect("it is there");
+    assert_cured(&cure(&config, &[], &both[..1]), &[untrusted]);
+}
+
 #[test]
 fn a_damaged_certificate_among_good_ones_is_named_at_the_start() {
     let service = Service::start();
