@@ -99,7 +99,7 @@ fn take_up(dir: &OwnedFd, user: User) -> io::Result<()> {
     }
     if facts.mode & ALL_OF_OWNER != ALL_OF_OWNER {
         return Err(io::Error::other(format!(
-            "its owner may not use it (mode {:04o})",
+            "its owner may not use it (mode {:04o}); give its owner all rights to it (chmod u+rwx)",
             facts.mode & 0o7777
         )));
     }
