@@ -1,7 +1,8 @@
 #!/bin/sh
-# What check-fresh.sh does inside the minimal Debian, as its root, with the clone in /root/psc.
+# What check-fresh.sh does inside the minimal Debian, as its root, with the clone in /root/psc: SUITE USER...
 set -u
 suite=$1
+shift
 export HOME=/root USER=root DEBIAN_FRONTEND=noninteractive
 
 die() { echo "check-fresh: $*" >&2; exit 1; }
@@ -37,20 +38,30 @@ check() {
     shift
     step "make check, as $name"
     started=$(date +%s)
+    # Of a pipe the last command's status counts in sh; the summary line tells of the first one's.
     "$@" 2>&1 | tee "/tmp/$name.log"
     lines="$lines$(grep -E '^[0-9]+ passed, [0-9]+ failed' "/tmp/$name.log" | tail -n 1)
 "
     echo "check-fresh: make check as $name took $(($(date +%s) - started)) s"
 }
 lines=
-# Of a pipe the last command's status counts in sh; the summary line tells of the first one's.
-check root make check
-
-useradd --create-home newcomer || die "useradd fails"
-cp -a /root/psc /home/newcomer/psc
-rm -rf /home/newcomer/psc/target
-chown -R newcomer: /home/newcomer
-check newcomer setpriv --reuid newcomer --regid newcomer --init-groups env HOME=/home/newcomer USER=newcomer make -C /home/newcomer/psc check
+as_newcomer() {
+    useradd --create-home newcomer || die "useradd fails"
+    cp -a /root/psc /home/newcomer/psc
+    rm -rf /home/newcomer/psc/target
+    chown -R newcomer: /home/newcomer
+    setpriv --reuid newcomer --regid newcomer --init-groups env HOME=/home/newcomer USER=newcomer make -C /home/newcomer/psc check
+}
+for user; do
+    case $user in
+        root) check root make check ;;
+        newcomer)
+            scripts/install-deps.sh >/tmp/deps.log 2>&1 || die "install-deps.sh fails: $(tail -n 5 /tmp/deps.log)"
+            check newcomer as_newcomer
+            ;;
+        *) die "no such user: $user" ;;
+    esac
+done
 
 step "what is left"
 # This shell is the first process here; what else has a command line was left behind by a test.
@@ -60,11 +71,11 @@ for process in /proc/[0-9]*; do
     failed=1
 done
 
-printf '%s' "$lines" | awk -v failed="$failed" '
+printf '%s' "$lines" | awk -v failed="$failed" -v wanted=$# '
     NF { runs++; passed += $1; failed += $3; if ($6 ~ /^skipped/) skipped += $5 }
     END {
         # a run without its last line has failed
-        if (runs < 2) failed += 2 - runs
+        if (runs < wanted) failed += wanted - runs
         printf "\n%d passed, %d failed, %d skipped\n", passed, failed, skipped
         exit (failed > 0 || passed == 0)
     }'

@@ -2,15 +2,20 @@
 # What a newcomer sees: README's two commands as root and then `make check` as an ordinary user, on the last commit, in a
 # minimal Debian that nobody has touched. Packages that happen to be installed here cannot hide what the lists lack.
 #
-#   check-fresh.sh SUITE      bookworm, with this machine's Rust toolchain, or trixie, with Debian's own; as root
+#   check-fresh.sh SUITE [USER...]      as root
+#
+# SUITE: bookworm, with this machine's Rust toolchain, or trixie, with Debian's own. USER: as whom make check runs, root or
+# newcomer; both when none is named.
 #
 # Debian comes from the mirror, and with the proxy and credentials, that this machine's apt is configured with; crates as its
 # cargo is configured. The minimal system is debootstrap's, kept in PSC_FRESH_CACHE (/var/cache/psc-fresh) for a week, together
 # with downloaded packages; each run works on a copy, in mount and process namespaces of its own, and removes it.
-# Ends with "N passed, N failed, N skipped", summed over both runs of the tests.
+# Ends with "N passed, N failed, N skipped", summed over the runs of the tests.
 set -eu
 
-suite=${1:?usage: check-fresh.sh bookworm|trixie}
+suite=${1:?usage: check-fresh.sh bookworm|trixie [root] [newcomer]}
+shift
+[ $# -gt 0 ] || set -- root newcomer
 case $suite in
     bookworm | trixie) ;;
     *) echo "check-fresh.sh: no such suite: $suite (bookworm or trixie)" >&2; exit 2 ;;
@@ -127,6 +132,6 @@ status=0
 unshare --mount --pid --fork --ipc --uts --kill-child --propagation private sh -euc "$enter" enter "$root" "$cache/archives-$suite" "$toolchain" \
     env -i PATH=/machine/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
     CARGO_HTTP_CAINFO=/machine/authorities.pem ${PSC_LONG:+PSC_LONG="$PSC_LONG"} \
-    sh /machine/inside.sh "$suite" </dev/null || status=$?
+    sh /machine/inside.sh "$suite" "$@" </dev/null || status=$?
 [ "$status" -eq 0 ] || echo "check-fresh: $suite fails ($status)"
 exit "$status"
