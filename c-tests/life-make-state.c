@@ -176,6 +176,19 @@ static void test_changes_nothing_else(psc_checker *checker)
     refused(checker, "used", "another user");
     CHECK(facts("used").st_uid == 0 && facts("used/state.json").st_uid == 0);
 
+    /* Another program's file has the name of psc's. */
+    for (int i = 0; i < 2; i++) {
+        const char *const name = i == 0 ? "roots-program" : "others-program";
+        char file[64];
+        snprintf(file, sizeof file, "%s/state.json", name);
+        CHECK(mkdir(path(name), 0755) == 0);
+        FILE *state = fopen(path(file), "w");
+        CHECK(state != NULL && fputs("{\"format\":1}", state) > 0 && fclose(state) == 0);
+        CHECK(chown(path(name), i * FORMER, i * FORMER) == 0 && chown(path(file), i * FORMER, i * FORMER) == 0);
+        refused(checker, name, "other files than psc's");
+        CHECK(facts(name).st_uid == (uid_t) (i * FORMER) && facts(file).st_uid == (uid_t) (i * FORMER));
+    }
+
     /* What another user can exchange. */
     CHECK(mkdir(path("home"), 0755) == 0 && mkdir(path("roots"), 0755) == 0);
     CHECK(mkdir(path("home/state"), 0700) == 0 && symlink(path("roots"), path("home/to-roots")) == 0);

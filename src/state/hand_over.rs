@@ -89,7 +89,7 @@ fn take_up(dir: &OwnedFd, user: User) -> io::Result<()> {
     }
     let is_root = user::effective() == ROOT;
     if facts.uid != user.uid {
-        if !is_root || !holds_only_psc(dir)? {
+        if !is_root || !holds_only_psc(dir, facts)? {
             return Err(io::Error::other(format!(
                 "it belongs to another user (uid {}) and holds more or other files than psc's; give it to the server's user (uid {}), or use a directory below it",
                 facts.uid, user.uid
@@ -112,8 +112,8 @@ fn take_up(dir: &OwnedFd, user: User) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this is a directory that psc has worked in, and nothing else.
-fn holds_only_psc(dir: &OwnedFd) -> io::Result<bool> {
+/// Whether this is a directory that psc has worked in, and nothing else. Others call a file `state.json`, too.
+fn holds_only_psc(dir: &OwnedFd, facts: Facts) -> io::Result<bool> {
     let mut files = 0_u32;
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
@@ -129,7 +129,13 @@ fn holds_only_psc(dir: &OwnedFd) -> io::Result<bool> {
         }
         files = files.saturating_add(1);
     }
-    Ok(files > 0)
+    let dir = dir.try_clone()?;
+    let is_record = match (Open { dir, facts }).read() {
+        Ok(Some(bytes)) => Store::is_one(&bytes),
+        Ok(None) => true,
+        Err(_) => false,
+    };
+    Ok(files > 0 && is_record)
 }
 
 /// A record of the previous user's becomes one of the directory's owner: written anew, because a file of that name could be
