@@ -8,7 +8,9 @@
  * server answers with an update; RESPONSE is a file with a signed answer to NONCE that tells of one. A line for each n that
  * goes wrong, then "PART HOW: TRIED tried, WORKED worked, REFUSED refused, WRONG wrong".
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "psc.h"
 
 #include <errno.h>
