@@ -13,7 +13,8 @@
 
 #define ROUNDS 20
 
-static psc_checker *checker;
+/* Read in callbacks of a thread that main does not wait for. */
+static psc_checker *_Atomic checker;
 static sem_t entered, go_on;
 static atomic_int frees_inside, calls, is_over;
 

@@ -66,14 +66,14 @@ fn of_a_configuration() {
 
 #[test]
 fn of_a_check() {
-    survives("once", "one", 397, 30);
+    survives("once", "one", 397, 20);
     survives("once", "all", 797, 15);
     survives("once", "none", 1597, 7);
 }
 
 #[test]
 fn of_the_thread() {
-    survives("thread", "one", 397, 30);
+    survives("thread", "one", 397, 20);
     survives("thread", "all", 797, 15);
     survives("thread", "none", 1597, 7);
 }

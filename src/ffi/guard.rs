@@ -8,8 +8,9 @@ use crate::code::Code;
 use crate::config::Rejection;
 use crate::contain::{contained, until_departure};
 use crate::failure::Failure;
+use crate::sys::errno;
+use crate::sys::openssl::{self, Begun};
 use crate::sys::reserve::Reserve;
-use crate::sys::{errno, openssl};
 use std::ffi::{CStr, c_int};
 use std::sync::Arc;
 
@@ -109,8 +110,10 @@ pub unsafe fn call_on_openssl(
     // SAFETY: the caller's promise.
     unsafe {
         call(checker, place, |checker| {
-            if !openssl::begin() {
-                return Err(Failure::openssl_has_not_begun().into());
+            match openssl::begin() {
+                Begun::Yes => {}
+                Begun::NotNow => return Err(Failure::out_of_memory().into()),
+                Begun::Never => return Err(Failure::openssl_has_not_begun().into()),
             }
             let _host = HostErrors::set_aside();
             body(checker)

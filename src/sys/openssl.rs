@@ -16,10 +16,37 @@ const BROKEN: u8 = 2;
 
 static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-/// Makes OpenSSL begin. False: it could not, for want of memory. OpenSSL does not try again, and what is asked of it then may
-/// end the process.
-pub fn begin() -> bool {
+/// More than OpenSSL takes when it begins.
+const ROOM: usize = 512 * 1024;
+
+/// Whether the host has memory for it. Asked of malloc itself, which psc's own allocator would stand in for.
+fn has_room() -> bool {
+    // SAFETY: what malloc gives, or NULL, is given back at once.
+    unsafe {
+        let room = libc::malloc(ROOM);
+        // Without a look at it the two calls could be left out.
+        let found = !std::hint::black_box(room).is_null();
+        libc::free(room);
+        found
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    Yes,
+    /// There is no memory for it now; it may be tried again.
+    NotNow,
+    /// It ran out of memory meanwhile. OpenSSL does not try again, and what is asked of it then may end the process.
+    Never,
+}
+
+/// Makes OpenSSL begin, once in a process. OpenSSL 3.5 waits for itself for ever when it has no memory for its first lock, so
+/// that it is not even tried then.
+pub fn begin() -> Begun {
     if STATE.load(Ordering::Acquire) == UNKNOWN {
+        if !has_room() {
+            return Begun::NotNow;
+        }
         errno::clear();
         // After its end it gives 0 as well, without being short of memory: `is_over` tells.
         // SAFETY: takes flags and may be called any number of times, from any thread.
@@ -32,7 +59,10 @@ pub fn begin() -> bool {
         // The first look counts: a later one finds nothing left to do, and no error.
         let _ = STATE.compare_exchange(UNKNOWN, state, Ordering::AcqRel, Ordering::Acquire);
     }
-    STATE.load(Ordering::Acquire) == USABLE
+    match STATE.load(Ordering::Acquire) {
+        USABLE => Begun::Yes,
+        _ => Begun::Never,
+    }
 }
 
 /// The host has called `OPENSSL_cleanup`, or `exit` has: nothing of OpenSSL works in this process any more, and most of it crashes.
