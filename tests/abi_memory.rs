@@ -60,22 +60,22 @@ fn survives(part: &str, how: &str, step: u32, least: u32) {
 #[test]
 fn of_a_configuration() {
     survives("configure", "one", 211, 50);
-    survives("configure", "all", 797, 15);
-    survives("configure", "none", 1597, 7);
+    survives("configure", "all", 797, 10);
+    survives("configure", "none", 1597, 5);
 }
 
 #[test]
 fn of_a_check() {
     survives("once", "one", 397, 20);
-    survives("once", "all", 797, 15);
-    survives("once", "none", 1597, 7);
+    survives("once", "all", 797, 10);
+    survives("once", "none", 1597, 5);
 }
 
 #[test]
 fn of_the_thread() {
     survives("thread", "one", 397, 20);
-    survives("thread", "all", 797, 15);
-    survives("thread", "none", 1597, 7);
+    survives("thread", "all", 797, 10);
+    survives("thread", "none", 1597, 5);
 }
 
 #[test]
