@@ -11,15 +11,18 @@ pub fn effective() -> u32 {
 
 /// Whether the program runs with more rights than whoever started it (set-user-ID and the like): the environment is then
 /// not to be trusted.
+#[cfg(target_os = "linux")]
 pub fn is_elevated() -> bool {
     // SAFETY: takes a number, and cannot fail.
-    #[cfg(target_os = "linux")]
-    let elevated = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    let elevated = unsafe { libc::getauxval(libc::AT_SECURE) };
+    elevated != 0
+}
+
+/// The same, where the kernel does not tell.
+#[cfg(not(target_os = "linux"))]
+pub fn is_elevated() -> bool {
     // SAFETY: these take nothing and cannot fail.
-    #[cfg(not(target_os = "linux"))]
-    let elevated =
-        unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
-    elevated
+    unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() }
 }
 
 /// Whether files of `uid` are those of users whom this process's user namespace does not have.
