@@ -1,6 +1,7 @@
 //! A thread that can be had or not: the standard library ends the process where a new thread's own data finds no memory
 //! (its thread-local values, the names it keeps), and psc's thread needs none of them.
 
+use super::process::Process;
 use crate::contain::{contained, until_departure};
 use std::ffi::{CStr, c_void};
 use std::io;
@@ -26,8 +27,12 @@ pub fn mark() -> usize {
     unsafe { libc::pthread_self() as usize }
 }
 
-/// A running thread. It goes on by itself when this goes.
-pub struct Thread(Option<libc::pthread_t>);
+/// A running thread. It goes on by itself when this goes. In a forked process there is none, and the C library has given its stack
+/// away.
+pub struct Thread {
+    number: Option<libc::pthread_t>,
+    process: Process,
+}
 
 type Body = Box<dyn FnOnce() + Send>;
 
@@ -61,16 +66,27 @@ impl Thread {
         };
         if error == 0 {
             // SAFETY: filled by pthread_create.
-            return Ok(Thread(Some(unsafe { thread.assume_init() })));
+            let number = Some(unsafe { thread.assume_init() });
+            return Ok(Thread {
+                number,
+                process: Process::current(),
+            });
         }
         // SAFETY: no thread was made, so the body is still this one's.
         drop(unsafe { Box::from_raw(body) });
         Err(io::Error::from_raw_os_error(error))
     }
 
+    /// The number, once, in the process that has the thread.
+    fn take(&mut self) -> Option<libc::pthread_t> {
+        self.number
+            .take()
+            .filter(|_| self.process == Process::current())
+    }
+
     /// Waits for its end.
     pub fn join(mut self) {
-        if let Some(thread) = self.0.take() {
+        if let Some(thread) = self.take() {
             // SAFETY: a thread that was neither joined nor left to itself; nothing is asked of its result.
             unsafe { libc::pthread_join(thread, ptr::null_mut()) };
         }
@@ -79,7 +95,7 @@ impl Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        if let Some(thread) = self.0.take() {
+        if let Some(thread) = self.take() {
             // SAFETY: as in `join`.
             unsafe { libc::pthread_detach(thread) };
         }
@@ -106,4 +122,34 @@ extern "C" fn main(body: *mut c_void) -> *mut c_void {
         place.store(NOBODY, Ordering::SeqCst);
     }
     ptr::null_mut()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    /// Its stack is another's by now there, and sanitizers wait for ever.
+    #[test]
+    fn a_child_waits_for_no_thread_of_its_parents() {
+        let (sender, receiver) = channel::<()>();
+        let mut thread = Thread::spawn(c"test", 256 * 1024, move || {
+            let _ = receiver.recv();
+        })
+        .unwrap();
+        // SAFETY: the child calls what takes no lock, and leaves without a return.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: as above.
+            unsafe {
+                libc::_exit(i32::from(thread.take().is_some()));
+            }
+        }
+        let mut status = -1;
+        // SAFETY: a child of this process, and a place for its status.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
+        sender.send(()).unwrap();
+        thread.join();
+    }
 }
