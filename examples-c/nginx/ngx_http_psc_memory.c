@@ -163,7 +163,9 @@ ngx_http_psc_expect(ngx_http_psc_conf_t *conf)
 
 /*
  * Whenever psc has logged something: it may have been the end of a check. Asked
- * once per check, because the event loop waits for the answer.
+ * once per check, because the event loop waits for the answer; and not by a
+ * worker that leaves: its successor has begun, perhaps as another user, to
+ * whom the state directory belongs by now.
  */
 
 void
@@ -175,7 +177,7 @@ ngx_http_psc_remember(ngx_http_psc_conf_t *conf)
 
     now = ngx_current_msec / 1000;
 
-    if (conf->memory == NULL || now < ngx_http_psc_known_due) {
+    if (conf->memory == NULL || ngx_exiting || now < ngx_http_psc_known_due) {
         return;
     }
 

@@ -93,6 +93,12 @@ fn another_user_is_given_what_is_known() {
     wait_until("what the old worker knew", SOON, || {
         nginx.status()["verdict"] == "update"
     });
+    // The old worker, which leaves, says nothing of a directory that is not its user's any more.
+    for user in ["www-data", "nobody nogroup", "www-data"] {
+        nginx.config.user = user.to_string();
+        nginx.reload();
+    }
+    assert_eq!(nginx.log_lines("belongs to another"), [] as [String; 0]);
     assert_eq!(checks.requests_after(1), 1);
     nginx.end_clean();
 }
