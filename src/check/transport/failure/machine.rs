@@ -28,13 +28,14 @@ const NO_RANDOMNESS: [&str; 6] = [
     "drbg",
 ];
 /// OpenSSL's where its configuration or its providers leave it unable to work, and libcurl's where it gets nothing from it.
-const BROKEN_OPENSSL: [&str; 12] = [
+const BROKEN_OPENSSL: [&str; 13] = [
     "library has no ciphers",
     "fetch failed",
     "unable to fetch",
     "initialization error",
     "common libcrypto routines",
     "digital envelope routines::unsupported",
+    "digital envelope routines::operation not supported",
     "create a context",
     "create an SSL structure",
     "Failed set SNI",
@@ -47,8 +48,13 @@ const POLL_FAILED: &str = "select/poll";
 /// An error of OpenSSL's own, not what the other side has said or done.
 const OWN_INTERNAL_ERROR: &str = "SSL routines::internal error";
 
-/// OpenSSL's where something of its own failed below, and libcurl's where it was refused good material.
-const FROM_BELOW: [&str; 10] = [
+/// OpenSSL's where something of its own failed below, and libcurl's where it was refused good material. Of keys whose strength
+/// could not be computed it says that they are too weak, and a server has nothing in common with who offers nothing.
+const FROM_BELOW: [&str; 14] = [
+    "SSL routines::EC lib",
+    "SSL routines::copy parameters failed",
+    "certificate key too weak",
+    "alert handshake failure",
     "SSL routines::EVP lib",
     " lib)",
     "SSL routines::bad ",
