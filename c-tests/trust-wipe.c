@@ -3,8 +3,8 @@
  *     trust-wipe CONFIG
  *
  * Runs one check, then prints "checked" and reads lines of hexadecimal digits: the check's one-time key,
- * then PIECES pieces of the licence file, each byte inverted, so that this program never holds what it
- * looks for. The key must be gone after the check, the licence after psc_free.
+ * then PIECES pieces of the license file, each byte inverted, so that this program never holds what it
+ * looks for. The key must be gone after the check, the license after psc_free.
  */
 
 #define _XOPEN_SOURCE 700 /* pread */
@@ -129,8 +129,8 @@ int main(int argc, char **argv)
         pieces[i] = read_needle();
     }
     printf("key in memory after the check: %d\n", found(&key));
-    printf("pieces of the licence while configured: %d\n", pieces_found(pieces));
+    printf("pieces of the license while configured: %d\n", pieces_found(pieces));
     psc_free(checker);
-    printf("pieces of the licence after psc_free: %d\n", pieces_found(pieces));
+    printf("pieces of the license after psc_free: %d\n", pieces_found(pieces));
     return 0;
 }

@@ -89,7 +89,7 @@
 #define PSC_ERR_CANCELLED (-6)
 
 /*
- Key, certificate, CA or licence file missing, unreadable, malformed, or too weak.
+ Key, certificate, CA or license file missing, unreadable, malformed, or too weak.
  */
 #define PSC_ERR_FILE (-7)
 
@@ -260,7 +260,7 @@ int psc_run_once(struct psc_checker *checker,
  The verdict on an answer that came some other way, for machines without a connection: same rules, same result.
 
  `response`: the body of the answer, `length` bytes, not kept. `nonce`: of the request that it answers. The request is
- taken to be the one that this configuration makes with that nonce (psc_preview_request's `body`), without a licence.
+ taken to be the one that this configuration makes with that nonce (psc_preview_request's `body`), without a license.
  `result` and the stack as with psc_run_once. Nothing is sent, logged or remembered.
 
  Returns as psc_run_once does, of the answer's content: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE,
@@ -320,7 +320,7 @@ void psc_free(struct psc_checker *checker);
 
 /*
  What a check would send and where, as a JSON object in `*json`, to be freed with psc_string_free. Sends nothing. The
- nonce is a fresh one; proxy credentials are masked, licence data shows as "encrypted, N bytes". Works while checks are
+ nonce is a fresh one; proxy credentials are masked, license data shows as "encrypted, N bytes". Works while checks are
  disabled, for answers that are to be verified with psc_verify; the member `disabled` is true then.
 
  Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM;

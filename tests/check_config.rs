@@ -765,9 +765,9 @@ fn configure_again(first: &Value, second: &Value, removed: &[&str]) -> Value {
     serde_json::from_str(&preview).expect("JSON")
 }
 
-/// A licence and its key are files of their own: the one is renewed without reading the other again.
+/// A license and its key are files of their own: the one is renewed without reading the other again.
 #[test]
-fn a_licence_and_its_key_are_read_apart() {
+fn a_license_and_its_key_are_read_apart() {
     let files = Files::new();
     let keys = files.write("keys", public_pem(&private_key(2048)));
     let wrapping = files.write("wrapping", public_pem(&private_key(2048)));

@@ -20,7 +20,7 @@ pub(crate) struct Check {
     pub license: Option<SealedLicense>,
 }
 
-/// A licence as it travels, base64 undone.
+/// A license as it travels, base64 undone.
 pub(crate) struct SealedLicense {
     pub key: Vec<u8>,
     pub iv: Vec<u8>,

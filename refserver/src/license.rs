@@ -1,4 +1,4 @@
-//! Licence data: decryption, whose it is, and the operator's alert command.
+//! License data: decryption, whose it is, and the operator's alert command.
 
 use crate::check::SealedLicense;
 use crate::stop::Stop;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 const MAX_LICENSE: usize = 64 * 1024;
 const ALERT_LIMIT: Duration = Duration::from_secs(60);
 
-/// The licence file, wiped when it goes, as is the one-time key. An error is the reason to refuse the request with.
+/// The license file, wiped when it goes, as is the one-time key. An error is the reason to refuse the request with.
 pub(crate) fn open(
     sealed: &SealedLicense,
     key: &PKey<Private>,
@@ -81,7 +81,7 @@ pub(crate) fn owner(license: &[u8]) -> String {
         .collect()
 }
 
-/// Hands a licence to the operator's command: the file on its standard input, what is known about
+/// Hands a license to the operator's command: the file on its standard input, what is known about
 /// the check in its environment. Nothing received becomes part of a command line.
 pub(crate) fn alert(
     command: &str,

@@ -13,7 +13,7 @@ pub struct Options {
     pub client_certificate: ClientCertificate,
     /// Misbehaves so from the start; see [`FAULTS`](crate::FAULTS).
     pub fault: Option<String>,
-    /// A shell command that every decrypted licence is handed to.
+    /// A shell command that every decrypted license is handed to.
     pub license_alert: Option<String>,
     /// Puts `request_sha256` into the answers.
     pub request_binding: bool,

@@ -22,7 +22,7 @@ pub struct Request {
     pub fault: String,
     /// The HTTP status that the request deserved; the fault may have sent another.
     pub status: u16,
-    /// First line of the licence that came along.
+    /// First line of the license that came along.
     pub licensee: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Licences: the round trip, everything that must be refused, the operator's alert command.
+//! Licenses: the round trip, everything that must be refused, the operator's alert command.
 
 mod client;
 
@@ -79,7 +79,7 @@ fn last(site: &Site) -> Request {
 }
 
 #[test]
-fn licences_of_every_size_are_read() {
+fn licenses_of_every_size_are_read() {
     let site = Site::start();
     let public = site.path("license_pubkey.pem");
     for size in [1, 31, 32, 33, 190, 4096, 64 * 1024] {
@@ -145,7 +145,7 @@ fn what_does_not_decrypt_is_refused() {
 }
 
 #[test]
-fn the_alert_command_gets_the_licence() {
+fn the_alert_command_gets_the_license() {
     let dir = tempfile::tempdir().unwrap();
     let (got, env) = (dir.path().join("license"), dir.path().join("environment"));
     let done = dir.path().join("done");

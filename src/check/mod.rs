@@ -4,7 +4,7 @@
 
 pub mod advisory;
 pub mod envelope;
-pub mod licence;
+pub mod license;
 pub mod nonce;
 pub mod preview;
 pub mod report;

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::json;
 use serde_json::{Value, json};
 
-/// The licence shows as its size; `body` is therefore the exact text only without one, and null with one.
+/// The license shows as its size; `body` is therefore the exact text only without one, and null with one.
 pub fn preview(config: &CheckConfig) -> Result<Value, Failure> {
     let request = Request::new(config, Nonce::new()?)?;
     let mut fields = json::object(request.body.as_bytes()).unwrap_or_default();
@@ -25,7 +25,7 @@ pub fn preview(config: &CheckConfig) -> Result<Value, Failure> {
         "url": settings.url.as_str(),
         "headers": transport::sent_headers(),
         "request": fields,
-        "body": config.licence.is_none().then_some(request.body),
+        "body": config.license.is_none().then_some(request.body),
         "proxy": settings.proxy.masked().unwrap_or_else(|| config.environment.shown_proxy()),
         "trust_store": config.trust.as_deref().map(|trust| path(trust.path())),
         "client_certificate": config.client_identity.as_ref().and(settings.client_certificate_path.as_deref()).map(path),

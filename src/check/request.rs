@@ -1,6 +1,6 @@
 //! Step 2: the request body.
 
-use super::licence;
+use super::license;
 use super::nonce::Nonce;
 use crate::config::check_config::CheckConfig;
 use crate::curl_linkage;
@@ -28,7 +28,7 @@ impl Beside {
         }
     }
 
-    /// Bytes of the licence, the only text in it that may be long.
+    /// Bytes of the license, the only text in it that may be long.
     pub fn size(&self) -> usize {
         self.license
             .as_ref()
@@ -42,19 +42,19 @@ pub struct Request {
     pub body: String,
     /// Lower-case hex SHA-256 of the body as sent.
     pub sha256: String,
-    /// The fields for people: the licence shows as its size.
+    /// The fields for people: the license shows as its size.
     pub shown: Vec<(String, String)>,
     pub beside: Beside,
 }
 
 impl Request {
     pub fn new(config: &CheckConfig, nonce: Nonce) -> Result<Request, Failure> {
-        let licence = config.licence.as_ref();
-        let sealed = licence.map(|licence| licence::sealed(licence, &nonce));
+        let license = config.license.as_ref();
+        let sealed = license.map(|license| license::sealed(license, &nonce));
         let beside = Beside::of(config, sealed.transpose()?);
         let mut shown = shown(&fields(config, &nonce, &beside));
-        if let Some(licence) = licence {
-            shown.push(("license".to_owned(), licence::shown(licence)));
+        if let Some(license) = license {
+            shown.push(("license".to_owned(), license::shown(license)));
         }
         let body = body(config, &nonce, &beside);
         Ok(Request {

@@ -162,8 +162,8 @@ impl Checker {
         // Also while checks are disabled: a machine without a connection is where answers are carried to.
         let config = self.config().check_config().ok_or_else(incomplete)?;
         let mut config = config.with_keys_renewed();
-        // A licence is encrypted anew for each request, so it cannot be part of one that is repeated.
-        config.licence = None;
+        // A license is encrypted anew for each request, so it cannot be part of one that is repeated.
+        config.license = None;
         let request = Request::new(&config, Nonce::of_request(nonce))?;
         let expected = super::remembering::expected(&config, &request.nonce, &request.sha256);
         let outcome = check::verify(response, &config, &expected);

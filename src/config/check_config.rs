@@ -4,7 +4,7 @@ use super::Config;
 use super::environment::Environment;
 use super::identity::ClientIdentity;
 use super::keys::PublicKey;
-use super::materials::{Licence, Materials};
+use super::materials::{License, Materials};
 use super::settings::Settings;
 use super::trust::{Store, Trust};
 use crate::digest::sha256_hex;
@@ -25,7 +25,7 @@ pub struct CheckConfig {
     pub client_identity: Option<Arc<ClientIdentity>>,
     /// Empty only with a trouble.
     pub server_keys: Arc<Vec<PublicKey>>,
-    pub licence: Option<Licence>,
+    pub license: Option<License>,
     /// Why an answer cannot be verified.
     pub key_trouble: Option<Failure>,
     /// Why a check cannot be made, the first reason first.
@@ -123,7 +123,7 @@ impl CheckConfig {
             }
             None => None,
         };
-        let licence = self.materials.licence().unwrap_or_else(|failure| {
+        let license = self.materials.license().unwrap_or_else(|failure| {
             take(failure);
             None
         });
@@ -131,7 +131,7 @@ impl CheckConfig {
             trust,
             client_identity,
             server_keys,
-            licence,
+            license,
             key_trouble,
             troubles,
             ..self.clone()
@@ -171,7 +171,7 @@ impl Config {
             trust: None,
             client_identity: None,
             server_keys: Arc::default(),
-            licence: None,
+            license: None,
             key_trouble: None,
             troubles: Vec::new(),
             materials: self.materials.clone(),

@@ -18,16 +18,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
-/// Bytes in a licence file (64 KiB).
-const LARGEST_LICENCE: u64 = 64 * 1024;
+/// Bytes in a license file (64 KiB).
+const LARGEST_LICENSE: u64 = 64 * 1024;
 
 const SERVER_KEY_ADVICE: &str = "check server_public_key_path, or try upgrading or reinstalling the program that the file comes with";
 const IDENTITY_ADVICE: &str = "check client_certificate_path, or try upgrading or reinstalling the program that the file comes with";
-const LICENCE_ADVICE: &str = "check license_path and license_public_key_path";
+const LICENSE_ADVICE: &str = "check license_path and license_public_key_path";
 
-/// The licence file and the key that its one-time key is wrapped with.
+/// The license file and the key that its one-time key is wrapped with.
 #[derive(Clone)]
-pub struct Licence {
+pub struct License {
     pub text: Arc<Zeroizing<Vec<u8>>>,
     pub wrapping_key: Arc<PublicKey>,
 }
@@ -71,7 +71,7 @@ pub struct Materials {
     pub client_identity: Option<Arc<Slot<ClientIdentity>>>,
     pub server_keys: Option<Arc<Slot<Vec<PublicKey>>>>,
     /// Apart from its key: either is read again when it is named alone.
-    pub licence_text: Option<Arc<Slot<Zeroizing<Vec<u8>>>>>,
+    pub license_text: Option<Arc<Slot<Zeroizing<Vec<u8>>>>>,
     pub wrapping_key: Option<Arc<Slot<PublicKey>>>,
 }
 
@@ -106,12 +106,12 @@ impl Materials {
         );
         let source = Source::of(settings.certificate_path.as_deref(), environment);
         let trust = loader.trust(self.trust.as_ref(), source);
-        let licence_text = loader.load(
-            self.licence_text.as_ref(),
+        let license_text = loader.load(
+            self.license_text.as_ref(),
             settings::LICENSE_PATH,
             settings.license_path.clone(),
             |path| {
-                file::read(path, LARGEST_LICENCE).map_err(|problem| problem.failure(LICENCE_ADVICE))
+                file::read(path, LARGEST_LICENSE).map_err(|problem| problem.failure(LICENSE_ADVICE))
             },
         );
         let wrapping_key = loader.load(
@@ -127,7 +127,7 @@ impl Materials {
             trust,
             client_identity,
             server_keys,
-            licence_text,
+            license_text,
             wrapping_key,
         })
     }
@@ -138,7 +138,7 @@ impl Materials {
         if let Some(slot) = &self.client_identity {
             slot.renew(|identity| identity.trouble(now).is_none());
         }
-        if let Some(slot) = &self.licence_text {
+        if let Some(slot) = &self.license_text {
             slot.renew(|_| true);
         }
         if let Some(slot) = &self.wrapping_key {
@@ -153,11 +153,11 @@ impl Materials {
         }
     }
 
-    pub fn licence(&self) -> Result<Option<Licence>, Failure> {
-        let (Some(text), Some(key)) = (&self.licence_text, &self.wrapping_key) else {
+    pub fn license(&self) -> Result<Option<License>, Failure> {
+        let (Some(text), Some(key)) = (&self.license_text, &self.wrapping_key) else {
             return Ok(None);
         };
-        Ok(Some(Licence {
+        Ok(Some(License {
             text: text.held()?,
             wrapping_key: key.held()?,
         }))
@@ -224,7 +224,7 @@ impl Loader<'_> {
 }
 
 fn wrapping_key(path: &Path) -> Result<PublicKey, Failure> {
-    let mut keys = keys::public_keys(path, LICENCE_ADVICE)?;
+    let mut keys = keys::public_keys(path, LICENSE_ADVICE)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
         _ => Err(Failure::new(
@@ -233,7 +233,7 @@ fn wrapping_key(path: &Path) -> Result<PublicKey, Failure> {
                 "{} must hold exactly one key",
                 crate::text::quoted(&path.to_string_lossy())
             ),
-            LICENCE_ADVICE,
+            LICENSE_ADVICE,
         )),
     }
 }

@@ -151,7 +151,7 @@ pub unsafe extern "C" fn psc_run_once(
 /// The verdict on an answer that came some other way, for machines without a connection: same rules, same result.
 ///
 /// `response`: the body of the answer, `length` bytes, not kept. `nonce`: of the request that it answers. The request is
-/// taken to be the one that this configuration makes with that nonce (psc_preview_request's `body`), without a licence.
+/// taken to be the one that this configuration makes with that nonce (psc_preview_request's `body`), without a license.
 /// `result` and the stack as with psc_run_once. Nothing is sent, logged or remembered.
 ///
 /// Returns as psc_run_once does, of the answer's content: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE,

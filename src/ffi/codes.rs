@@ -22,7 +22,7 @@ pub const PSC_ERR_REENTRANT: c_int = -4;
 pub const PSC_ERR_FORKED: c_int = -5;
 /// psc_stop, psc_free or a configuration that disables ended the check.
 pub const PSC_ERR_CANCELLED: c_int = -6;
-/// Key, certificate, CA or licence file missing, unreadable, malformed, or too weak.
+/// Key, certificate, CA or license file missing, unreadable, malformed, or too weak.
 pub const PSC_ERR_FILE: c_int = -7;
 /// Name, connect, proxy, timeout, broken transfer.
 pub const PSC_ERR_NETWORK: c_int = -8;

@@ -29,7 +29,7 @@ unsafe fn tell(
 }
 
 /// What a check would send and where, as a JSON object in `*json`, to be freed with psc_string_free. Sends nothing. The
-/// nonce is a fresh one; proxy credentials are masked, licence data shows as "encrypted, N bytes". Works while checks are
+/// nonce is a fresh one; proxy credentials are masked, license data shows as "encrypted, N bytes". Works while checks are
 /// disabled, for answers that are to be verified with psc_verify; the member `disabled` is true then.
 ///
 /// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM;

@@ -245,17 +245,17 @@ fn an_answer_to_another_request_is_not_believed() {
 
 /// What does not belong to the question may change: the request is made again as it was.
 #[test]
-fn a_bound_answer_outlives_another_web_server_and_a_restart_with_a_licence() {
+fn a_bound_answer_outlives_another_web_server_and_a_restart_with_a_license() {
     let site = Site::start();
     let clock = Clock::new();
     let (plain, licensed) = (private_dir(), private_dir());
-    let file = plain.path().join("licence.txt");
-    write_private(&file, b"a licence");
-    let licence = json!({
+    let file = plain.path().join("license.txt");
+    write_private(&file, b"a license");
+    let license = json!({
         "license_path": file,
         "license_public_key_path": site.path("license_pubkey.pem"),
     });
-    for (state, more) in [(plain.path(), json!({})), (licensed.path(), licence)] {
+    for (state, more) in [(plain.path(), json!({})), (licensed.path(), license)] {
         let mut config = with_state(&up_to_date(&site, more), state);
         config["require_request_binding"] = json!(true);
         config["web_server_version"] = json!("1.22.1");

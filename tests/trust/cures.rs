@@ -391,7 +391,7 @@ fn a_pass_phrase_is_never_asked_for() {
     let service = Service::start();
     let header =
         "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n";
-    fs::write(service.path("licence"), "text").expect("write");
+    fs::write(service.path("license"), "text").expect("write");
     for (key, name) in [
         ("server_public_key_path", KEYS),
         ("client_certificate_path", CLIENT),
@@ -412,7 +412,7 @@ fn a_pass_phrase_is_never_asked_for() {
             )
             .expect("write");
             let report =
-                check(&service.config(json!({key: path, "license_path": service.path("licence")})));
+                check(&service.config(json!({key: path, "license_path": service.path("license")})));
             let is_refused = report.code == PSC_ERR_FILE && report.error.contains(key);
             assert!(
                 is_refused || report.error.contains("is required"),

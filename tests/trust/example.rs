@@ -170,7 +170,7 @@ fn psc_sends_the_documented_request() {
 }
 
 #[test]
-fn the_licence_follows_from_its_key() {
+fn the_license_follows_from_its_key() {
     let request = object("request_with_license.json");
     let license = &request["license"];
     let one_time_key: Vec<u8> = (0x20..0x40).collect();

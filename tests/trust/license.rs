@@ -1,4 +1,4 @@
-//! Licence data: for the server's eyes only, for this request only, and wiped afterwards.
+//! License data: for the server's eyes only, for this request only, and wiped afterwards.
 
 use crate::relay::{Relay, Rewrite};
 use crate::support::{
@@ -17,12 +17,12 @@ use std::process::{Command, Stdio};
 
 const PARTS: [&str; 4] = ["key", "iv", "data", "tag"];
 const OWNER: &str = "Licensed to: Example Company";
-const SECRET: &str = "a-licence-that-nobody-else-may-read";
+const SECRET: &str = "a-license-that-nobody-else-may-read";
 
-/// A configuration with a licence file of these contents.
+/// A configuration with a license file of these contents.
 fn with_license(service: &Service, contents: &[u8]) -> Value {
     let file = service.path("license.txt");
-    fs::write(&file, contents).expect("write the licence");
+    fs::write(&file, contents).expect("write the license");
     service.config(json!({"license_path": file, "license_public_key_path": service.path("license_pubkey.pem")}))
 }
 
@@ -30,7 +30,7 @@ fn sample_license() -> String {
     format!("{OWNER}\n{SECRET}\n")
 }
 
-/// The request's licence as its rightful reader sees it: the one-time key and the file.
+/// The request's license as its rightful reader sees it: the one-time key and the file.
 fn opened(service: &Service, body: &str) -> (Vec<u8>, Vec<u8>) {
     let request: Value = serde_json::from_str(body).expect("a request");
     let part = |name: &str| {
@@ -39,7 +39,7 @@ fn opened(service: &Service, body: &str) -> (Vec<u8>, Vec<u8>) {
             .unwrap_or_else(|| panic!("license.{name} in {body}"));
         STANDARD.decode(text).expect("canonical base64")
     };
-    let pem = fs::read(service.path("license_key.pem")).expect("the server's licence key");
+    let pem = fs::read(service.path("license_key.pem")).expect("the server's license key");
     let private = PKey::private_key_from_pem(&pem).expect("a key");
     let key = unwrapped(&private, &part("key"));
     assert_eq!(
@@ -56,11 +56,11 @@ fn opened(service: &Service, body: &str) -> (Vec<u8>, Vec<u8>) {
         &data,
         &tag,
     );
-    (key, file.expect("the licence file"))
+    (key, file.expect("the license file"))
 }
 
 #[test]
-fn the_server_reads_the_licence() {
+fn the_server_reads_the_license() {
     let service = Service::start();
     let report = check(&with_license(&service, sample_license().as_bytes()));
     assert_eq!(report.code, PSC_UPDATE_AVAILABLE, "{}", report.everything);
@@ -71,12 +71,12 @@ fn the_server_reads_the_licence() {
     let log = fs::read_to_string(service.path("requests.jsonl")).expect("the server's log");
     assert!(
         log.contains(OWNER),
-        "the server logs whose licence it is: {log}"
+        "the server logs whose license it is: {log}"
     );
     assert!(!log.contains(SECRET), "and not more: {log}");
 }
 
-/// Told to, the server hands the licence to a command of the operator's.
+/// Told to, the server hands the license to a command of the operator's.
 #[test]
 fn the_operator_can_be_alerted() {
     let alert = tempfile::tempdir().expect("a temporary directory");
@@ -163,7 +163,7 @@ fn a_flipped_bit_is_refused() {
 }
 
 #[test]
-fn a_licence_moved_to_another_request_is_refused() {
+fn a_license_moved_to_another_request_is_refused() {
     let service = Service::start();
     let mut seen: Option<Value> = None;
     let replay = move |body: String| {
@@ -314,7 +314,7 @@ fn it_is_shown_nowhere() {
     );
 }
 
-/// c-tests/trust-wipe.c searches its memory: for the one-time key after the check, for the licence after psc_free.
+/// c-tests/trust-wipe.c searches its memory: for the one-time key after the check, for the license after psc_free.
 #[test]
 fn key_and_plaintext_are_wiped_after_use() {
     LINKS.into_iter().for_each(assert_wiped);
@@ -355,7 +355,7 @@ fn assert_wiped(link: Link) {
     assert_eq!(
         report,
         "key in memory after the check: 0\n\
-         pieces of the licence while configured: 4\n\
-         pieces of the licence after psc_free: 0\n"
+         pieces of the license while configured: 4\n\
+         pieces of the license after psc_free: 0\n"
     );
 }

@@ -1,4 +1,4 @@
-//! Trust beyond TLS: pinned keys, request binding, licence data, advisories as data, detached verification, and the
+//! Trust beyond TLS: pinned keys, request binding, license data, advisories as data, detached verification, and the
 //! documentation of all that.
 
 mod advisories;

@@ -1,8 +1,8 @@
-//! The licence data of a request (contract section 5): readable by the licence key's owner alone, and only with
+//! The license data of a request (contract section 5): readable by the license key's owner alone, and only with
 //! the nonce of this request.
 
 use super::nonce::Nonce;
-use crate::config::materials::Licence;
+use crate::config::materials::License;
 use crate::failure::Failure;
 use crate::random;
 use crate::selftest;
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 const TAG_BYTES: usize = 16;
 
 /// The `license` object: a one-time AES-256-GCM key under RSA-OAEP with SHA-256, iv, data and tag, in base64.
-pub fn sealed(licence: &Licence, nonce: &Nonce) -> Result<Value, Failure> {
+pub fn sealed(license: &License, nonce: &Nonce) -> Result<Value, Failure> {
     selftest::alive()?;
     let mut key = Zeroizing::new([0; 32]);
     random::fill(key.as_mut_slice())?;
@@ -32,11 +32,11 @@ pub fn sealed(licence: &Licence, nonce: &Nonce) -> Result<Value, Failure> {
         key.as_slice(),
         Some(&iv),
         nonce.as_str().as_bytes(),
-        &licence.text,
+        &license.text,
         &mut tag,
     )
     .map_err(failed)?;
-    let wrapping_key = licence.wrapping_key.key.as_ref().map_err(Clone::clone)?;
+    let wrapping_key = license.wrapping_key.key.as_ref().map_err(Clone::clone)?;
     let wrapped = wrap(wrapping_key, key.as_slice()).map_err(failed)?;
     Ok(json!({
         "key": STANDARD.encode(wrapped),
@@ -58,6 +58,6 @@ fn wrap(wrapping_key: &PKey<Public>, key: &[u8]) -> Result<Vec<u8>, ErrorStack> 
 }
 
 /// What may be shown of it.
-pub fn shown(licence: &Licence) -> String {
-    format!("encrypted, {} bytes", licence.text.len())
+pub fn shown(license: &License) -> String {
+    format!("encrypted, {} bytes", license.text.len())
 }
