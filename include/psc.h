@@ -149,7 +149,7 @@ typedef struct psc_checker psc_checker;
 typedef struct psc_result psc_result;
 
 /*
- Receives log records. `level`: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug. `message`: one line of
+ Receives log lines. `level`: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug. `message`: one line of
  printable UTF-8, NUL-terminated, without a newline, at most 1900 bytes, valid during the call only. It is data, not a
  format: print it with "%s".
 
@@ -194,7 +194,7 @@ unsigned int psc_version_number(void);
 int psc_curl_is_static(void);
 
 /*
- For event loops: from now on records are queued, at most 512 of them (the least important go first when there
+ For event loops: from now on lines are queued, at most 512 of them (the least important go first when there
  are more), and the descriptor that is returned turns readable when some wait. Call psc_log_drain then.
 
  Returns the descriptor (>= 0), which belongs to psc until psc_free: do not read, write or close it. The same one each
@@ -204,7 +204,7 @@ int psc_curl_is_static(void);
 int psc_log_fd(struct psc_checker *checker);
 
 /*
- Delivers the queued records to the callback, in the calling thread; also after psc_stop, what was said before it.
+ Delivers the queued lines to the callback, in the calling thread; also after psc_stop, what was said before it.
 
  Returns PSC_OK, also when there was nothing; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Any thread.
  */
@@ -213,7 +213,7 @@ int psc_log_drain(struct psc_checker *checker);
 /*
  Makes a handle. Starts no thread, opens no file that stays open, sends nothing.
 
- `log` receives the log records and may be NULL; `user_data` is passed to it and not looked at. Both must stay valid
+ `log` receives the log lines and may be NULL; `user_data` is passed to it and not looked at. Both must stay valid
  until psc_free has returned.
 
  Returns the handle, to be freed with psc_free; NULL only when out of resources. Any thread. The handle may cross a fork

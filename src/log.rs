@@ -1,7 +1,6 @@
-//! From records to the host's callback: one at a time, without holding a lock, silent once told so.
+//! Log lines on their way to the host's callback: one at a time, without holding a lock, none after `psc_stop` or `psc_free`.
 //!
-//! Two ways (contract sections 1 and 4): directly, from whichever thread has something to say, or queued until the
-//! host drains them in a thread of its own.
+//! Two ways: directly, from whichever thread logs, or queued (`psc_log_fd`) until the host drains them in a thread of its own.
 
 use crate::contain::depart;
 use crate::failure::Failure;
@@ -17,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// Levels of contract section 4.
+/// Log levels; docs/log-messages.md lists the lines of each.
 pub const ERROR: i32 = 1;
 pub const WARNING: i32 = 2;
 pub const NOTICE: i32 = 3;
@@ -32,12 +31,12 @@ pub type Sink = Box<dyn Fn(i32, &CStr) + Send + Sync>;
 
 pub struct Logger {
     sink: Option<Sink>,
-    /// Less important records are not made at all.
+    /// Less important lines are not made at all.
     level: AtomicI32,
     state: Mutex<State>,
     /// A delivery has ended.
     idle: Condvar,
-    /// Readable while records wait for `drain`.
+    /// Readable while lines wait for `drain`.
     waker: Waker,
 }
 
@@ -54,7 +53,7 @@ struct State {
     dropped: u64,
     /// The thread that is inside the callback.
     delivering: Option<ThreadMark>,
-    /// Set by `psc_log_fd`: records wait for `drain`.
+    /// Set by `psc_log_fd`: lines wait for `drain`.
     queued: bool,
     /// Set by `psc_free`: nothing is ever delivered again.
     closed: bool,
@@ -81,7 +80,7 @@ impl Logger {
         self.level.store(level, Ordering::Relaxed);
     }
 
-    pub fn shows(&self, level: i32) -> bool {
+    pub fn is_enabled(&self, level: i32) -> bool {
         self.sink.is_some() && level <= self.level.load(Ordering::Relaxed)
     }
 
@@ -90,7 +89,7 @@ impl Logger {
         lock(&self.state).delivering == Some(ThreadMark::of_this_thread())
     }
 
-    /// From now on records wait for [`Logger::drain`]; the descriptor is readable while some do.
+    /// From now on lines wait for [`Logger::drain`]; the descriptor is readable while some do.
     pub fn queue(&self) -> Result<RawFd, Failure> {
         self.waker.prepare()?;
         let mut state = lock(&self.state);
@@ -120,11 +119,11 @@ impl Logger {
         self.waker.close();
     }
 
-    /// Withdraws the right to log, records that wait included. Queued records stay for the host to drain.
-    pub fn silence<'a>(&self, voices: impl Iterator<Item = &'a Voice>) {
+    /// Withdraws the right to log, lines that wait included. Queued lines stay for the host to drain.
+    pub fn revoke<'a>(&self, handles: impl Iterator<Item = &'a LogHandle>) {
         let mut state = lock(&self.state);
-        for voice in voices {
-            voice.muted.store(true, Ordering::SeqCst);
+        for log in handles {
+            log.revoked.store(true, Ordering::SeqCst);
         }
         if !state.queued {
             state.queue.clear();
@@ -146,16 +145,16 @@ impl Logger {
         true
     }
 
-    fn submit(&self, level: i32, message: &str, muted: &AtomicBool) {
+    fn submit(&self, level: i32, message: &str, revoked: &AtomicBool) {
         // A NUL cannot be left in printable text.
-        let Ok(record) = CString::new(text::record(message)) else {
+        let Ok(line) = CString::new(text::log_line(message)) else {
             return;
         };
         let mut state = lock(&self.state);
-        if state.closed || muted.load(Ordering::SeqCst) {
+        if state.closed || revoked.load(Ordering::SeqCst) {
             return;
         }
-        state.queue.push_back((level, record));
+        state.queue.push_back((level, line));
         if state.queue.len() > LONGEST_QUEUE {
             state.drop_one();
         }
@@ -166,7 +165,7 @@ impl Logger {
         self.deliver(Mode::Direct);
     }
 
-    /// Calls the callback for each waiting record, unless another thread (or this one, further up) is doing so.
+    /// Calls the callback for each waiting line, unless another thread (or this one, further up) is doing so.
     fn deliver(&self, mode: Mode) {
         let mut state = lock(&self.state);
         if state.delivering.is_some() || !state.is_for(mode) {
@@ -174,10 +173,10 @@ impl Logger {
         }
         state.delivering = Some(ThreadMark::of_this_thread());
         let here = Process::current();
-        while let Some((level, record)) = state.next(mode) {
+        while let Some((level, line)) = state.next(mode) {
             drop(state);
             if let Some(sink) = &self.sink {
-                sink(level, &record);
+                sink(level, &line);
             }
             if Process::current() != here {
                 // Forked in there. Another thread of the parent's may have held the lock.
@@ -200,7 +199,7 @@ impl State {
         mode == Mode::Drain || !self.queued
     }
 
-    /// Drops the oldest of the least important records: a flood of debug lines does not cost an update its record.
+    /// Drops the oldest of the least important lines: a flood of debug lines does not cost an update its line.
     fn drop_one(&mut self) {
         let levels = self.queue.iter().map(|(level, _)| *level).enumerate();
         if let Some((position, _)) = levels.min_by_key(|(_, level)| Reverse(*level)) {
@@ -213,8 +212,8 @@ impl State {
         if self.closed || !self.is_for(mode) {
             return None;
         }
-        if let Some(record) = self.queue.pop_front() {
-            return Some(record);
+        if let Some(line) = self.queue.pop_front() {
+            return Some(line);
         }
         if self.dropped == 0 {
             return None;
@@ -224,38 +223,38 @@ impl State {
             self.dropped
         );
         self.dropped = 0;
-        CString::new(text).ok().map(|record| (WARNING, record))
+        CString::new(text).ok().map(|line| (WARNING, line))
     }
 }
 
 /// The right of one activity (a call, a thread) to log; it can be withdrawn.
 #[derive(Clone)]
-pub struct Voice {
+pub struct LogHandle {
     logger: Arc<Logger>,
-    muted: Arc<AtomicBool>,
+    revoked: Arc<AtomicBool>,
 }
 
-impl Voice {
-    pub fn new(logger: &Arc<Logger>) -> Voice {
-        Voice {
+impl LogHandle {
+    pub fn new(logger: &Arc<Logger>) -> LogHandle {
+        LogHandle {
             logger: Arc::clone(logger),
-            muted: Arc::default(),
+            revoked: Arc::default(),
         }
     }
 
-    /// Logs one record; text is made printable and cut.
-    pub fn say(&self, level: i32, message: &str) {
-        if self.shows(level) {
-            self.logger.submit(level, message, &self.muted);
+    /// Logs one line; text is made printable and cut.
+    pub fn log(&self, level: i32, message: &str) {
+        if self.is_enabled(level) {
+            self.logger.submit(level, message, &self.revoked);
         }
     }
 
-    pub fn shows(&self, level: i32) -> bool {
-        self.logger.shows(level)
+    pub fn is_enabled(&self, level: i32) -> bool {
+        self.logger.is_enabled(level)
     }
 
-    pub fn is_muted(&self) -> bool {
-        self.muted.load(Ordering::SeqCst)
+    pub fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::SeqCst)
     }
 }
 
@@ -273,16 +272,16 @@ mod tests {
         });
         let logger = Arc::new(Logger::new(Some(sink), TRACE));
         logger.queue().unwrap();
-        let voice = Voice::new(&logger);
+        let log = LogHandle::new(&logger);
         let flood = |first: usize| {
             for number in first..first + LONGEST_QUEUE {
-                voice.say(TRACE, &number.to_string());
+                log.log(TRACE, &number.to_string());
             }
         };
         flood(0);
-        voice.say(ERROR, "update");
+        log.log(ERROR, "update");
         flood(LONGEST_QUEUE);
-        voice.say(NOTICE, "no update");
+        log.log(NOTICE, "no update");
         logger.drain();
         let delivered = lock(&delivered);
         let last = (2 * LONGEST_QUEUE).checked_sub(1).unwrap();
@@ -314,11 +313,11 @@ mod tests {
             TRACE,
         ));
         logger.queue().unwrap();
-        let voice = Voice::new(&logger);
+        let log = LogHandle::new(&logger);
         for _ in 0..LONGEST_QUEUE {
-            voice.say(ERROR, "update");
+            log.log(ERROR, "update");
         }
-        voice.say(TRACE, "sending");
+        log.log(TRACE, "sending");
         logger.drain();
     }
 }

@@ -5,7 +5,7 @@ use crate::checker::Checker;
 use crate::checker::remembering::{Known, Recalled};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
-use crate::log::Voice;
+use crate::log::LogHandle;
 use crate::schedule::agenda;
 use crate::state::record::{Moment, Record};
 use crate::sys::clock::Now;
@@ -34,7 +34,7 @@ pub fn of(checker: &Checker) -> Value {
 }
 
 fn of_host(checker: &Checker, config: &CheckConfig) -> Value {
-    let record = checker.glimpse(config, &Voice::new(&checker.logger));
+    let record = checker.glimpse(config, &LogHandle::new(&checker.logger));
     let now = checker.clock.now();
     let known = checker.known(&record, config);
     let verdict = known.recalled().map(|recalled| &recalled.verdict);

@@ -4,7 +4,7 @@ mod glyph;
 
 use glyph::Glyph;
 
-/// The longest log record in bytes: nginx cuts its own lines at 2048, prefix included.
+/// The longest log line in bytes: nginx cuts its own lines at 2048, prefix included.
 pub const LONGEST_RECORD: usize = 1900;
 
 /// Marks that may follow one character: the scripts that are in use stack no more, and more of them would smear the lines
@@ -75,12 +75,12 @@ pub fn cut(text: &str, limit: usize) -> String {
     out
 }
 
-/// A log record out of any text.
-pub fn record(text: &str) -> String {
+/// A log line out of any text.
+pub fn log_line(text: &str) -> String {
     cut(&printable(text), LONGEST_RECORD)
 }
 
-/// What others have written (a server, a certificate, libcurl about either), for use in a record: printable, and none of
+/// What others have written (a server, a certificate, libcurl about either), for use in a log line: printable, and none of
 /// psc's own phrases: `no\u{20}update found`.
 pub fn foreign(text: &str) -> String {
     let mut out = printable(text);
@@ -216,7 +216,7 @@ mod tests {
             let shown = foreign(&format!("x{phrase}\u{336}, {}", phrase.to_uppercase()));
             assert!(!shown.to_ascii_lowercase().contains(phrase), "{shown}");
             assert!(phrase.contains(' '), "{phrase}");
-            assert!(!record(&shown).to_ascii_lowercase().contains(phrase));
+            assert!(!log_line(&shown).to_ascii_lowercase().contains(phrase));
             assert!(!quoted(&shown).to_ascii_lowercase().contains(phrase));
         }
         let other = "no update was found: SSL certificate problem";

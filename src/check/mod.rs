@@ -16,7 +16,7 @@ pub mod verdict;
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
-use crate::log::Voice;
+use crate::log::LogHandle;
 use crate::selftest;
 use envelope::Envelope;
 use nonce::Nonce;
@@ -66,7 +66,7 @@ impl Attempt {
 }
 
 /// Makes one check in the calling thread; `cancel` ends it early.
-pub fn run(config: &CheckConfig, cancel: &dyn Cancel, voice: &Voice) -> Attempt {
+pub fn run(config: &CheckConfig, cancel: &dyn Cancel, log: &LogHandle) -> Attempt {
     #[cfg(feature = "test-panic")]
     panic_on_demand(config);
     let request = able(config)
@@ -77,7 +77,7 @@ pub fn run(config: &CheckConfig, cancel: &dyn Cancel, voice: &Voice) -> Attempt 
             nonce: Some(request.nonce.clone()),
             request_sha256: Some(request.sha256.clone()),
             beside: Some(request.beside.clone()),
-            ..exchange(config, &request, cancel, voice)
+            ..exchange(config, &request, cancel, log)
         },
         Err(failure) => Attempt::failed(failure),
     };
@@ -106,14 +106,14 @@ fn exchange(
     config: &CheckConfig,
     request: &Request,
     cancel: &dyn Cancel,
-    voice: &Voice,
+    log: &LogHandle,
 ) -> Attempt {
-    report::sending(voice, config, request);
+    report::sending(log, config, request);
     let body = match transport::post(config, request, cancel) {
         Ok(body) => body,
         Err(failure) => return Attempt::failed(failure),
     };
-    report::received_envelope(voice, &body);
+    report::received_envelope(log, &body);
     let expected = Expected {
         nonce: &request.nonce,
         request_sha256: &request.sha256,
@@ -121,7 +121,7 @@ fn exchange(
     };
     let outcome = authentic(&body, config).and_then(|authentic| {
         // Before it is judged: what is authentic is shown also when it cannot be used.
-        report::received_data(voice, &authentic);
+        report::received_data(log, &authentic);
         judge(&authentic, &expected)
     });
     Attempt {

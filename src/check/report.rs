@@ -9,7 +9,7 @@ use crate::config::check_config::CheckConfig;
 use crate::config::settings::Settings;
 use crate::failure::Failure;
 use crate::json;
-use crate::log::{ERROR, INFO, NOTICE, TRACE, Voice};
+use crate::log::{ERROR, INFO, LogHandle, NOTICE, TRACE};
 use crate::text;
 use serde_json::Value;
 
@@ -17,18 +17,18 @@ use serde_json::Value;
 const MOST_NOTICE_LINES: usize = 40;
 /// Signed fields that are shown at level 7; the protocol knows nine.
 const MOST_FIELDS: usize = 50;
-/// Bytes of `program_name` that a record shows, so that what follows it is not cut off.
+/// Bytes of `program_name` that a line shows, so that what follows it is not cut off.
 const LONGEST_PROGRAM: usize = 500;
 const NOTICE_PHRASE: &str = "Additional security update check information:";
 
-/// A log record to be.
+/// A log line to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub level: i32,
     pub text: String,
 }
 
-/// The records of one check, the main line first. `next_check` is in seconds from now, `None` when there is no schedule.
+/// The lines of one check, the main line first. `next_check` is in seconds from now, `None` when there is no schedule.
 pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -> Vec<Line> {
     let when = next_check.map_or(String::new(), |seconds| {
         format!(" (next check in {})", text::span(seconds))
@@ -44,7 +44,7 @@ pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -
     }
 }
 
-/// The records of a verdict that is known for `age` seconds.
+/// The lines of a verdict that is known for `age` seconds.
 pub fn reminder(verdict: &Verdict, config: &CheckConfig, age: u64) -> Vec<Line> {
     let when = format!(" (known for {})", text::long_span(age));
     let main = verdict_line(verdict, config, &when);
@@ -99,7 +99,7 @@ fn unusable_version(text: &str) -> String {
     shown
 }
 
-/// `program_name` may be longer than a record.
+/// `program_name` may be longer than a line.
 pub fn shown_program(settings: &Settings) -> String {
     text::cut(&text::printable(&settings.program_name), LONGEST_PROGRAM)
 }
@@ -164,7 +164,7 @@ fn failure_line(failure: &Failure, settings: &Settings, when: &str) -> Line {
     }
 }
 
-/// The record of a check that was not made.
+/// The line of a check that was not made.
 pub fn disabled(settings: &Settings) -> Line {
     Line {
         level: INFO,
@@ -176,13 +176,13 @@ pub fn disabled(settings: &Settings) -> Line {
 }
 
 /// The fields of a request, for log level 7.
-pub fn sending(voice: &Voice, config: &CheckConfig, request: &Request) {
-    if !voice.shows(TRACE) {
+pub fn sending(log: &LogHandle, config: &CheckConfig, request: &Request) {
+    if !log.is_enabled(TRACE) {
         return;
     }
     let proxy = config.settings.proxy.masked();
     let proxy = proxy.unwrap_or_else(|| config.environment.shown_proxy());
-    voice.say(
+    log.log(
         TRACE,
         &format!(
             "sending: POST {} (proxy: {proxy})",
@@ -190,15 +190,15 @@ pub fn sending(voice: &Voice, config: &CheckConfig, request: &Request) {
         ),
     );
     for (name, value) in &request.shown {
-        voice.say(TRACE, &format!("sending: {name}: {value}"));
+        log.log(TRACE, &format!("sending: {name}: {value}"));
     }
 }
 
 /// The answer as it came, not believed yet.
-pub fn received_envelope(voice: &Voice, body: &[u8]) {
-    if voice.shows(TRACE) {
+pub fn received_envelope(log: &LogHandle, body: &[u8]) {
+    if log.is_enabled(TRACE) {
         let shown = String::from_utf8_lossy(body.get(..1000).unwrap_or(body)).into_owned();
-        voice.say(
+        log.log(
             TRACE,
             &format!(
                 "received: {} bytes, unverified: {}",
@@ -210,23 +210,23 @@ pub fn received_envelope(voice: &Voice, body: &[u8]) {
 }
 
 /// The signed fields of an answer, whatever else is wrong with them.
-pub fn received_data(voice: &Voice, authentic: &Authentic) {
-    if !voice.shows(TRACE) {
+pub fn received_data(log: &LogHandle, authentic: &Authentic) {
+    if !log.is_enabled(TRACE) {
         return;
     }
-    voice.say(
+    log.log(
         TRACE,
         &format!("received: signed by key {}", authentic.key_fingerprint()),
     );
     let fields = json::object(authentic.decoded()).unwrap_or_default();
     for (name, value) in fields.iter().take(MOST_FIELDS) {
         let shown = text::foreign(&format!("{name}: {value}"));
-        voice.say(TRACE, &format!("received: {shown}"));
+        log.log(TRACE, &format!("received: {shown}"));
         if name == "backoff" && value.as_i64().is_none() {
-            voice.say(TRACE, "received: backoff is not an integer: ignored");
+            log.log(TRACE, "received: backoff is not an integer: ignored");
         }
         if name == "log" && !matches!(value, Value::String(_)) {
-            voice.say(TRACE, "received: log is not a string: ignored");
+            log.log(TRACE, "received: log is not a string: ignored");
         }
     }
 }

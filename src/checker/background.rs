@@ -4,7 +4,7 @@ use super::{Checker, incomplete};
 use crate::code::Code;
 use crate::config::check_config::Readiness;
 use crate::failure::Failure;
-use crate::log::Voice;
+use crate::log::LogHandle;
 use crate::schedule::thread;
 use crate::sync::{lock, wait};
 use crate::sys::reserve::Reserve;
@@ -24,13 +24,13 @@ const STOP_STEP: Duration = Duration::from_millis(20);
 #[derive(Default)]
 pub struct Running {
     thread: Option<Background>,
-    /// The voice of a check in flight.
-    pub(super) check: Option<Voice>,
+    /// The log of a check in flight.
+    pub(super) check: Option<LogHandle>,
 }
 
 struct Background {
     handle: Thread,
-    voice: Voice,
+    log: LogHandle,
     ended: Arc<AtomicBool>,
 }
 
@@ -72,15 +72,15 @@ impl Checker {
 
     fn spawn(self: &Arc<Checker>) -> Result<Background, Failure> {
         let reserve = Reserve::of_a_call().ok_or_else(Failure::out_of_memory)?;
-        let voice = Voice::new(&self.logger);
+        let log = LogHandle::new(&self.logger);
         let ended = Arc::new(AtomicBool::new(false));
         let marks = self.stop.marks();
         let body = {
-            let (checker, voice, ended) = (Arc::clone(self), voice.clone(), Arc::clone(&ended));
+            let (checker, log, ended) = (Arc::clone(self), log.clone(), Arc::clone(&ended));
             move || {
                 reserve.serve_this_thread();
                 let present = checker.presence.take_over();
-                thread::main(&checker, &voice, marks, reserve);
+                thread::main(&checker, &log, marks, reserve);
                 // The next start is a new beginning: what is wrong with the state is worth a warning again. Not in `start`:
                 // another call may hold the memory for as long as its files take, or have given the warning just before.
                 lock(&checker.memory).restart();
@@ -105,11 +105,7 @@ impl Checker {
             drop(self.presence.take_over());
             Failure::system(format!("no thread: {error}"))
         })?;
-        Ok(Background {
-            handle,
-            voice,
-            ended,
-        })
+        Ok(Background { handle, log, ended })
     }
 
     /// Ends what is running and waits for it, at most a second.
@@ -130,9 +126,8 @@ impl Checker {
             ended = running.thread.take();
         } else {
             // What hangs may go on hanging, but it has nothing to say any more. A later stop waits for it again.
-            let thread = running.thread.as_ref().map(|thread| &thread.voice);
-            self.logger
-                .silence(thread.into_iter().chain(&running.check));
+            let thread = running.thread.as_ref().map(|thread| &thread.log);
+            self.logger.revoke(thread.into_iter().chain(&running.check));
         }
         drop(running);
         if let Some(ended) = ended {

@@ -9,7 +9,7 @@ use crate::code::Code;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::contain::contained;
 use crate::failure::Failure;
-use crate::log::Voice;
+use crate::log::LogHandle;
 use crate::outcome::Outcome;
 use crate::presence::Present;
 use crate::stop::Interrupt;
@@ -38,9 +38,9 @@ impl Drop for InFlight<'_> {
 impl Checker {
     /// One check in the calling thread, whatever the schedule says. `Err`: none was made.
     pub fn run_once(&self) -> Result<Outcome, Failure> {
-        let voice = Voice::new(&self.logger);
+        let log = LogHandle::new(&self.logger);
         // In flight before anything is looked at: psc_stop waits for it from here on.
-        let Some(_in_flight) = self.begin_check(&voice) else {
+        let Some(_in_flight) = self.begin_check(&log) else {
             return Err(Failure::new(
                 Code::State,
                 "a check of this handle is in flight already",
@@ -52,35 +52,40 @@ impl Checker {
         let config = match self.readiness() {
             Readiness::Ready(config) => config,
             Readiness::Incomplete => return Err(incomplete()),
-            Readiness::Disabled => return Ok(self.disabled(&voice)),
+            Readiness::Disabled => return Ok(self.disabled(&log)),
         };
-        let config = self.renewed(&config, &voice);
+        let config = self.renewed(&config, &log);
         let _signals = signals::Blocked::of_writing();
         if let Err(failure) = self.stop.prepare() {
-            return Ok(self.conclude(&Attempt::failed(failure), &config, &voice, None));
+            return Ok(self.conclude(&Attempt::failed(failure), &config, &log, None));
         }
         let mut before = None;
-        self.update_memory(&config, &voice, |record| {
+        self.update_memory(&config, &log, |record| {
             before = Some(self.announce(record, &config));
         });
         let interrupt = self.stop.interrupt(marks);
-        Ok(self.check(&config, &interrupt, &voice, before))
+        Ok(self.check(&config, &interrupt, &log, before))
     }
 
     /// The check that the schedule says is due. False: another process has made it, or is about to. The caller has begun.
-    pub fn check_if_due(&self, config: &CheckConfig, interrupt: &Interrupt, voice: &Voice) -> bool {
-        let config = self.renewed(config, voice);
-        let Some(before) = self.claim(&config, voice) else {
+    pub fn check_if_due(
+        &self,
+        config: &CheckConfig,
+        interrupt: &Interrupt,
+        log: &LogHandle,
+    ) -> bool {
+        let config = self.renewed(config, log);
+        let Some(before) = self.claim(&config, log) else {
             return false;
         };
-        self.check(&config, interrupt, voice, Some(before));
+        self.check(&config, interrupt, log, Some(before));
         true
     }
 
     /// The configuration as it is at this moment: files may have come, gone or been renewed.
-    fn renewed(&self, config: &CheckConfig, voice: &Voice) -> CheckConfig {
+    fn renewed(&self, config: &CheckConfig, log: &LogHandle) -> CheckConfig {
         let config = config.renewed();
-        self.warn_of_faults(&config, voice);
+        self.warn_of_faults(&config, log);
         config
     }
 
@@ -88,12 +93,12 @@ impl Checker {
         &self,
         config: &CheckConfig,
         interrupt: &Interrupt,
-        voice: &Voice,
+        log: &LogHandle,
         before: Option<Before>,
     ) -> Outcome {
-        let attempt = contained(|| check::run(config, interrupt, voice))
+        let attempt = contained(|| check::run(config, interrupt, log))
             .unwrap_or_else(|text| Attempt::failed(Failure::bug(&text)));
-        self.conclude(&attempt, config, voice, before)
+        self.conclude(&attempt, config, log, before)
     }
 
     /// Remembers and logs a check, and makes its result.
@@ -101,21 +106,21 @@ impl Checker {
         &self,
         attempt: &Attempt,
         config: &CheckConfig,
-        voice: &Voice,
+        log: &LogHandle,
         before: Option<Before>,
     ) -> Outcome {
-        let next_check = self.update_memory(config, voice, |record| {
+        let next_check = self.update_memory(config, log, |record| {
             match (attempt.code(), before) {
                 (Code::Cancelled, Some(before)) => before.restore(record),
                 (Code::Cancelled, None) => {}
                 // What was left behind by psc_stop has nothing to say any more.
-                _ if voice.is_muted() => {}
+                _ if log.is_revoked() => {}
                 _ => self.remember(record, config, attempt),
             }
         });
         let lines = report::lines(attempt, config, Some(next_check));
         for line in &lines {
-            voice.say(line.level, &line.text);
+            log.log(line.level, &line.text);
         }
         self.outcome(attempt, &lines, config, next_check)
     }
@@ -127,7 +132,7 @@ impl Checker {
         config: &CheckConfig,
         next_check: u64,
     ) -> Outcome {
-        let message = lines.first().map(|line| crate::text::record(&line.text));
+        let message = lines.first().map(|line| crate::text::log_line(&line.text));
         Outcome::of(
             attempt,
             message.unwrap_or_default(),
@@ -137,20 +142,20 @@ impl Checker {
         )
     }
 
-    fn disabled(&self, voice: &Voice) -> Outcome {
+    fn disabled(&self, log: &LogHandle) -> Outcome {
         let line = report::disabled(&self.config().settings);
-        voice.say(line.level, &line.text);
-        Outcome::without_check(Code::Disabled, crate::text::record(&line.text), 0)
+        log.log(line.level, &line.text);
+        Outcome::without_check(Code::Disabled, crate::text::log_line(&line.text), 0)
     }
 
     /// Only one check of a handle is in flight at a time.
-    pub fn begin_check(&self, voice: &Voice) -> Option<InFlight<'_>> {
+    pub fn begin_check(&self, log: &LogHandle) -> Option<InFlight<'_>> {
         let present = self.presence.enter();
         let mut running = lock(&self.running);
         if running.check.is_some() {
             return None;
         }
-        running.check = Some(voice.clone());
+        running.check = Some(log.clone());
         Some(InFlight {
             checker: self,
             present,

@@ -8,7 +8,7 @@ use crate::check::{self, Attempt};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Retry;
-use crate::log::{Voice, WARNING};
+use crate::log::{LogHandle, WARNING};
 use crate::random;
 use crate::schedule::plan::{self, Ending};
 use crate::schedule::run;
@@ -72,9 +72,9 @@ impl Checker {
     }
 
     /// Announces the check that is due, unless another process has done so.
-    pub(super) fn claim(&self, config: &CheckConfig, voice: &Voice) -> Option<Before> {
+    pub(super) fn claim(&self, config: &CheckConfig, log: &LogHandle) -> Option<Before> {
         let mut before = None;
-        self.with_memory(config, voice, |memory, hurry| {
+        self.with_memory(config, log, |memory, hurry| {
             memory.try_update(self.clock.as_ref(), hurry, |record| {
                 if record.is_due(self.clock.now()) {
                     before = Some(self.announce(record, config));
@@ -108,7 +108,7 @@ impl Checker {
                 if matches!(failure.code, Code::Signature | Code::Nonce) {
                     record.untrusted_since = record.untrusted_since.or(Some(at));
                 }
-                let message = crate::text::record(&failure.text());
+                let message = crate::text::log_line(&failure.text());
                 (Ending::Failed(failure.retry), Some(message))
             }
         };
@@ -125,8 +125,8 @@ impl Checker {
     }
 
     /// Plans the next check anew, with the interval of now.
-    pub fn replan(&self, config: &CheckConfig, voice: &Voice) {
-        self.update_memory(config, voice, |record| {
+    pub fn replan(&self, config: &CheckConfig, log: &LogHandle) {
+        self.update_memory(config, log, |record| {
             plan_from_last(record, config.settings.interval);
         });
     }
@@ -135,11 +135,11 @@ impl Checker {
     pub fn update_memory(
         &self,
         config: &CheckConfig,
-        voice: &Voice,
+        log: &LogHandle,
         change: impl FnOnce(&mut Record),
     ) -> u64 {
         let mut next = 0;
-        self.with_memory(config, voice, |memory, hurry| {
+        self.with_memory(config, log, |memory, hurry| {
             memory.update(self.clock.as_ref(), hurry, |record| {
                 change(record);
                 let until = record
@@ -156,7 +156,7 @@ impl Checker {
     fn with_memory(
         &self,
         config: &CheckConfig,
-        voice: &Voice,
+        log: &LogHandle,
         change: impl FnOnce(&mut Memory, &dyn Fn() -> bool),
     ) {
         let stop = self.stop.marks();
@@ -166,39 +166,39 @@ impl Checker {
             *lock(&self.unsaved) = memory.unsaved().cloned();
             memory.take_warning()
         };
-        say_warning(voice, warning);
+        log_warning(log, warning);
     }
 
     /// Tries again to write what could not be written. False: there is still something.
-    pub fn save(&self, config: &CheckConfig, voice: &Voice) -> bool {
+    pub fn save(&self, config: &CheckConfig, log: &LogHandle) -> bool {
         if self.memory(config).is_saved() {
             return true;
         }
-        self.update_memory(config, voice, |_| {});
+        self.update_memory(config, log, |_| {});
         self.memory(config).is_saved()
     }
 
     /// A known update is about to be logged.
-    pub fn reminds(&self, config: &CheckConfig, voice: &Voice) {
+    pub fn reminds(&self, config: &CheckConfig, log: &LogHandle) {
         let now = Moment::of(self.clock.now());
-        self.update_memory(config, voice, |record| note_reminder(record, Some(now)));
+        self.update_memory(config, log, |record| note_reminder(record, Some(now)));
     }
 
     /// What is remembered, as it is now.
-    pub fn recall(&self, config: &CheckConfig, voice: &Voice) -> Record {
-        self.recall_from(self.memory(config), voice)
+    pub fn recall(&self, config: &CheckConfig, log: &LogHandle) -> Record {
+        self.recall_from(self.memory(config), log)
     }
 
-    fn recall_from(&self, mut memory: MutexGuard<'_, Memory>, voice: &Voice) -> Record {
+    fn recall_from(&self, mut memory: MutexGuard<'_, Memory>, log: &LogHandle) -> Record {
         let record = memory.load(self.clock.as_ref()).clone();
         let warning = memory.take_warning();
         drop(memory);
-        say_warning(voice, warning);
+        log_warning(log, warning);
         record
     }
 
     /// As [`Checker::recall`], but never waits for a thread that waits for another process: for event loops.
-    pub fn glimpse(&self, config: &CheckConfig, voice: &Voice) -> Record {
+    pub fn glimpse(&self, config: &CheckConfig, log: &LogHandle) -> Record {
         let dir = config.settings.state_dir.as_deref();
         match (dir, self.memory.try_lock()) {
             (Some(dir), Err(TryLockError::WouldBlock)) => {
@@ -210,8 +210,8 @@ impl Checker {
                     .unwrap_or_else(|| Record::new(self.clock.now(), self.clock.boot_id()))
             }
             // As it is held now: asked for anew, another thread might have it.
-            (_, Ok(memory)) => self.recall_from(self.for_config(memory, config), voice),
-            (_, Err(_)) => self.recall(config, voice),
+            (_, Ok(memory)) => self.recall_from(self.for_config(memory, config), log),
+            (_, Err(_)) => self.recall(config, log),
         }
     }
 
@@ -300,9 +300,9 @@ pub(super) fn expected<'a>(
     }
 }
 
-fn say_warning(voice: &Voice, warning: Option<String>) {
+fn log_warning(log: &LogHandle, warning: Option<String>) {
     if let Some(warning) = warning {
-        voice.say(WARNING, &warning);
+        log.log(WARNING, &warning);
     }
 }
 

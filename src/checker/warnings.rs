@@ -3,7 +3,7 @@
 use super::Checker;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::failure::Failure;
-use crate::log::{Voice, WARNING};
+use crate::log::{LogHandle, WARNING};
 use crate::sync::lock;
 
 /// What was said last.
@@ -21,30 +21,30 @@ impl Checker {
         let Readiness::Ready(config) = self.readiness() else {
             return;
         };
-        let voice = Voice::new(&self.logger);
+        let log = LogHandle::new(&self.logger);
         let troubles: Vec<String> = config.troubles.iter().map(Failure::text).collect();
         let troubles = (!troubles.is_empty()).then(|| troubles.join("; "));
         if is_news(&mut lock(&self.said).troubles, troubles.as_deref()) {
             let troubles = troubles.unwrap_or_default();
-            voice.say(
+            log.log(
                 WARNING,
                 &format!(
                     "Security update check: each check will fail until this is cured: {troubles}"
                 ),
             );
         }
-        self.warn_of_faults(&config, &voice);
+        self.warn_of_faults(&config, &log);
     }
 
     /// At a check, too: the certificate authorities may have been renewed.
-    pub(super) fn warn_of_faults(&self, config: &CheckConfig, voice: &Voice) {
+    pub(super) fn warn_of_faults(&self, config: &CheckConfig, log: &LogHandle) {
         let faults = config
             .trust
             .as_ref()
             .and_then(|trust| trust.faults.as_deref());
         if is_news(&mut lock(&self.said).faults, faults) {
             let faults = faults.unwrap_or_default();
-            voice.say(
+            log.log(
                 WARNING,
                 &format!("Security update check: passed over among the trusted certificates: {faults}; the others count"),
             );

@@ -82,7 +82,7 @@ impl Drop for Owned {
 
 /// Makes a handle. Starts no thread, opens no file that stays open, sends nothing.
 ///
-/// `log` receives the log records and may be NULL; `user_data` is passed to it and not looked at. Both must stay valid
+/// `log` receives the log lines and may be NULL; `user_data` is passed to it and not looked at. Both must stay valid
 /// until psc_free has returned.
 ///
 /// Returns the handle, to be freed with psc_free; NULL only when out of resources. Any thread. The handle may cross a fork

@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::log::Sink;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
-/// Receives log records. `level`: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug. `message`: one line of
+/// Receives log lines. `level`: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug. `message`: one line of
 /// printable UTF-8, NUL-terminated, without a newline, at most 1900 bytes, valid during the call only. It is data, not a
 /// format: print it with "%s".
 ///
@@ -31,7 +31,7 @@ unsafe impl Send for HostLog {}
 unsafe impl Sync for HostLog {}
 
 impl HostLog {
-    fn say(&self, level: i32, message: &CStr) {
+    fn log(&self, level: i32, message: &CStr) {
         // SAFETY: the host's function, as the host gave it to psc_init; the message lives through the call.
         unsafe { (self.function)(self.user_data, level, message.as_ptr()) };
     }
@@ -42,10 +42,10 @@ pub fn sink(function: psc_log_fn, user_data: *mut c_void) -> Option<Sink> {
         function: function?,
         user_data,
     };
-    Some(Box::new(move |level, message| host.say(level, message)))
+    Some(Box::new(move |level, message| host.log(level, message)))
 }
 
-/// For event loops: from now on records are queued, at most 512 of them (the least important go first when there
+/// For event loops: from now on lines are queued, at most 512 of them (the least important go first when there
 /// are more), and the descriptor that is returned turns readable when some wait. Call psc_log_drain then.
 ///
 /// Returns the descriptor (>= 0), which belongs to psc until psc_free: do not read, write or close it. The same one each
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn psc_log_fd(checker: *mut psc_checker) -> c_int {
     }
 }
 
-/// Delivers the queued records to the callback, in the calling thread; also after psc_stop, what was said before it.
+/// Delivers the queued lines to the callback, in the calling thread; also after psc_stop, what was said before it.
 ///
 /// Returns PSC_OK, also when there was nothing; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Any thread.
 #[unsafe(no_mangle)]

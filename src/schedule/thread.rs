@@ -6,7 +6,7 @@ use crate::check::report;
 use crate::checker::Checker;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::contain::contained;
-use crate::log::{ERROR, Voice};
+use crate::log::{ERROR, LogHandle};
 use crate::random;
 use crate::state::dir::Ownership;
 use crate::state::memory::Owner;
@@ -28,14 +28,14 @@ pub const STACK_BYTES: usize = LEAST_STACK + 224 * 1024;
 const MEMORY_AGAIN: Duration = Duration::from_secs(60);
 
 /// Runs until a stop is requested after `marks`. `reserve` serves this thread.
-pub fn main(checker: &Checker, voice: &Voice, marks: Marks, reserve: Reserve) {
+pub fn main(checker: &Checker, log: &LogHandle, marks: Marks, reserve: Reserve) {
     // Until the end: what is dropped on the way may be of it.
     let mut reserve = reserve;
-    let ended = contained(|| Shift::new(checker, voice, marks).run(&mut reserve));
+    let ended = contained(|| Shift::new(checker, log, marks).run(&mut reserve));
     checker.note_owner_lock(None);
     if let Err(text) = ended {
         checker.note_crash(&text);
-        voice.say(
+        log.log(
             ERROR,
             &format!("Security update check failed: a bug in psc was contained: {text}; please report it to the makers of psc (next check after a restart)"),
         );
@@ -47,7 +47,7 @@ type Mandate = (Option<PathBuf>, Question);
 
 struct Shift<'a> {
     checker: &'a Checker,
-    voice: &'a Voice,
+    log: &'a LogHandle,
     /// Of the start of the thread; its cancels are those of the turn.
     marks: Marks,
     /// How often the thread was woken before it looked.
@@ -105,10 +105,10 @@ impl Start {
 }
 
 impl Shift<'_> {
-    fn new<'a>(checker: &'a Checker, voice: &'a Voice, marks: Marks) -> Shift<'a> {
+    fn new<'a>(checker: &'a Checker, log: &'a LogHandle, marks: Marks) -> Shift<'a> {
         Shift {
             checker,
-            voice,
+            log,
             marks,
             rings: 0,
             start: None,
@@ -143,7 +143,7 @@ impl Shift<'_> {
             }
             if matches!(readiness, Readiness::Disabled) && !was_disabled {
                 let line = report::disabled(&self.checker.config().settings);
-                self.voice.say(line.level, &line.text);
+                self.log.log(line.level, &line.text);
                 was_disabled = true;
             }
             self.start = None;
@@ -156,7 +156,7 @@ impl Shift<'_> {
     fn turn(&mut self, config: &CheckConfig) {
         let checker = self.checker;
         let owns = self.own(config);
-        let mut record = checker.recall(config, self.voice);
+        let mut record = checker.recall(config, self.log);
         let start = self.start.get_or_insert_with(|| Start::now(checker, false));
         start.inherit(&record);
         let first_check = start.first_check(config);
@@ -170,7 +170,7 @@ impl Shift<'_> {
             return self.sleep(Some(wait));
         }
         if record.interval != config.settings.interval && record.last.is_some() {
-            return checker.replan(config, self.voice);
+            return checker.replan(config, self.log);
         }
         start.planned = true;
         let step = self.settle(config, &mut record, first_check, update.is_some());
@@ -206,7 +206,7 @@ impl Shift<'_> {
         let subject = config.subject();
         let random = &random::up_to;
         if agenda::settle(record, &first, &subject, now, random) {
-            self.checker.update_memory(config, self.voice, |record| {
+            self.checker.update_memory(config, self.log, |record| {
                 agenda::settle(record, &first, &subject, now, random);
             });
         }
@@ -215,7 +215,7 @@ impl Shift<'_> {
 
     /// Sleeps until something is due; what could not be written is tried again meanwhile.
     fn wait(&mut self, config: &CheckConfig, limit: Duration) {
-        if self.checker.save(config, self.voice) {
+        if self.checker.save(config, self.log) {
             self.unsaved = 0;
             return self.sleep(Some(limit));
         }
@@ -225,12 +225,12 @@ impl Shift<'_> {
     }
 
     fn check(&mut self, config: &CheckConfig) {
-        let Some(ticket) = self.checker.begin_check(self.voice) else {
+        let Some(ticket) = self.checker.begin_check(self.log) else {
             // psc_run_once is making one; its end wakes this thread.
             return self.sleep(None);
         };
         let interrupt = self.checker.stop.interrupt(self.marks);
-        let made = self.checker.check_if_due(config, &interrupt, self.voice);
+        let made = self.checker.check_if_due(config, &interrupt, self.log);
         drop(ticket);
         if made {
             self.refusals = 0;
@@ -243,19 +243,19 @@ impl Shift<'_> {
     }
 
     fn remind(&self, config: &CheckConfig, lines: &[report::Line]) {
-        self.checker.reminds(config, self.voice);
+        self.checker.reminds(config, self.log);
         for line in lines {
-            self.voice.say(line.level, &line.text);
+            self.log.log(line.level, &line.text);
         }
     }
 
     fn warn_of_silence(&self, config: &CheckConfig, record: &Record) {
         self.checker
-            .update_memory(config, self.voice, |record| record.silence_warned = true);
+            .update_memory(config, self.log, |record| record.silence_warned = true);
         let silence = agenda::heard(record).age(self.checker.clock.now());
         let program = report::shown_program(&config.settings);
         // A server's log shows errors, and often nothing below.
-        self.voice.say(
+        self.log.log(
             ERROR,
             &format!(
                 "Security update check: no authentic answer for {}; security updates of {program} may be missed, see the failures logged before",
@@ -342,9 +342,9 @@ mod tests {
         let config = site.config(json!({})).to_string();
         assert!(checker.configure(config.as_bytes()).is_ok());
         checker.clock = Box::new(Broken(AtomicBool::new(true)));
-        let voice = Voice::new(&checker.logger);
+        let log = LogHandle::new(&checker.logger);
         let reserve = Reserve::of_a_call().unwrap();
-        main(&checker, &voice, checker.stop.marks(), reserve);
+        main(&checker, &log, checker.stop.marks(), reserve);
         let crash = checker.crash().unwrap();
         assert_eq!(
             (&crash["code"], &crash["text"]),
