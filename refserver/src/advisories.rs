@@ -1,6 +1,6 @@
 //! The advisory list and what it says about a version.
 
-use crate::Error;
+use crate::error::Error;
 use crate::range::Range;
 use serde_json::Value;
 

@@ -1,106 +1,85 @@
-//! Forms the signed answer.
+//! The body of the answer to a check that was accepted: verdict, signed object, envelope. A fault changes one of them.
 
-use crate::Error;
 use crate::advisories::Verdict;
+use crate::check::Check;
+use crate::envelope::{Data, Envelope, encode};
+use crate::error::Error;
+use crate::fault::{Effect, Expected, Fault};
 use crate::json::quote;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Private};
-use openssl::sha::sha256;
-use openssl::sign::Signer;
+use crate::shared::Shared;
+use crate::sync::lock;
 
-/// The object that is signed: names with JSON texts, so that faults can say what no JSON value can.
-pub(crate) struct Data {
-    members: Vec<(String, String)>,
-}
-
-impl Data {
-    pub fn new(verdict: &Verdict, nonce: &str, request: Option<&[u8]>) -> Data {
-        let mut data = Data {
-            members: Vec::new(),
-        };
-        data.set("nonce", quote(nonce));
-        data.set("update", if verdict.version.is_some() { "1" } else { "0" });
-        let texts = [
-            ("version", &verdict.version),
-            ("log", &verdict.log),
-            ("severity", &verdict.severity),
-            ("url", &verdict.url),
-            ("affected", &verdict.affected),
-        ];
-        for (name, text) in texts {
-            if let Some(text) = text {
-                data.set(name, quote(text));
-            }
-        }
-        if let Some(minutes) = verdict.backoff {
-            data.set("backoff", minutes.to_string());
-        }
-        if let Some(request) = request {
-            data.set("request_sha256", quote(&hex(&sha256(request))));
-        }
-        data
-    }
-
-    /// Adds a member, or replaces it.
-    pub fn set(&mut self, name: &str, json: impl Into<String>) {
-        let json = json.into();
-        match self.members.iter_mut().find(|(key, _)| key == name) {
-            Some(member) => member.1 = json,
-            None => self.members.push((name.into(), json)),
-        }
-    }
-
-    pub fn remove(&mut self, name: &str) {
-        self.members.retain(|(key, _)| key != name);
-    }
-
-    pub fn text(&self) -> String {
-        let members: Vec<String> = self
-            .members
-            .iter()
-            .map(|(name, json)| format!("{}:{json}", quote(name)))
-            .collect();
-        format!("{{{}}}", members.join(","))
-    }
-}
-
-/// `data` and `signature` as they travel.
-pub(crate) struct Envelope {
-    pub data: String,
-    pub signature: String,
-}
-
-impl Envelope {
-    pub fn seal(data: String, key: &PKey<Private>) -> Result<Envelope, Error> {
-        let signature = STANDARD.encode(sign(key, MessageDigest::sha256(), data.as_bytes())?);
-        Ok(Envelope { data, signature })
-    }
-
-    pub fn text(&self) -> String {
-        format!(
-            r#"{{"data":{},"signature":{}}}"#,
-            quote(&self.data),
-            quote(&self.signature)
-        )
-    }
-}
-
-pub(crate) fn encode(data: &[u8]) -> String {
-    STANDARD.encode(data)
-}
-
-/// RSA PKCS#1 v1.5.
-pub(crate) fn sign(
-    key: &PKey<Private>,
-    digest: MessageDigest,
-    text: &[u8],
+/// `request`: the body of the request that `check` was read from.
+pub(crate) fn body(
+    shared: &Shared,
+    fault: Option<&'static Fault>,
+    check: &Check,
+    request: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    let mut signer = Signer::new(digest, key)?;
-    Ok(signer.sign_oneshot_to_vec(text)?)
+    let verdict = verdict(shared, fault, check);
+    let binding = shared.options.request_binding.then_some(request);
+    let data = Data::new(&verdict, &check.nonce, binding);
+    let Some(fault) = fault else {
+        let envelope = Envelope::sign(encode(data.text().as_bytes()), &shared.keys.sign)?;
+        let body = envelope.text().into_bytes();
+        *lock(&shared.faults.earlier_answer) = Some(body.clone());
+        return Ok(body);
+    };
+    faulty_body(shared, &fault.effect, data, &check.nonce)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// A fault that ends in a verdict gives just this verdict, whatever the advisories say.
+fn verdict(shared: &Shared, fault: Option<&'static Fault>, check: &Check) -> Verdict {
+    let advisories = shared.advisories.current();
+    match fault.map(|fault| fault.expected) {
+        Some(Expected::NoUpdate) => advisories.no_update(),
+        Some(Expected::Update) => advisories.update(),
+        _ => advisories.verdict(&check.passenger_version),
+    }
+}
+
+fn faulty_body(
+    shared: &Shared,
+    effect: &Effect,
+    mut data: Data,
+    nonce: &str,
+) -> Result<Vec<u8>, Error> {
+    match effect {
+        Effect::Members(members) => members
+            .iter()
+            .for_each(|(name, json)| data.set(name, *json)),
+        Effect::Without(name) => data.remove(name),
+        Effect::Change(change) => change(&mut data, nonce),
+        Effect::Replay => {
+            if let Some(body) = lock(&shared.faults.earlier_answer).clone() {
+                return Ok(body);
+            }
+            // Nothing was answered yet: what this client would have got at another time.
+            data.set("nonce", quote("1700000000000000AAAAAAAAAAAAAAAAAAAAAA=="));
+        }
+        _ => {}
+    }
+    let text = data.text();
+    let data = match effect {
+        Effect::Text(change) => encode(&change(text)),
+        Effect::Encoding(encode) => encode(&text),
+        _ => encode(text.as_bytes()),
+    };
+    let key = &shared.keys.sign;
+    let envelope = match effect {
+        Effect::Signature(sign) => {
+            let signature = encode(&sign(key, &data)?);
+            Envelope { data, signature }
+        }
+        Effect::SignatureText(change) => {
+            let mut envelope = Envelope::sign(data, key)?;
+            envelope.signature = change(&envelope.signature);
+            envelope
+        }
+        _ => Envelope::sign(data, key)?,
+    };
+    Ok(match effect {
+        Effect::Body(form) => form(&envelope),
+        _ => envelope.text().into_bytes(),
+    })
 }

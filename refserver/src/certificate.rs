@@ -1,6 +1,6 @@
 //! Makes keys and certificates: the good ones of `keygen` and the bad ones of the TLS faults.
 
-use crate::Error;
+use crate::error::Error;
 use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
@@ -40,16 +40,16 @@ pub(crate) struct Profile<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    Authority,
+    Ca,
     Server,
     Client,
 }
 
 impl<'a> Profile<'a> {
-    pub fn authority(common_name: &'a str) -> Profile<'a> {
+    pub fn ca(common_name: &'a str) -> Profile<'a> {
         Profile {
             common_name,
-            role: Role::Authority,
+            role: Role::Ca,
             dns_name: None,
             ip_addresses: &[],
             valid_from: -1,
@@ -64,14 +64,14 @@ impl<'a> Profile<'a> {
             role: Role::Server,
             dns_name: Some("localhost"),
             ip_addresses: &["127.0.0.1", "::1"],
-            ..Profile::authority("localhost")
+            ..Profile::ca("localhost")
         }
     }
 
     pub fn client(common_name: &'a str) -> Profile<'a> {
         Profile {
             role: Role::Client,
-            ..Profile::authority(common_name)
+            ..Profile::ca(common_name)
         }
     }
 }
@@ -128,7 +128,7 @@ fn add_extensions(
 ) -> Result<(), Error> {
     let mut constraints = BasicConstraints::new();
     let mut usage = KeyUsage::new();
-    if profile.role == Role::Authority {
+    if profile.role == Role::Ca {
         constraints.ca();
         usage.key_cert_sign().crl_sign();
     } else {
@@ -137,7 +137,7 @@ fn add_extensions(
     builder.append_extension(constraints.critical().build()?)?;
     builder.append_extension(usage.critical().build()?)?;
     match profile.role {
-        Role::Authority => {}
+        Role::Ca => {}
         Role::Server => builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?,
         Role::Client => builder.append_extension(ExtendedKeyUsage::new().client_auth().build()?)?,
     }
@@ -147,10 +147,10 @@ fn add_extensions(
         SubjectKeyIdentifier::new().build(&builder.x509v3_context(issuer_certificate, None))?;
     builder.append_extension(key_identifier)?;
     if issuer.is_some() {
-        let authority = AuthorityKeyIdentifier::new()
+        let key_identifier = AuthorityKeyIdentifier::new()
             .keyid(true)
             .build(&builder.x509v3_context(issuer_certificate, None))?;
-        builder.append_extension(authority)?;
+        builder.append_extension(key_identifier)?;
     }
     if let Some(dns_name) = profile.dns_name {
         let mut names = SubjectAlternativeName::new();

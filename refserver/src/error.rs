@@ -1,5 +1,4 @@
 use std::fmt;
-use std::io::{self, Write};
 
 /// What went wrong, as one sentence for the operator.
 #[derive(Debug)]
@@ -27,9 +26,4 @@ impl From<openssl::error::ErrorStack> for Error {
     fn from(cause: openssl::error::ErrorStack) -> Error {
         Error::at("OpenSSL", cause)
     }
-}
-
-/// Tells the operator. A standard error that is closed is no reason to stop serving.
-pub(crate) fn tell(text: &str) {
-    let _ = writeln!(io::stderr(), "psc-refserver: {text}");
 }

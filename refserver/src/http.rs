@@ -1,4 +1,5 @@
-//! Reads one HTTP/1.1 request and forms one answer. Written by hand, so that faults control every byte.
+//! Reads one HTTP/1.1 request and forms one response. By hand above `httparse`, because an HTTP library would mend or
+//! refuse what the faults are to send.
 
 use std::io::{self, Read, Write};
 
@@ -19,21 +20,35 @@ impl HttpRequest {
     }
 }
 
-/// Why there is no request.
-pub(crate) enum Trouble {
-    /// Nobody is there to be answered.
-    Gone,
-    /// To be refused with this status and reason. What was understood comes along.
-    Refused(u16, String, Box<HttpRequest>),
+/// How a request is refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub status: u16,
+    pub reason: String,
 }
 
-impl From<io::Error> for Trouble {
-    fn from(_: io::Error) -> Trouble {
-        Trouble::Gone
+impl Refusal {
+    pub fn new(status: u16, reason: impl Into<String>) -> Refusal {
+        let reason = reason.into();
+        Refusal { status, reason }
     }
 }
 
-pub(crate) fn read_request(stream: &mut (impl Read + Write)) -> Result<HttpRequest, Trouble> {
+/// Why there is no request.
+pub(crate) enum ReadError {
+    /// Nobody is there to be answered.
+    Closed,
+    /// What was understood comes along.
+    Refused(Refusal, Box<HttpRequest>),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(_: io::Error) -> ReadError {
+        ReadError::Closed
+    }
+}
+
+pub(crate) fn read_request(stream: &mut (impl Read + Write)) -> Result<HttpRequest, ReadError> {
     let mut request = HttpRequest {
         method: String::new(),
         path: String::new(),
@@ -75,8 +90,9 @@ pub(crate) fn read_request(stream: &mut (impl Read + Write)) -> Result<HttpReque
     Ok(request)
 }
 
-fn refuse(status: u16, reason: &str, request: HttpRequest) -> Result<HttpRequest, Trouble> {
-    Err(Trouble::Refused(status, reason.into(), Box::new(request)))
+fn refuse(status: u16, reason: &str, request: HttpRequest) -> Result<HttpRequest, ReadError> {
+    let refusal = Refusal::new(status, reason);
+    Err(ReadError::Refused(refusal, Box::new(request)))
 }
 
 /// The head's length once it is complete; `request` is filled then.
@@ -146,8 +162,8 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.as_str())
 }
 
-/// A complete answer. Every connection carries one.
-pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+/// A complete response. Every connection carries one.
+pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut text = format!("HTTP/1.1 {status} {}\r\n", reason_phrase(status));
     text.push_str("Content-Type: application/json\r\nCache-Control: no-store\r\n");
     for (name, value) in headers {

@@ -1,7 +1,7 @@
 //! The files of a server's directory: made by `keygen`, loaded when the server starts.
 
-use crate::Error;
 use crate::certificate::{self, Identity, Profile};
+use crate::error::Error;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use std::fs;
@@ -11,8 +11,8 @@ use std::path::Path;
 
 const SAMPLE_ADVISORIES: &str = include_str!("sample-advisories.json");
 
-const AUTHORITY: &str = "ca.pem";
-const AUTHORITY_KEY: &str = "ca.key";
+const CA: &str = "ca.pem";
+const CA_KEY: &str = "ca.key";
 const SERVER: &str = "server.pem";
 const SIGN_KEY: &str = "sign_key.pem";
 const SIGN_PUBLIC_KEY: &str = "update_check_server_pubkey.pem";
@@ -28,22 +28,15 @@ pub(crate) const ADVISORIES: &str = "advisories.json";
 pub fn keygen(dir: &Path) -> Result<(), Error> {
     fs::create_dir_all(dir).map_err(|cause| Error::at(dir.display(), cause))?;
     refuse_existing(dir)?;
-    let authority = certificate::issue(&Profile::authority("psc reference server CA"), None)?;
-    let server = certificate::issue(&Profile::server(), Some(&authority))?;
-    let client = certificate::issue(
-        &Profile::client("psc update check client"),
-        Some(&authority),
-    )?;
+    let ca = certificate::issue(&Profile::ca("psc reference server CA"), None)?;
+    let server = certificate::issue(&Profile::server(), Some(&ca))?;
+    let client = certificate::issue(&Profile::client("psc update check client"), Some(&ca))?;
     let sign = certificate::rsa_key(2048)?;
     let license = certificate::rsa_key(2048)?;
 
     let files = [
-        (AUTHORITY, PUBLIC, authority.certificate.to_pem()?),
-        (
-            AUTHORITY_KEY,
-            SECRET,
-            authority.key.private_key_to_pem_pkcs8()?,
-        ),
+        (CA, PUBLIC, ca.certificate.to_pem()?),
+        (CA_KEY, SECRET, ca.key.private_key_to_pem_pkcs8()?),
         (SERVER, SECRET, pem(&server)?),
         (SIGN_KEY, SECRET, sign.private_key_to_pem_pkcs8()?),
         (SIGN_PUBLIC_KEY, PUBLIC, sign.public_key_to_pem()?),
@@ -65,8 +58,8 @@ const SECRET: u32 = 0o600;
 
 fn refuse_existing(dir: &Path) -> Result<(), Error> {
     let names = [
-        AUTHORITY,
-        AUTHORITY_KEY,
+        CA,
+        CA_KEY,
         SERVER,
         SIGN_KEY,
         SIGN_PUBLIC_KEY,
@@ -104,7 +97,7 @@ pub(crate) struct Keys {
     pub chain: Vec<X509>,
     pub server: PKey<Private>,
     /// Client certificates must be signed by one of these.
-    pub client_authorities: Vec<X509>,
+    pub client_cas: Vec<X509>,
     pub sign: PKey<Private>,
     pub license: PKey<Private>,
 }
@@ -114,7 +107,7 @@ impl Keys {
         let keys = Keys {
             chain: certificates(&dir.join(SERVER))?,
             server: private_key(&dir.join(SERVER))?,
-            client_authorities: certificates(&dir.join(AUTHORITY))?,
+            client_cas: certificates(&dir.join(CA))?,
             sign: private_key(&dir.join(SIGN_KEY))?,
             license: private_key(&dir.join(LICENSE_KEY))?,
         };
@@ -129,9 +122,9 @@ impl Keys {
 }
 
 /// The CA with its key. Only the TLS faults need it: a service of your own keeps `ca.key` elsewhere.
-pub(crate) fn authority(dir: &Path) -> Result<Identity, Error> {
-    let certificate = certificates(&dir.join(AUTHORITY))?.swap_remove(0);
-    let key = private_key(&dir.join(AUTHORITY_KEY))?;
+pub(crate) fn ca(dir: &Path) -> Result<Identity, Error> {
+    let certificate = certificates(&dir.join(CA))?.swap_remove(0);
+    let key = private_key(&dir.join(CA_KEY))?;
     Ok(Identity { certificate, key })
 }
 

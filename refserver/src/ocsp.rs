@@ -111,22 +111,22 @@ mod tests {
         digest: MessageDigest,
         expected: OcspCertStatus,
     ) {
-        let authority = issue_for(key, &Profile::authority("authority"), None).unwrap();
-        let server = issue(&Profile::server(), Some(&authority)).unwrap();
-        let der = response(&server.certificate, &authority, status, digest).unwrap();
+        let ca = issue_for(key, &Profile::ca("CA"), None).unwrap();
+        let server = issue(&Profile::server(), Some(&ca)).unwrap();
+        let der = response(&server.certificate, &ca, status, digest).unwrap();
         let response = OcspResponse::from_der(&der).unwrap();
         assert_eq!(response.to_der().unwrap(), der);
         assert_eq!(response.status(), OcspResponseStatus::SUCCESSFUL);
 
         let mut chain = Stack::new().unwrap();
-        chain.push(authority.certificate.clone()).unwrap();
+        chain.push(ca.certificate.clone()).unwrap();
         let mut store = X509StoreBuilder::new().unwrap();
-        store.add_cert(authority.certificate.clone()).unwrap();
+        store.add_cert(ca.certificate.clone()).unwrap();
         let basic = response.basic().unwrap();
         basic
             .verify(&chain, &store.build(), OcspFlag::empty())
             .unwrap();
-        let id = OcspCertId::from_cert(digest, &server.certificate, &authority.certificate);
+        let id = OcspCertId::from_cert(digest, &server.certificate, &ca.certificate);
         let found = basic.find_status(&id.unwrap()).unwrap();
         assert_eq!(found.status, expected);
         found.check_validity(0, None).unwrap();

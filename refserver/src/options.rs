@@ -4,14 +4,14 @@ use std::path::PathBuf;
 /// How a server is to run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A directory that [`keygen`](crate::keygen) filled.
+    /// A directory that `keygen` filled.
     pub dir: PathBuf,
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
     /// The advisory list; `advisories.json` in `dir` when `None`.
     pub advisories: Option<PathBuf>,
     pub client_certificate: ClientCertificate,
-    /// Misbehaves so from the start; see [`FAULTS`](crate::FAULTS).
+    /// Misbehaves so from the start; see `FAULTS`.
     pub fault: Option<String>,
     /// A shell command that every decrypted license is handed to.
     pub license_alert: Option<String>,
@@ -19,7 +19,7 @@ pub struct Options {
     pub request_binding: bool,
     /// Tells on standard error what arrives.
     pub verbose: bool,
-    /// So many requests, the latest, are kept in memory for [`Server::requests`](crate::Server::requests).
+    /// So many requests, the latest, are kept in memory for `Server::requests`.
     pub remember: usize,
 }
 

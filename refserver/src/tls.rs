@@ -1,18 +1,15 @@
 //! The TLS side of the server.
 
-use crate::fault::{Effect, Fault};
+use crate::error::Error;
 use crate::keys::Keys;
-use crate::stop::lock;
-use crate::{ClientCertificate, Error, Options};
+use crate::options::ClientCertificate;
 use openssl::ssl::{
     SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode,
     SslVersion,
 };
-use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::Mutex;
 
-fn context(keys: &Keys, client: ClientCertificate) -> Result<SslContext, Error> {
+/// Presents the certificate of `keys`, and asks for one as `client` says.
+pub(crate) fn context(keys: &Keys, client: ClientCertificate) -> Result<SslContext, Error> {
     let mut builder = builder()?;
     let mut chain = keys.chain.iter();
     if let Some(certificate) = chain.next() {
@@ -24,9 +21,9 @@ fn context(keys: &Keys, client: ClientCertificate) -> Result<SslContext, Error> 
     builder.set_private_key(&keys.server)?;
     builder.check_private_key()?;
     if client != ClientCertificate::Off {
-        for authority in &keys.client_authorities {
-            builder.cert_store_mut().add_cert(authority.clone())?;
-            builder.add_client_ca(authority)?;
+        for ca in &keys.client_cas {
+            builder.cert_store_mut().add_cert(ca.clone())?;
+            builder.add_client_ca(ca)?;
         }
         let mut mode = SslVerifyMode::PEER;
         if client == ClientCertificate::Required {
@@ -45,39 +42,4 @@ pub(crate) fn builder() -> Result<SslContextBuilder, Error> {
     builder.set_options(SslOptions::NO_TICKET);
     builder.set_num_tickets(0)?;
     Ok(builder)
-}
-
-/// The contexts: the good one, and those of the TLS faults, made when they are first needed.
-pub(crate) struct Contexts {
-    dir: PathBuf,
-    good: SslContext,
-    bad: Mutex<HashMap<&'static str, SslContext>>,
-}
-
-impl Contexts {
-    pub fn new(keys: &Keys, options: &Options) -> Result<Contexts, Error> {
-        Ok(Contexts {
-            dir: options.dir.clone(),
-            good: context(keys, options.client_certificate)?,
-            bad: Mutex::default(),
-        })
-    }
-
-    pub fn get(&self, fault: Option<&Fault>) -> Result<SslContext, Error> {
-        let Some(Fault {
-            name,
-            effect: Effect::Tls(make),
-            ..
-        }) = fault
-        else {
-            return Ok(self.good.clone());
-        };
-        let mut bad = lock(&self.bad);
-        if let Some(context) = bad.get(name) {
-            return Ok(context.clone());
-        }
-        let context = make(&self.dir)?;
-        bad.insert(name, context.clone());
-        Ok(context)
-    }
 }

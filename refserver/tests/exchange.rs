@@ -41,7 +41,7 @@ fn the_latest_version_gets_none() {
 }
 
 #[test]
-fn requests_are_recorded() {
+fn requests_are_logged() {
     let site = Site::start();
     let body = check("6.0.10").to_string();
     let (authority, identity) = (

@@ -90,8 +90,8 @@ fn licenses_of_every_size_are_read() {
     let sealed = Sealed::new(b"ACME\x1b[31m Inc\r\nsecret part", &public, NONCE);
     site.verified(&site.post(&body(sealed.json())));
     assert_eq!(last(&site).licensee.unwrap(), "ACME\\u{1b}[31m Inc");
-    let record = fs::read_to_string(site.path("requests.jsonl")).unwrap();
-    assert!(!record.contains("secret part"));
+    let log = fs::read_to_string(site.path("requests.jsonl")).unwrap();
+    assert!(!log.contains("secret part"));
 }
 
 #[test]

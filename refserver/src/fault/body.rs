@@ -1,6 +1,6 @@
 //! Bodies that are not the agreed JSON. Each public function is one fault.
 
-use crate::answer::Envelope;
+use crate::envelope::Envelope;
 use crate::json::quote;
 
 pub fn empty(_: &Envelope) -> Vec<u8> {

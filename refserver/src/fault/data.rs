@@ -1,7 +1,7 @@
 //! Changes to the signed object that take more than another JSON text, and other ways to encode it.
 //! Each public function is one fault.
 
-use crate::answer::{Data, encode};
+use crate::envelope::{Data, encode};
 use crate::json::quote;
 
 pub fn nonce_prefix(data: &mut Data, nonce: &str) {

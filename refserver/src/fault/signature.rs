@@ -1,7 +1,7 @@
 //! Signatures that do not verify, each in its own way. Each function is one fault.
 
-use crate::Error;
-use crate::answer::{self, sign};
+use crate::envelope::{self, sign};
+use crate::error::Error;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use openssl::hash::MessageDigest;
@@ -36,7 +36,7 @@ pub fn over_other_text(key: &Key, _: &str) -> Result<Vec<u8>, Error> {
     sign(
         key,
         MessageDigest::sha256(),
-        answer::encode(b"{}").as_bytes(),
+        envelope::encode(b"{}").as_bytes(),
     )
 }
 

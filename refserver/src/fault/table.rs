@@ -1,6 +1,8 @@
 //! The one list of faults.
 
-use super::{Effect, Expected, Fault, body, data, signature, staple, tls, transfer};
+use super::effect::{Effect, Fault};
+use super::expected::Expected;
+use super::{body, data, ocsp, signature, tls, transfer};
 
 const fn fault(
     name: &'static str,
@@ -38,14 +40,14 @@ pub static FAULTS: &[Fault] = &[
     fault("tls-sha1-chain", Expected::Tls, "certificate signed with SHA-1", Effect::Tls(tls::sha1_chain)),
     fault("tls-11-only", Expected::Tls, "TLS 1.1 at most", Effect::Tls(tls::tls11_only)),
     fault("tls-demand-client-cert", Expected::Tls, "demands a client certificate of another CA, so refuses every one", Effect::Tls(tls::demand_client_cert)),
-    fault("tls-ocsp-good", Expected::NoUpdate, "staples a signed OCSP response: the certificate is good", Effect::Tls(staple::good)),
-    fault("tls-ocsp-revoked", Expected::Tls, "staples a signed OCSP response: the certificate is revoked", Effect::Tls(staple::revoked)),
-    fault("tls-ocsp-revoked-sha256", Expected::Tls, "the same, naming the certificate by SHA-256 digests", Effect::Tls(staple::revoked_sha256)),
-    fault("tls-ocsp-garbage", Expected::NoUpdate, "staples bytes that are no OCSP response", Effect::Tls(staple::garbage)),
-    fault("tls-must-staple", Expected::Tls, "certificate that demands a staple (TLS feature), without one", Effect::Tls(staple::must_staple)),
-    fault("tls-must-staple-good", Expected::NoUpdate, "certificate that demands a staple (TLS feature), with a good one", Effect::Tls(staple::must_staple_good)),
-    fault("tls-must-staple-forged", Expected::Tls, "the same with a good one that the authority has not signed", Effect::Tls(staple::must_staple_forged)),
-    fault("tls-must-staple-outdated", Expected::Tls, "the same with a good one that was valid until a week ago", Effect::Tls(staple::must_staple_outdated)),
+    fault("tls-ocsp-good", Expected::NoUpdate, "staples a signed OCSP response: the certificate is good", Effect::Tls(ocsp::good)),
+    fault("tls-ocsp-revoked", Expected::Tls, "staples a signed OCSP response: the certificate is revoked", Effect::Tls(ocsp::revoked)),
+    fault("tls-ocsp-revoked-sha256", Expected::Tls, "the same, naming the certificate by SHA-256 digests", Effect::Tls(ocsp::revoked_sha256)),
+    fault("tls-ocsp-garbage", Expected::NoUpdate, "staples bytes that are no OCSP response", Effect::Tls(ocsp::garbage)),
+    fault("tls-must-staple", Expected::Tls, "certificate that demands a staple (TLS feature), without one", Effect::Tls(ocsp::must_staple)),
+    fault("tls-must-staple-good", Expected::NoUpdate, "certificate that demands a staple (TLS feature), with a good one", Effect::Tls(ocsp::must_staple_good)),
+    fault("tls-must-staple-forged", Expected::Tls, "the same with a good one that the authority has not signed", Effect::Tls(ocsp::must_staple_forged)),
+    fault("tls-must-staple-outdated", Expected::Tls, "the same with a good one that was valid until a week ago", Effect::Tls(ocsp::must_staple_outdated)),
     fault("handshake-stall", Expected::Timeout, "accepts and never says a word", Effect::Raw(transfer::handshake_stall)),
     fault("handshake-reset", Expected::Handshake, "resets the connection (RST) after the client's hello", Effect::Raw(transfer::handshake_reset)),
     fault("handshake-close", Expected::Handshake, "closes the connection after the client's hello", Effect::Raw(transfer::handshake_close)),
@@ -266,7 +268,7 @@ pub static FAULTS: &[Fault] = &[
     fault("version-format", Expected::Update, "`version` with printf directives", Effect::Members(&[("update", "1"), ("version", r#""6.0.%n%s""#)])),
     // `log`
     fault("log-newlines", Expected::Update, "several lines, the first one empty", Effect::Members(&[("log", r#""\n- [Fixed in 6.0.18] [CVE-2025-1234] First.\n- [Fixed in 6.0.20] [CVE-2025-5678] Second;\n  goes on.\n""#)])),
-    fault("log-fake-record", Expected::Update, "a line that looks like a record of its own", Effect::Members(&[("log", r#""first\r\n[error] Security update check: no update found""#)])),
+    fault("log-fake-record", Expected::Update, "a line that looks like a log line of its own", Effect::Members(&[("log", r#""first\r\n[error] Security update check: no update found""#)])),
     fault("log-escape", Expected::Update, "ESC and BEL", Effect::Members(&[("log", r#""\u001b[2J\u001b[31mred\u0007""#)])),
     fault("log-bidi", Expected::Update, "bidirectional overrides", Effect::Members(&[("log", r#""\u202egnp.exe\u2066\u2069\u200f""#)])),
     fault("log-c1", Expected::Update, "C1 control characters and line separators", Effect::Members(&[("log", r#""\u009b31m\u0085next\u2028line""#)])),

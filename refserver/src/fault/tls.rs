@@ -1,8 +1,8 @@
 //! Certificates and protocols that a client must not accept. Each function is one fault.
 
-use crate::Error;
 use crate::certificate::{self, Identity, Profile, Role, ec_key, issue, issue_for, rsa_key};
-use crate::keys::authority;
+use crate::error::Error;
+use crate::keys::ca;
 use crate::tls;
 use openssl::hash::MessageDigest;
 use openssl::ssl::{SslContext, SslContextBuilder, SslVerifyMode, SslVersion};
@@ -86,34 +86,34 @@ pub fn sha1_chain(dir: &Path) -> Result<SslContext, Error> {
 }
 
 pub fn weak_rsa(dir: &Path) -> Result<SslContext, Error> {
-    let server = issue_for(rsa_key(1024)?, &Profile::server(), Some(&authority(dir)?))?;
-    present(&server, &[])
+    let server = issue_for(rsa_key(1024)?, &Profile::server(), Some(&ca(dir)?))?;
+    context(&server, &[])
 }
 
 pub fn self_signed(_: &Path) -> Result<SslContext, Error> {
-    present(&issue(&Profile::server(), None)?, &[])
+    context(&issue(&Profile::server(), None)?, &[])
 }
 
 pub fn unknown_ca(_: &Path) -> Result<SslContext, Error> {
-    let stranger = stranger()?;
-    let server = issue(&Profile::server(), Some(&stranger))?;
-    present(&server, &[&stranger.certificate])
+    let unrelated = unrelated_ca()?;
+    let server = issue(&Profile::server(), Some(&unrelated))?;
+    context(&server, &[&unrelated.certificate])
 }
 
 pub fn missing_intermediate(dir: &Path) -> Result<SslContext, Error> {
-    let intermediate = issue(&Profile::authority("intermediate"), Some(&authority(dir)?))?;
+    let intermediate = issue(&Profile::ca("intermediate"), Some(&ca(dir)?))?;
     let server = issue(&Profile::server(), Some(&intermediate))?;
-    present(&server, &[])
+    context(&server, &[])
 }
 
 pub fn ca_false_issuer(dir: &Path) -> Result<SslContext, Error> {
-    let not_an_authority = Profile {
+    let not_a_ca = Profile {
         common_name: "not a CA",
         ..Profile::server()
     };
-    let issuer = issue(&not_an_authority, Some(&authority(dir)?))?;
+    let issuer = issue(&not_a_ca, Some(&ca(dir)?))?;
     let server = issue(&Profile::server(), Some(&issuer))?;
-    present(&server, &[&issuer.certificate])
+    context(&server, &[&issuer.certificate])
 }
 
 pub fn name_constraint(dir: &Path) -> Result<SslContext, Error> {
@@ -121,43 +121,46 @@ pub fn name_constraint(dir: &Path) -> Result<SslContext, Error> {
     let only_example_test = b"\x30\x12\xa0\x10\x30\x0e\x82\x0cexample.test";
     let constrained = Profile {
         extensions: &[("2.5.29.30", only_example_test)],
-        ..Profile::authority("constrained")
+        ..Profile::ca("constrained")
     };
-    let intermediate = issue(&constrained, Some(&authority(dir)?))?;
+    let intermediate = issue(&constrained, Some(&ca(dir)?))?;
     let server = issue(&Profile::server(), Some(&intermediate))?;
-    present(&server, &[&intermediate.certificate])
+    context(&server, &[&intermediate.certificate])
 }
 
 pub fn tls11_only(dir: &Path) -> Result<SslContext, Error> {
-    let server = issue(&Profile::server(), Some(&authority(dir)?))?;
-    let mut builder = presenting(&server, &[])?;
+    let server = issue(&Profile::server(), Some(&ca(dir)?))?;
+    let mut builder = context_builder(&server, &[])?;
     builder.set_min_proto_version(Some(SslVersion::TLS1))?;
     builder.set_max_proto_version(Some(SslVersion::TLS1_1))?;
     Ok(builder.build())
 }
 
 pub fn demand_client_cert(dir: &Path) -> Result<SslContext, Error> {
-    let server = issue(&Profile::server(), Some(&authority(dir)?))?;
-    let stranger = stranger()?;
-    let mut builder = presenting(&server, &[])?;
-    builder.cert_store_mut().add_cert(stranger.certificate)?;
+    let server = issue(&Profile::server(), Some(&ca(dir)?))?;
+    let unrelated = unrelated_ca()?;
+    let mut builder = context_builder(&server, &[])?;
+    builder.cert_store_mut().add_cert(unrelated.certificate)?;
     builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
     Ok(builder.build())
 }
 
-fn stranger() -> Result<Identity, Error> {
-    certificate::issue_for(ec_key()?, &Profile::authority("stranger"), None)
+fn unrelated_ca() -> Result<Identity, Error> {
+    certificate::issue_for(ec_key()?, &Profile::ca("unrelated CA"), None)
 }
 
 fn server_certificate(dir: &Path, profile: &Profile<'_>) -> Result<SslContext, Error> {
-    present(&issue(profile, Some(&authority(dir)?))?, &[])
+    context(&issue(profile, Some(&ca(dir)?))?, &[])
 }
 
-fn present(server: &Identity, chain: &[&X509]) -> Result<SslContext, Error> {
-    Ok(presenting(server, chain)?.build())
+fn context(server: &Identity, chain: &[&X509]) -> Result<SslContext, Error> {
+    Ok(context_builder(server, chain)?.build())
 }
 
-pub(super) fn presenting(server: &Identity, chain: &[&X509]) -> Result<SslContextBuilder, Error> {
+pub(super) fn context_builder(
+    server: &Identity,
+    chain: &[&X509],
+) -> Result<SslContextBuilder, Error> {
     let mut builder = tls::builder()?;
     // OpenSSL itself would not use weak keys, digests and protocols above level 0.
     builder.set_cipher_list("ALL:@SECLEVEL=0")?;

@@ -1,7 +1,7 @@
 //! What arrived: kept in memory for tests, appended to `requests.jsonl` for people.
 
-use crate::error::tell;
-use crate::stop::lock;
+use crate::log;
+use crate::sync::lock;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::fs::OpenOptions;
@@ -26,16 +26,16 @@ pub struct Request {
     pub licensee: Option<String>,
 }
 
-pub(crate) struct Records {
+pub(crate) struct RequestLog {
     file: PathBuf,
     remember: usize,
     requests: Mutex<VecDeque<Request>>,
     arrived: Condvar,
 }
 
-impl Records {
-    pub fn new(file: PathBuf, remember: usize) -> Records {
-        Records {
+impl RequestLog {
+    pub fn new(file: PathBuf, remember: usize) -> RequestLog {
+        RequestLog {
             file,
             remember,
             requests: Mutex::default(),
@@ -46,7 +46,7 @@ impl Records {
     pub fn add(&self, request: Request) {
         let mut requests = lock(&self.requests);
         if let Err(cause) = self.append(&request) {
-            tell(&format!("{}: {cause}", self.file.display()));
+            log::error(&format!("{}: {cause}", self.file.display()));
         }
         requests.push_back(request);
         while requests.len() > self.remember {

@@ -1,9 +1,9 @@
 //! OCSP stapling (RFC 6066, section 8) and certificates that demand it (RFC 7633). Each function is one fault.
 
-use super::tls::presenting;
-use crate::Error;
+use super::tls::context_builder;
 use crate::certificate::{Identity, Profile, ec_key, issue};
-use crate::keys::authority;
+use crate::error::Error;
+use crate::keys::ca;
 use crate::ocsp::{self, Status};
 use openssl::hash::MessageDigest;
 use openssl::ssl::SslContext;
@@ -19,7 +19,7 @@ enum Staple {
     Signed(Status),
     /// Names the certificate by its SHA-256 digest.
     WithSha256(Status),
-    /// In the name of the authority, signed with another key.
+    /// In the name of the CA, signed with another key.
     Forged(Status),
 }
 
@@ -57,16 +57,16 @@ pub fn must_staple_outdated(dir: &Path) -> Result<SslContext, Error> {
 
 /// The response is made anew for every client that asks for one, so that it is always fresh.
 fn stapled(dir: &Path, extensions: &[(&str, &[u8])], staple: Staple) -> Result<SslContext, Error> {
-    let authority = authority(dir)?;
+    let ca = ca(dir)?;
     let profile = Profile {
         extensions,
         ..Profile::server()
     };
-    let server = issue(&profile, Some(&authority))?;
-    let mut builder = presenting(&server, &[])?;
+    let server = issue(&profile, Some(&ca))?;
+    let mut builder = context_builder(&server, &[])?;
     let forger = Identity {
         key: ec_key()?,
-        ..authority.clone()
+        ..ca.clone()
     };
     builder.set_status_callback(move |ssl| {
         let (signer, status, digest) = match staple {
@@ -75,8 +75,8 @@ fn stapled(dir: &Path, extensions: &[(&str, &[u8])], staple: Staple) -> Result<S
                 ssl.set_ocsp_status(b"no OCSP response")?;
                 return Ok(true);
             }
-            Staple::Signed(status) => (&authority, status, MessageDigest::sha1()),
-            Staple::WithSha256(status) => (&authority, status, MessageDigest::sha256()),
+            Staple::Signed(status) => (&ca, status, MessageDigest::sha1()),
+            Staple::WithSha256(status) => (&ca, status, MessageDigest::sha256()),
             Staple::Forged(status) => (&forger, status, MessageDigest::sha1()),
         };
         let response = ocsp::response(&server.certificate, signer, status, digest)?;
