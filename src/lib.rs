@@ -9,7 +9,7 @@
 //! - [`checker`]: one handle, which holds all of this together; [`outcome`], [`status`]: what it tells
 //! - [`ffi`]: the C functions of `include/psc.h`; they only translate
 //!
-//! Beside these: [`log`] (the host's callback), [`stop`] (cancelling), [`presence`] (which process runs it), [`failure`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
+//! Beside these: [`log`] (the host's callback), [`stop`] (cancelling), [`fork_guard`] (which process runs it), [`failure`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
 //! [`sys`] (what the standard library lacks of the operating system), [`libcurl`] (what psc uses of it).
 //!
 //! `unsafe` lives in `ffi`, `sys`, `libcurl`, `waker`, `curl_linkage`, `check::transport::{options, tls, staple}`; the allocator is in `sys::reserve`.
@@ -47,16 +47,16 @@ pub mod check;
 pub mod checker;
 pub mod code;
 pub mod config;
-pub mod contain;
 pub mod curl_linkage;
 pub mod digest;
 pub mod failure;
 pub mod ffi;
+pub mod fork_guard;
 pub mod json;
 pub mod libcurl;
 pub mod log;
 pub mod outcome;
-pub mod presence;
+pub mod panic;
 pub mod random;
 pub mod schedule;
 pub mod selftest;

@@ -2,8 +2,8 @@
 //!
 //! Two ways: directly, from whichever thread logs, or queued (`psc_log_fd`) until the host drains them in a thread of its own.
 
-use crate::contain::depart;
 use crate::failure::Failure;
+use crate::panic::unwind_forked_child;
 use crate::sync::{ThreadMark, lock};
 use crate::sys::process::Process;
 use crate::text;
@@ -180,7 +180,7 @@ impl Logger {
             }
             if Process::current() != here {
                 // Forked in there. Another thread of the parent's may have held the lock.
-                depart();
+                unwind_forked_child();
             }
             state = lock(&self.state);
         }

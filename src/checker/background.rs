@@ -79,7 +79,7 @@ impl Checker {
             let (checker, log, ended) = (Arc::clone(self), log.clone(), Arc::clone(&ended));
             move || {
                 reserve.serve_this_thread();
-                let present = checker.presence.take_over();
+                let call = checker.fork_guard.adopt();
                 thread::main(&checker, &log, marks, reserve);
                 // The next start is a new beginning: what is wrong with the state is worth a warning again. Not in `start`:
                 // another call may hold the memory for as long as its files take, or have given the warning just before.
@@ -88,21 +88,21 @@ impl Checker {
                     let _running = lock(&checker.running);
                     ended.store(true, Ordering::SeqCst);
                 }
-                drop(present);
+                drop(call);
                 checker.close_what_is_left();
                 checker.changed.notify_all();
             }
         };
         // The thread inherits the mask: the host's signals are the host's.
         let _signals = signals::Blocked::all();
-        self.presence.hand_over();
+        self.fork_guard.enter_for_new_thread();
         let handle = Thread::spawn(
             c"psc",
             stack::beside_thread_locals(thread::STACK_BYTES),
             body,
         )
         .map_err(|error| {
-            drop(self.presence.take_over());
+            drop(self.fork_guard.adopt());
             Failure::system(format!("no thread: {error}"))
         })?;
         Ok(Background { handle, log, ended })
@@ -110,7 +110,7 @@ impl Checker {
 
     /// Ends what is running and waits for it, at most a second.
     pub fn stop(&self) -> Result<(), Failure> {
-        let _present = self.presence.enter();
+        let _call = self.fork_guard.enter();
         self.stop.request();
         let started = Instant::now();
         let mut running = lock(&self.running);

@@ -7,11 +7,11 @@ use crate::check::request::Request;
 use crate::check::{self, Attempt, report};
 use crate::code::Code;
 use crate::config::check_config::{CheckConfig, Readiness};
-use crate::contain::contained;
 use crate::failure::Failure;
+use crate::fork_guard::CallGuard;
 use crate::log::LogHandle;
 use crate::outcome::Outcome;
-use crate::presence::Present;
+use crate::panic::catch_panic;
 use crate::stop::Interrupt;
 use crate::sync::lock;
 use crate::sys::signals;
@@ -19,12 +19,12 @@ use crate::sys::signals;
 /// A check in flight; it ends when this goes.
 pub struct InFlight<'a> {
     checker: &'a Checker,
-    present: Present<'a>,
+    call: CallGuard<'a>,
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        if !self.present.is_here() {
+        if !self.call.is_same_process() {
             // In a child, forked in the callback: it is not the child's check.
             return;
         }
@@ -96,7 +96,7 @@ impl Checker {
         log: &LogHandle,
         before: Option<Before>,
     ) -> Outcome {
-        let attempt = contained(|| check::run(config, interrupt, log))
+        let attempt = catch_panic(|| check::run(config, interrupt, log))
             .unwrap_or_else(|text| Attempt::failed(Failure::bug(&text)));
         self.conclude(&attempt, config, log, before)
     }
@@ -150,7 +150,7 @@ impl Checker {
 
     /// Only one check of a handle is in flight at a time.
     pub fn begin_check(&self, log: &LogHandle) -> Option<InFlight<'_>> {
-        let present = self.presence.enter();
+        let call = self.fork_guard.enter();
         let mut running = lock(&self.running);
         if running.check.is_some() {
             return None;
@@ -158,7 +158,7 @@ impl Checker {
         running.check = Some(log.clone());
         Some(InFlight {
             checker: self,
-            present,
+            call,
         })
     }
 

@@ -31,7 +31,7 @@ pub enum Remains {
 impl Checker {
     /// Ends what runs, within a second, and says what becomes of the memory. Nothing is logged any more.
     pub fn end(&self) -> Remains {
-        if !self.presence.was_here() {
+        if !self.fork_guard.has_run_here() {
             // Forked, and never used here: locks may be held by threads that there are not.
             self.close_descriptors();
             return Remains::Stays;
@@ -49,7 +49,7 @@ impl Checker {
             // Another call may have begun to deliver meanwhile.
             self.logger.wait_until_idle(LAST_DELIVERY);
         }
-        if !self.presence.is_inherited() {
+        if !self.fork_guard.is_inherited() {
             return Remains::Goes;
         }
         self.close_what_is_left();
@@ -67,7 +67,7 @@ impl Checker {
     /// At the end of an activity: the last one closes the descriptors of memory that stays.
     pub fn close_what_is_left(&self) {
         let has_ended = self.ending.begun.load(Ordering::SeqCst);
-        if has_ended && self.presence.is_inherited() && self.presence.is_idle() {
+        if has_ended && self.fork_guard.is_inherited() && self.fork_guard.is_idle() {
             self.close_descriptors();
         }
     }

@@ -14,8 +14,8 @@ use crate::code::Code;
 use crate::config::check_config::Readiness;
 use crate::config::{Config, Rejection};
 use crate::failure::Failure;
+use crate::fork_guard::{CallGuard, ForkGuard};
 use crate::log::{Logger, Sink};
-use crate::presence::{Presence, Present};
 use crate::schedule::run;
 use crate::state::dir::StateDir;
 use crate::state::hand_over::User;
@@ -65,7 +65,7 @@ pub struct Checker {
     /// The lock that makes this process the owner of the host's schedule.
     owner_lock: Mutex<Option<Identity>>,
 
-    presence: Presence,
+    fork_guard: ForkGuard,
     ending: Ending,
     /// For what has to be done without memory. The last to go: any of the others may be in it.
     pub reserve: Option<Reserve>,
@@ -91,20 +91,20 @@ impl Checker {
             errors: Mutex::default(),
             crash: Mutex::default(),
             owner_lock: Mutex::default(),
-            presence: Presence::new(),
+            fork_guard: ForkGuard::new(),
             ending: Ending::default(),
             reserve: None,
         }
     }
 
     /// Whether something ran in another process when this one was forked from it. No lock may be touched then.
-    pub fn is_foreign(&self) -> bool {
-        self.presence.is_foreign()
+    pub fn is_forked(&self) -> bool {
+        self.fork_guard.is_forked()
     }
 
     /// An activity of this process, as long as what it returns lives.
-    pub fn enter(&self) -> Present<'_> {
-        self.presence.enter()
+    pub fn enter(&self) -> CallGuard<'_> {
+        self.fork_guard.enter()
     }
 
     pub fn configure(&self, json: &[u8]) -> Result<(), Rejection> {

@@ -7,8 +7,8 @@ use super::strings::{clear, utf8};
 use crate::check::transport::LARGEST_BODY;
 use crate::checker::{Checker, Remains};
 use crate::code::Code;
-use crate::contain::contained;
 use crate::log::Sink;
+use crate::panic::catch_panic;
 use crate::sys::reserve::Reserve;
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
@@ -264,7 +264,7 @@ pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
 /// back; it waits for no lock of another process's threads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_free(checker: *mut psc_checker) {
-    let _ = contained(move || {
+    let _ = catch_panic(move || {
         // SAFETY: the header asks for NULL or a handle of psc's, freed once.
         let Some(own) = (unsafe { psc_checker::share(checker) }) else {
             return;

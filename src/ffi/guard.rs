@@ -6,8 +6,8 @@ use super::last_error;
 use crate::checker::Checker;
 use crate::code::Code;
 use crate::config::Rejection;
-use crate::contain::{contained, until_departure};
 use crate::failure::Failure;
+use crate::panic::{catch_fork_exit, catch_panic};
 use crate::sys::errno;
 use crate::sys::openssl::{self, Begun};
 use crate::sys::reserve::Reserve;
@@ -80,17 +80,17 @@ pub unsafe fn call(
         return Code::System.number();
     }
     errno::clear();
-    let code = until_departure(|| {
-        contained(|| answer(&checker, run(&checker, place, body))).unwrap_or_else(|text| {
+    let code = catch_fork_exit(|| {
+        catch_panic(|| answer(&checker, run(&checker, place, body))).unwrap_or_else(|text| {
             let text = format!("a bug in psc was contained: {text}");
             // Nothing is left to tell when even that fails.
-            let _ = contained(|| last_error::set(&checker, Some(&text)));
+            let _ = catch_panic(|| last_error::set(&checker, Some(&text)));
             Code::Internal
         })
     });
     // Forked in the host's callback, this is the child.
     let code = code.unwrap_or_else(|| {
-        let _ = contained(|| last_error::set(&checker, Some(&forked())));
+        let _ = catch_panic(|| last_error::set(&checker, Some(&forked())));
         Code::Forked
     });
     code.number()
@@ -141,14 +141,14 @@ fn run(
     place: Place,
     body: impl FnOnce(&Arc<Checker>) -> Result<Code, Refusal>,
 ) -> Result<Code, Refusal> {
-    if checker.is_foreign() {
+    if checker.is_forked() {
         return Err(Refusal {
             code: Code::Forked,
             text: forked(),
         });
     }
     // Before the first lock: a child that is forked meanwhile by another thread finds the handle foreign.
-    let present = checker.enter();
+    let call = checker.enter();
     if place != Place::Anywhere && checker.logger.in_callback() {
         return Err(Refusal {
             code: Code::Reentrant,
@@ -156,14 +156,14 @@ fn run(
         });
     }
     let outcome = body(checker);
-    drop(present);
+    drop(call);
     checker.finish();
     outcome
 }
 
 /// Runs `body`; `otherwise` when it panics.
 pub fn value<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
-    contained(body).unwrap_or(otherwise)
+    catch_panic(body).unwrap_or(otherwise)
 }
 
 /// As [`value`], with memory for what the body makes; `without` when there is none.

@@ -26,11 +26,11 @@ pub fn set(checker: &Checker, text: Option<&str>) {
 /// Calls `body` with the texts; `None` in a child where they were locked when it was forked. They are the handle's, not the
 /// thread's: a thread-local value with a destructor ends the process where there is no memory for it.
 fn with<T>(checker: &Checker, body: impl FnOnce(Texts) -> T) -> Option<T> {
-    if checker.is_foreign() {
+    if checker.is_forked() {
         return checker.errors.try_lock().ok().map(body);
     }
     // A child that is forked meanwhile by another thread finds the handle foreign.
-    let _present = checker.enter();
+    let _call = checker.enter();
     Some(body(lock(&checker.errors)))
 }
 

@@ -4,7 +4,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 
 use super::{Error, List, checked};
-use crate::contain::contained;
+use crate::panic::catch_panic;
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -359,7 +359,7 @@ fn milliseconds(time: Duration) -> c_long {
 unsafe fn called<H, T>(data: *mut c_void, otherwise: T, body: impl FnOnce(&mut H) -> T) -> T {
     // SAFETY: the caller's promise; nothing else looks at it while libcurl drives the transfer.
     let inner = unsafe { &mut *data.cast::<Inner<H>>() };
-    contained(|| body(&mut inner.handler)).unwrap_or_else(|text| {
+    catch_panic(|| body(&mut inner.handler)).unwrap_or_else(|text| {
         inner.panic = Some(text);
         otherwise
     })

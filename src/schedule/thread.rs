@@ -5,8 +5,8 @@ use super::run;
 use crate::check::report;
 use crate::checker::Checker;
 use crate::config::check_config::{CheckConfig, Readiness};
-use crate::contain::contained;
 use crate::log::{ERROR, LogHandle};
+use crate::panic::catch_panic;
 use crate::random;
 use crate::state::dir::Ownership;
 use crate::state::memory::Owner;
@@ -31,7 +31,7 @@ const MEMORY_AGAIN: Duration = Duration::from_secs(60);
 pub fn main(checker: &Checker, log: &LogHandle, marks: Marks, reserve: Reserve) {
     // Until the end: what is dropped on the way may be of it.
     let mut reserve = reserve;
-    let ended = contained(|| Shift::new(checker, log, marks).run(&mut reserve));
+    let ended = catch_panic(|| Shift::new(checker, log, marks).run(&mut reserve));
     checker.note_owner_lock(None);
     if let Err(text) = ended {
         checker.note_crash(&text);

@@ -2,7 +2,7 @@
 //! (its thread-local values, the names it keeps), and psc's thread needs none of them.
 
 use super::process::Process;
-use crate::contain::{contained, until_departure};
+use crate::panic::{catch_fork_exit, catch_panic};
 use std::ffi::{CStr, c_void};
 use std::io;
 use std::mem::MaybeUninit;
@@ -117,7 +117,7 @@ extern "C" fn main(body: *mut c_void) -> *mut c_void {
             .is_ok()
     });
     // A bug ends this thread alone.
-    let _ = until_departure(|| contained(body));
+    let _ = catch_fork_exit(|| catch_panic(body));
     if let Some(place) = place {
         place.store(NOBODY, Ordering::SeqCst);
     }

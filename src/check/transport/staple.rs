@@ -4,7 +4,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::contain::contained;
+use crate::panic::catch_panic;
 use foreign_types::ForeignTypeRef;
 use openssl::hash::MessageDigest;
 use openssl::ocsp::{OcspBasicResponse, OcspCertId, OcspCertStatus, OcspFlag, OcspResponse};
@@ -46,7 +46,7 @@ pub unsafe fn ask(context: *mut ffi::SSL_CTX) {
 extern "C" fn on_staple(ssl: *mut ffi::SSL, _: *mut c_void) -> c_int {
     const ACCEPTED: c_int = 1;
     const REFUSED: c_int = 0;
-    let acceptable = contained(|| {
+    let acceptable = catch_panic(|| {
         // SAFETY: OpenSSL passes the connection that it is in the handshake of.
         let ssl = unsafe { SslRef::from_ptr(ssl) };
         is_acceptable(ssl)

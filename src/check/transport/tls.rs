@@ -3,8 +3,8 @@
 #![allow(unsafe_code)]
 
 use super::staple;
-use crate::contain::contained;
 use crate::libcurl::Version;
+use crate::panic::catch_panic;
 use foreign_types::ForeignTypeRef;
 use openssl::x509::X509Ref;
 use openssl_sys as ffi;
@@ -127,7 +127,7 @@ extern "C" fn require_alternative_name(
         }
         X509Ref::from_ptr(ffi::X509_STORE_CTX_get_current_cert(store))
     };
-    if contained(|| has_alternative_name(certificate)).is_ok_and(|found| found) {
+    if catch_panic(|| has_alternative_name(certificate)).is_ok_and(|found| found) {
         return 1;
     }
     // SAFETY: as above.

@@ -1,49 +1,49 @@
-//! In which process something of a handle runs, readable without a lock: in a child forked meanwhile the locks may be held
-//! by threads that are gone.
+//! Whether calls are under way on a handle, and in which process: readable without a lock, because in a child that was forked
+//! meanwhile the locks may be held by threads that are not there.
 
 use crate::sys::process::Process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The number of activities in the low half, the process that was the last to begin one in the high one.
-pub struct Presence {
+/// The number of calls in the low half, the process that was the last to begin one in the high one.
+pub struct ForkGuard {
     state: AtomicU64,
     origin: Process,
 }
 
-impl Presence {
+impl ForkGuard {
     /// In the process that makes the handle.
-    pub fn new() -> Presence {
+    pub fn new() -> ForkGuard {
         let origin = Process::current();
-        Presence {
+        ForkGuard {
             state: AtomicU64::new(joined(origin, 0)),
             origin,
         }
     }
 
-    /// Before the first lock of an activity, until after its last.
-    pub fn enter(&self) -> Present<'_> {
+    /// Before the first lock of a call, until after its last.
+    pub fn enter(&self) -> CallGuard<'_> {
         let here = Process::current();
         self.change(here, |count| count.saturating_add(1));
-        Present {
-            presence: self,
+        CallGuard {
+            guard: self,
             process: here,
         }
     }
 
-    /// As [`Presence::enter`], for a thread that is to be made; [`Presence::take_over`] is its part.
-    pub fn hand_over(&self) {
+    /// As [`ForkGuard::enter`], for a thread that is to be made; [`ForkGuard::adopt`] is its part.
+    pub fn enter_for_new_thread(&self) {
         std::mem::forget(self.enter());
     }
 
-    pub fn take_over(&self) -> Present<'_> {
-        Present {
-            presence: self,
+    pub fn adopt(&self) -> CallGuard<'_> {
+        CallGuard {
+            guard: self,
             process: Process::current(),
         }
     }
 
     /// Whether something ran in another process when this one was forked from it.
-    pub fn is_foreign(&self) -> bool {
+    pub fn is_forked(&self) -> bool {
         let (process, count) = self.now();
         count > 0 && process != Process::current().number()
     }
@@ -54,7 +54,7 @@ impl Presence {
     }
 
     /// Whether something of the handle runs in this process, or has run.
-    pub fn was_here(&self) -> bool {
+    pub fn has_run_here(&self) -> bool {
         self.now().0 == Process::current().number()
     }
 
@@ -63,7 +63,7 @@ impl Presence {
         self.now().1 == 0
     }
 
-    /// The process and the number of activities.
+    /// The process and the number of calls.
     fn now(&self) -> (u32, u32) {
         split(self.state.load(Ordering::SeqCst))
     }
@@ -87,23 +87,23 @@ fn split(state: u64) -> (u32, u32) {
     (process, u32::try_from(state & 0xffff_ffff).unwrap_or(0))
 }
 
-/// An activity; it ends when this goes. In a child that was forked in it, it never does: the handle stays the parent's.
-pub struct Present<'a> {
-    presence: &'a Presence,
+/// A call under way; it ends when this goes. In a child that was forked in it, it never does: the handle stays the parent's.
+pub struct CallGuard<'a> {
+    guard: &'a ForkGuard,
     process: Process,
 }
 
-impl Present<'_> {
+impl CallGuard<'_> {
     /// Whether this is still the process that it began in.
-    pub fn is_here(&self) -> bool {
+    pub fn is_same_process(&self) -> bool {
         self.process == Process::current()
     }
 }
 
-impl Drop for Present<'_> {
+impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
-        if self.is_here() {
-            self.presence
+        if self.is_same_process() {
+            self.guard
                 .change(self.process, |count| count.saturating_sub(1));
         }
     }
@@ -115,17 +115,17 @@ mod tests {
 
     #[test]
     fn activities_are_counted() {
-        let presence = Presence::new();
+        let guard = ForkGuard::new();
         let here = Process::current().number();
-        let (one, two) = (presence.enter(), presence.enter());
-        assert_eq!(presence.now(), (here, 2));
-        assert!(!presence.is_foreign() && !presence.is_idle());
+        let (one, two) = (guard.enter(), guard.enter());
+        assert_eq!(guard.now(), (here, 2));
+        assert!(!guard.is_forked() && !guard.is_idle());
         drop(one);
-        presence.state.fetch_xor(1 << 32, Ordering::SeqCst);
-        assert!(presence.is_foreign() && !presence.was_here());
-        presence.state.fetch_xor(1 << 32, Ordering::SeqCst);
+        guard.state.fetch_xor(1 << 32, Ordering::SeqCst);
+        assert!(guard.is_forked() && !guard.has_run_here());
+        guard.state.fetch_xor(1 << 32, Ordering::SeqCst);
         drop(two);
-        assert_eq!(presence.now(), (here, 0));
-        assert!(presence.is_idle() && presence.was_here() && !presence.is_inherited());
+        assert_eq!(guard.now(), (here, 0));
+        assert!(guard.is_idle() && guard.has_run_here() && !guard.is_inherited());
     }
 }
