@@ -9,7 +9,7 @@
 //! - [`checker`]: one handle, which holds all of this together; [`outcome`], [`status`]: what it tells
 //! - [`ffi`]: the C functions of `include/psc.h`; they only translate
 //!
-//! Beside these: [`log`] (the host's callback), [`stop`] (cancelling), [`fork_guard`] (which process runs it), [`failure`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
+//! Beside these: [`log`] (the host's callback), [`cancel`] (ends what runs), [`fork_guard`] (which process runs it), [`failure`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
 //! [`sys`] (what the standard library lacks of the operating system), [`libcurl`] (what psc uses of it).
 //!
 //! `unsafe` lives in `ffi`, `sys`, `libcurl`, `waker`, `curl_linkage`, `check::transport::{options, tls, staple}`; the allocator is in `sys::reserve`.
@@ -43,6 +43,7 @@
     )
 )]
 
+pub mod cancel;
 pub mod check;
 pub mod checker;
 pub mod code;
@@ -62,7 +63,6 @@ pub mod schedule;
 pub mod selftest;
 pub mod state;
 pub mod status;
-pub mod stop;
 pub mod sync;
 pub mod sys;
 pub mod text;

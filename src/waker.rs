@@ -4,8 +4,8 @@
 
 use crate::failure::Failure;
 use crate::sys::descriptor::Held;
-use crate::sys::pair;
 use crate::sys::process::Process;
+use crate::sys::socket_pair;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -15,14 +15,14 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 pub struct Waker {
     /// Those made last; the earlier ones hang on them. None goes before the waker does: a signal handler, or a thread in
     /// poll(2), may be looking at it.
-    newest: AtomicPtr<Ends>,
+    newest: AtomicPtr<SocketPair>,
 }
 
-struct Ends {
+struct SocketPair {
     process: Process,
     receiver: Held<OwnedFd>,
     sender: Held<OwnedFd>,
-    earlier: *mut Ends,
+    earlier: *mut SocketPair,
 }
 
 impl Waker {
@@ -37,10 +37,10 @@ impl Waker {
         if self.ends().is_some() {
             return Ok(());
         }
-        let (receiver, sender) =
-            pair::pair().map_err(|error| Failure::system(format!("no descriptors: {error}")))?;
+        let (receiver, sender) = socket_pair::pair()
+            .map_err(|error| Failure::system(format!("no descriptors: {error}")))?;
         let earlier = self.newest.load(Ordering::SeqCst);
-        let ends = Box::into_raw(Box::new(Ends {
+        let ends = Box::into_raw(Box::new(SocketPair {
             process: Process::current(),
             receiver: Held::new(receiver),
             sender: Held::new(sender),
@@ -61,14 +61,14 @@ impl Waker {
     pub fn wake(&self) {
         if let Some((_, sender)) = self.ends() {
             // When there is no room it is readable already.
-            pair::send(sender);
+            socket_pair::send(sender);
         }
     }
 
     /// The descriptor is not readable any more, until the next wake.
     pub fn clear(&self) {
         if let Some((receiver, _)) = self.ends() {
-            pair::drain(receiver);
+            socket_pair::drain(receiver);
         }
     }
 
@@ -95,7 +95,7 @@ impl Waker {
         (ends.process == Process::current()).then_some(both)
     }
 
-    fn all(&self) -> impl Iterator<Item = &Ends> {
+    fn all(&self) -> impl Iterator<Item = &SocketPair> {
         // SAFETY: what was stored lives as long as `self`, and so does what hangs on it.
         let newest = unsafe { self.newest.load(Ordering::SeqCst).as_ref() };
         // SAFETY: as above.

@@ -13,6 +13,7 @@ pub mod signature;
 pub mod transport;
 pub mod verdict;
 
+use crate::cancel::CancelToken;
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
@@ -22,7 +23,6 @@ use envelope::Envelope;
 use nonce::Nonce;
 use request::{Beside, Request};
 use signature::Authentic;
-use transport::Cancel;
 use verdict::{Expected, Verdict};
 
 /// A verdict together with the signed texts it was read from, so that it can be kept and verified again.
@@ -66,7 +66,7 @@ impl Attempt {
 }
 
 /// Makes one check in the calling thread; `cancel` ends it early.
-pub fn run(config: &CheckConfig, cancel: &dyn Cancel, log: &LogHandle) -> Attempt {
+pub fn run(config: &CheckConfig, cancel: &CancelToken, log: &LogHandle) -> Attempt {
     #[cfg(feature = "test-panic")]
     panic_on_demand(config);
     let request = able(config)
@@ -105,7 +105,7 @@ fn panic_on_demand(config: &CheckConfig) {
 fn exchange(
     config: &CheckConfig,
     request: &Request,
-    cancel: &dyn Cancel,
+    cancel: &CancelToken,
     log: &LogHandle,
 ) -> Attempt {
     report::sending(log, config, request);

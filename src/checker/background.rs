@@ -51,7 +51,7 @@ impl Checker {
         if matches!(self.readiness(), Readiness::Incomplete) {
             return Err(incomplete());
         }
-        self.stop.prepare()?;
+        self.cancel.prepare()?;
         let mut running = lock(&self.running);
         if running.has_thread() {
             return Err(Failure::new(
@@ -74,13 +74,13 @@ impl Checker {
         let reserve = Reserve::of_a_call().ok_or_else(Failure::out_of_memory)?;
         let log = LogHandle::new(&self.logger);
         let ended = Arc::new(AtomicBool::new(false));
-        let marks = self.stop.marks();
+        let generation = self.cancel.generation();
         let body = {
             let (checker, log, ended) = (Arc::clone(self), log.clone(), Arc::clone(&ended));
             move || {
                 reserve.serve_this_thread();
                 let call = checker.fork_guard.adopt();
-                thread::main(&checker, &log, marks, reserve);
+                thread::main(&checker, &log, generation, reserve);
                 // The next start is a new beginning: what is wrong with the state is worth a warning again. Not in `start`:
                 // another call may hold the memory for as long as its files take, or have given the warning just before.
                 lock(&checker.memory).restart();
@@ -111,14 +111,14 @@ impl Checker {
     /// Ends what is running and waits for it, at most a second.
     pub fn stop(&self) -> Result<(), Failure> {
         let _call = self.fork_guard.enter();
-        self.stop.request();
+        self.cancel.stop();
         let started = Instant::now();
         let mut running = lock(&self.running);
         while running.is_busy() && started.elapsed() < STOP_LIMIT {
             let left = STOP_LIMIT.saturating_sub(started.elapsed());
             running = wait(&self.changed, running, left.min(STOP_STEP));
             // For a check that began just after the wish.
-            self.stop.request();
+            self.cancel.stop();
         }
         let in_time = !running.is_busy();
         let mut ended = None;

@@ -2,6 +2,7 @@
 
 use super::remembering::Before;
 use super::{Checker, incomplete};
+use crate::cancel::CancelToken;
 use crate::check::nonce::Nonce;
 use crate::check::request::Request;
 use crate::check::{self, Attempt, report};
@@ -12,7 +13,6 @@ use crate::fork_guard::CallGuard;
 use crate::log::LogHandle;
 use crate::outcome::Outcome;
 use crate::panic::catch_panic;
-use crate::stop::Interrupt;
 use crate::sync::lock;
 use crate::sys::signals;
 
@@ -31,7 +31,7 @@ impl Drop for InFlight<'_> {
         lock(&self.checker.running).check = None;
         self.checker.changed.notify_all();
         // The thread plans anew with what this check came to.
-        self.checker.stop.wake_thread();
+        self.checker.cancel.wake_thread();
     }
 }
 
@@ -48,7 +48,7 @@ impl Checker {
             ));
         };
         // Noted before the configuration is looked at, so that one that disables ends this check.
-        let marks = self.stop.marks();
+        let generation = self.cancel.generation();
         let config = match self.readiness() {
             Readiness::Ready(config) => config,
             Readiness::Incomplete => return Err(incomplete()),
@@ -56,29 +56,24 @@ impl Checker {
         };
         let config = self.renewed(&config, &log);
         let _signals = signals::Blocked::of_writing();
-        if let Err(failure) = self.stop.prepare() {
+        if let Err(failure) = self.cancel.prepare() {
             return Ok(self.conclude(&Attempt::failed(failure), &config, &log, None));
         }
         let mut before = None;
         self.update_memory(&config, &log, |record| {
             before = Some(self.announce(record, &config));
         });
-        let interrupt = self.stop.interrupt(marks);
-        Ok(self.check(&config, &interrupt, &log, before))
+        let token = self.cancel.token(generation);
+        Ok(self.check(&config, &token, &log, before))
     }
 
     /// The check that the schedule says is due. False: another process has made it, or is about to. The caller has begun.
-    pub fn check_if_due(
-        &self,
-        config: &CheckConfig,
-        interrupt: &Interrupt,
-        log: &LogHandle,
-    ) -> bool {
+    pub fn check_if_due(&self, config: &CheckConfig, token: &CancelToken, log: &LogHandle) -> bool {
         let config = self.renewed(config, log);
         let Some(before) = self.claim(&config, log) else {
             return false;
         };
-        self.check(&config, interrupt, log, Some(before));
+        self.check(&config, token, log, Some(before));
         true
     }
 
@@ -92,11 +87,11 @@ impl Checker {
     fn check(
         &self,
         config: &CheckConfig,
-        interrupt: &Interrupt,
+        token: &CancelToken,
         log: &LogHandle,
         before: Option<Before>,
     ) -> Outcome {
-        let attempt = catch_panic(|| check::run(config, interrupt, log))
+        let attempt = catch_panic(|| check::run(config, token, log))
             .unwrap_or_else(|text| Attempt::failed(Failure::bug(&text)));
         self.conclude(&attempt, config, log, before)
     }

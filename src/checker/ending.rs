@@ -41,7 +41,7 @@ impl Checker {
         }
         if self.logger.in_callback() {
             self.ending.in_callback.store(true, Ordering::SeqCst);
-            self.stop.request();
+            self.cancel.stop();
             self.logger.close();
         } else {
             let _ = self.stop();
@@ -74,7 +74,7 @@ impl Checker {
 
     /// This process's, and its copies of another's. Takes no lock that another thread could hold.
     fn close_descriptors(&self) {
-        self.stop.close();
+        self.cancel.close();
         self.logger.close_descriptors();
         // Held by a thread of the other process, it never gets free here.
         if let Ok(mut file) = self.owner_lock.try_lock() {

@@ -9,6 +9,7 @@ mod ending;
 pub mod remembering;
 mod warnings;
 
+use crate::cancel::CancelSource;
 use crate::check::{preview, transport};
 use crate::code::Code;
 use crate::config::check_config::Readiness;
@@ -21,7 +22,6 @@ use crate::state::dir::StateDir;
 use crate::state::hand_over::User;
 use crate::state::memory::Memory;
 use crate::state::record::Record;
-use crate::stop::Stop;
 use crate::sync::{ThreadMark, lock};
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::descriptor::Identity;
@@ -46,7 +46,7 @@ pub struct Checker {
     pub handle: OnceLock<Box<dyn Any + Send + Sync>>,
     pub logger: Arc<Logger>,
     pub clock: Box<dyn Clock>,
-    pub stop: Stop,
+    pub cancel: CancelSource,
     config: Mutex<Config>,
 
     memory: Mutex<Memory>,
@@ -81,7 +81,7 @@ impl Checker {
             handle: OnceLock::new(),
             logger: Arc::new(Logger::new(sink, config.settings.log_level)),
             clock,
-            stop: Stop::new(),
+            cancel: CancelSource::new(),
             config: Mutex::new(config),
             memory: Mutex::new(memory),
             unsaved: Mutex::default(),
@@ -128,9 +128,9 @@ impl Checker {
             }
         };
         if ready {
-            self.stop.wake();
+            self.cancel.wake();
         } else {
-            self.stop.cancel_checks();
+            self.cancel.cancel_checks();
         }
         Ok(())
     }

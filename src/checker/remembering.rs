@@ -159,10 +159,10 @@ impl Checker {
         log: &LogHandle,
         change: impl FnOnce(&mut Memory, &dyn Fn() -> bool),
     ) {
-        let stop = self.stop.marks();
+        let stop = self.cancel.generation();
         let warning = {
             let mut memory = self.memory(config);
-            change(&mut memory, &|| self.stop.requested_since(stop));
+            change(&mut memory, &|| self.cancel.stopped_since(stop));
             *lock(&self.unsaved) = memory.unsaved().cloned();
             memory.take_warning()
         };

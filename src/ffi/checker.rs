@@ -248,7 +248,7 @@ pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
     // atomics and system calls, nothing that allocates, indexes, divides or unwraps.
     // SAFETY: the header asks for NULL or a handle that was not freed.
     if let Some(handle) = unsafe { checker.as_ref() } {
-        handle.checker.stop.request();
+        handle.checker.cancel.stop();
     }
 }
 

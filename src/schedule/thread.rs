@@ -2,6 +2,7 @@
 
 use super::agenda::{self, Step};
 use super::run;
+use crate::cancel::Generation;
 use crate::check::report;
 use crate::checker::Checker;
 use crate::config::check_config::{CheckConfig, Readiness};
@@ -12,7 +13,6 @@ use crate::state::dir::Ownership;
 use crate::state::memory::Owner;
 use crate::state::record::{Moment, Record, Run};
 use crate::state::store::Question;
-use crate::stop::Marks;
 use crate::sys::reserve::Reserve;
 use crate::text;
 use std::path::PathBuf;
@@ -27,11 +27,11 @@ pub const STACK_BYTES: usize = LEAST_STACK + 224 * 1024;
 /// How long the thread waits for memory when there is not enough for a turn.
 const MEMORY_AGAIN: Duration = Duration::from_secs(60);
 
-/// Runs until a stop is requested after `marks`. `reserve` serves this thread.
-pub fn main(checker: &Checker, log: &LogHandle, marks: Marks, reserve: Reserve) {
+/// Runs until a stop is requested after `generation`. `reserve` serves this thread.
+pub fn main(checker: &Checker, log: &LogHandle, generation: Generation, reserve: Reserve) {
     // Until the end: what is dropped on the way may be of it.
     let mut reserve = reserve;
-    let ended = catch_panic(|| Shift::new(checker, log, marks).run(&mut reserve));
+    let ended = catch_panic(|| Shift::new(checker, log, generation).run(&mut reserve));
     checker.note_owner_lock(None);
     if let Err(text) = ended {
         checker.note_crash(&text);
@@ -49,9 +49,9 @@ struct Shift<'a> {
     checker: &'a Checker,
     log: &'a LogHandle,
     /// Of the start of the thread; its cancels are those of the turn.
-    marks: Marks,
+    generation: Generation,
     /// How often the thread was woken before it looked.
-    rings: u32,
+    epoch: u32,
     /// `None` while checks are disabled.
     start: Option<Start>,
     /// `Some` when this process makes the host's checks: of that question, by the lock in that directory.
@@ -105,12 +105,12 @@ impl Start {
 }
 
 impl Shift<'_> {
-    fn new<'a>(checker: &'a Checker, log: &'a LogHandle, marks: Marks) -> Shift<'a> {
+    fn new<'a>(checker: &'a Checker, log: &'a LogHandle, generation: Generation) -> Shift<'a> {
         Shift {
             checker,
             log,
-            marks,
-            rings: 0,
+            generation,
+            epoch: 0,
             start: None,
             owned: None,
             refusals: 0,
@@ -123,9 +123,11 @@ impl Shift<'_> {
         let mut was_disabled = false;
         loop {
             // Noted before looking: what changes after the look ends the sleep or the check that follows.
-            self.rings = self.checker.stop.rings();
-            self.marks = self.marks.with_cancels_of(self.checker.stop.marks());
-            if self.checker.stop.requested_since(self.marks) {
+            self.epoch = self.checker.cancel.epoch();
+            self.generation = self
+                .generation
+                .with_cancels_of(self.checker.cancel.generation());
+            if self.checker.cancel.stopped_since(self.generation) {
                 return;
             }
             if !reserve.renew() {
@@ -229,8 +231,8 @@ impl Shift<'_> {
             // psc_run_once is making one; its end wakes this thread.
             return self.sleep(None);
         };
-        let interrupt = self.checker.stop.interrupt(self.marks);
-        let made = self.checker.check_if_due(config, &interrupt, self.log);
+        let token = self.checker.cancel.token(self.generation);
+        let made = self.checker.check_if_due(config, &token, self.log);
         drop(ticket);
         if made {
             self.refusals = 0;
@@ -302,7 +304,7 @@ impl Shift<'_> {
     }
 
     fn sleep(&self, limit: Option<Duration>) {
-        self.checker.stop.sleep(self.rings, limit);
+        self.checker.cancel.sleep(self.epoch, limit);
     }
 }
 
@@ -344,7 +346,7 @@ mod tests {
         checker.clock = Box::new(Broken(AtomicBool::new(true)));
         let log = LogHandle::new(&checker.logger);
         let reserve = Reserve::of_a_call().unwrap();
-        main(&checker, &log, checker.stop.marks(), reserve);
+        main(&checker, &log, checker.cancel.generation(), reserve);
         let crash = checker.crash().unwrap();
         assert_eq!(
             (&crash["code"], &crash["text"]),

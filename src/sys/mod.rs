@@ -5,14 +5,14 @@
 pub mod clock;
 pub mod descriptor;
 pub mod errno;
+pub mod event_count;
 pub mod flock;
 pub mod openssl;
-pub mod pair;
 pub mod pipe;
 pub mod process;
 pub mod reserve;
 pub mod signals;
-pub mod sleep;
+pub mod socket_pair;
 pub mod stack;
 pub mod thread;
 pub mod threads;

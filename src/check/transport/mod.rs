@@ -11,6 +11,7 @@ mod staple;
 mod tls;
 
 use super::request::Request;
+use crate::cancel::CancelToken;
 use crate::config::check_config::CheckConfig;
 use crate::failure::Failure;
 use crate::json;
@@ -23,7 +24,7 @@ use socket2::Socket;
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{IntoRawFd, RawFd};
+use std::os::fd::IntoRawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -43,13 +44,6 @@ const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 /// on to the last address of a name, and would sleep to the deadline.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
-/// The wish to end a check early.
-pub trait Cancel {
-    fn is_cancelled(&self) -> bool;
-    /// Turns readable when the wish comes up. `None`: nothing does, so it is seen a moment later.
-    fn descriptor(&self) -> Option<RawFd>;
-}
-
 /// libcurl and OpenSSL read the environment when they begin (`OPENSSL_CONF`, `SSLKEYLOGFILE` and the like): that is to
 /// happen in the host's thread, when it configures a handle, and not at a check.
 pub fn prepare() {
@@ -62,7 +56,7 @@ pub fn prepare() {
 pub fn post(
     config: &CheckConfig,
     request: &Request,
-    cancel: &dyn Cancel,
+    cancel: &CancelToken,
 ) -> Result<Vec<u8>, Failure> {
     let started = Instant::now();
     let limit = Duration::from_secs(config.settings.timeout);
@@ -82,7 +76,7 @@ pub fn post(
 fn exchange(
     config: &CheckConfig,
     request: &Request,
-    cancel: &dyn Cancel,
+    cancel: &CancelToken,
     timeout: Duration,
     may_pass: &mut bool,
 ) -> Result<Vec<u8>, Failure> {
@@ -135,7 +129,7 @@ fn drive(
     multi: &Multi,
     transfer: &Easy2Handle<Exchange>,
     timeout: Duration,
-    cancel: &dyn Cancel,
+    cancel: &CancelToken,
     signals: &Blocked,
 ) -> Result<Result<(), Error>, Failure> {
     let limit = timeout.saturating_add(DEADLINE_GRACE);

@@ -1,4 +1,5 @@
-//! Sleeping until another thread, or a signal handler, rings. There is no descriptor in it that the host could close.
+//! An event count: a thread sleeps until another one, or a signal handler, notifies it. There is no descriptor in it that the host
+//! could close.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -7,34 +8,34 @@ use std::time::Duration;
 /// one that does. What falls due in suspend comes so much late at most.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-pub struct Bell(AtomicU32);
+pub struct EventCount(AtomicU32);
 
-impl Bell {
-    pub fn new() -> Bell {
-        Bell(AtomicU32::new(0))
+impl EventCount {
+    pub fn new() -> EventCount {
+        EventCount(AtomicU32::new(0))
     }
 
-    /// How often it was rung.
-    pub fn rings(&self) -> u32 {
+    /// How often it was notified.
+    pub fn epoch(&self) -> u32 {
         self.0.load(Ordering::SeqCst)
     }
 
     /// Async-signal-safe: an atomic and a system call.
-    pub fn ring(&self) {
+    pub fn notify(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
         wake(&self.0);
     }
 
-    /// Returns when it is rung, at once when that was after `rings`, and when `limit` has passed; perhaps earlier. `None`: no
+    /// Returns when it is notified, at once when that was after `epoch`, and when `limit` has passed; perhaps earlier. `None`: no
     /// limit.
-    pub fn sleep(&self, rings: u32, limit: Option<Duration>) {
-        wait(&self.0, rings, limit.unwrap_or(LONGEST).min(LONGEST));
+    pub fn wait(&self, epoch: u32, limit: Option<Duration>) {
+        wait(&self.0, epoch, limit.unwrap_or(LONGEST).min(LONGEST));
     }
 }
 
 /// futex(2). Private: a child's copy is another.
 #[cfg(target_os = "linux")]
-fn wait(rings: &AtomicU32, known: u32, limit: Duration) {
+fn wait(epoch: &AtomicU32, known: u32, limit: Duration) {
     let limit = libc::timespec {
         tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(i32::try_from(limit.subsec_nanos()).unwrap_or(0)),
@@ -43,7 +44,7 @@ fn wait(rings: &AtomicU32, known: u32, limit: Duration) {
     unsafe {
         libc::syscall(
             libc::SYS_futex,
-            rings.as_ptr(),
+            epoch.as_ptr(),
             libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
             known,
             &raw const limit,
@@ -52,12 +53,12 @@ fn wait(rings: &AtomicU32, known: u32, limit: Duration) {
 }
 
 #[cfg(target_os = "linux")]
-fn wake(rings: &AtomicU32) {
+fn wake(epoch: &AtomicU32) {
     // SAFETY: nothing is read or written; the address is a number to the kernel.
     unsafe {
         libc::syscall(
             libc::SYS_futex,
-            rings.as_ptr(),
+            epoch.as_ptr(),
             libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
             libc::c_int::MAX,
         );
@@ -66,10 +67,10 @@ fn wake(rings: &AtomicU32) {
 
 /// Where there is no such call: short naps.
 #[cfg(not(target_os = "linux"))]
-fn wait(rings: &AtomicU32, known: u32, limit: Duration) {
+fn wait(epoch: &AtomicU32, known: u32, limit: Duration) {
     const NAP: Duration = Duration::from_millis(50);
     let started = std::time::Instant::now();
-    while rings.load(Ordering::SeqCst) == known && started.elapsed() < limit {
+    while epoch.load(Ordering::SeqCst) == known && started.elapsed() < limit {
         std::thread::sleep(NAP.min(limit));
     }
 }
@@ -83,19 +84,19 @@ mod tests {
     use std::time::Instant;
 
     #[test]
-    fn it_sleeps_until_it_is_rung_or_its_time_is_over() {
-        let bell = Bell::new();
-        let rings = bell.rings();
+    fn a_wait_ends_when_it_is_notified_or_its_time_is_over() {
+        let events = EventCount::new();
+        let epoch = events.epoch();
         let started = Instant::now();
-        bell.sleep(rings, Some(Duration::from_millis(30)));
+        events.wait(epoch, Some(Duration::from_millis(30)));
         assert!(started.elapsed() >= Duration::from_millis(30));
         std::thread::scope(|scope| {
-            scope.spawn(|| bell.ring());
-            while bell.rings() == rings {
-                bell.sleep(rings, None);
+            scope.spawn(|| events.notify());
+            while events.epoch() == epoch {
+                events.wait(epoch, None);
             }
         });
-        // Rung before: not missed.
-        bell.sleep(rings, None);
+        // Notified before: not missed.
+        events.wait(epoch, None);
     }
 }
