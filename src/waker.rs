@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::failure::Failure;
-use crate::sys::descriptor::Held;
+use crate::sys::fd::FdGuard;
 use crate::sys::process::Process;
 use crate::sys::socket_pair;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -20,8 +20,8 @@ pub struct Waker {
 
 struct SocketPair {
     process: Process,
-    receiver: Held<OwnedFd>,
-    sender: Held<OwnedFd>,
+    receiver: FdGuard<OwnedFd>,
+    sender: FdGuard<OwnedFd>,
     earlier: *mut SocketPair,
 }
 
@@ -42,8 +42,8 @@ impl Waker {
         let earlier = self.newest.load(Ordering::SeqCst);
         let ends = Box::into_raw(Box::new(SocketPair {
             process: Process::current(),
-            receiver: Held::new(receiver),
-            sender: Held::new(sender),
+            receiver: FdGuard::new(receiver),
+            sender: FdGuard::new(sender),
             earlier,
         }));
         let stored =

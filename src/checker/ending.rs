@@ -1,7 +1,7 @@
 //! The end of a handle: `psc_free`, in the process that made it or in another, beside or inside its callback.
 
 use super::Checker;
-use crate::sys::descriptor::Identity;
+use crate::sys::fd::FdId;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -76,9 +76,9 @@ impl Checker {
     fn close_descriptors(&self) {
         self.cancel.close();
         self.logger.close_descriptors();
-        // Held by a thread of the other process, it never gets free here.
+        // FdGuard by a thread of the other process, it never gets free here.
         if let Ok(mut file) = self.owner_lock.try_lock() {
-            file.take().into_iter().for_each(Identity::close);
+            file.take().into_iter().for_each(FdId::close);
         }
     }
 }

@@ -24,8 +24,8 @@ use crate::state::memory::Memory;
 use crate::state::record::Record;
 use crate::sync::{ThreadMark, lock};
 use crate::sys::clock::{Clock, SystemClock};
-use crate::sys::descriptor::Identity;
 use crate::sys::errno;
+use crate::sys::fd::FdId;
 use crate::sys::reserve::Reserve;
 use crate::text;
 use background::Running;
@@ -63,7 +63,7 @@ pub struct Checker {
     /// The text of a panic that ended the thread.
     crash: Mutex<Option<String>>,
     /// The lock that makes this process the owner of the host's schedule.
-    owner_lock: Mutex<Option<Identity>>,
+    owner_lock: Mutex<Option<FdId>>,
 
     fork_guard: ForkGuard,
     ending: Ending,
@@ -168,7 +168,7 @@ impl Checker {
         })
     }
 
-    pub fn note_owner_lock(&self, file: Option<Identity>) {
+    pub fn note_owner_lock(&self, file: Option<FdId>) {
         *lock(&self.owner_lock) = file;
     }
 

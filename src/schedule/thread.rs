@@ -283,7 +283,7 @@ impl Shift<'_> {
         match owner {
             Owner::Us(lock) => {
                 self.checker
-                    .note_owner_lock(lock.as_ref().and_then(Ownership::identity));
+                    .note_owner_lock(lock.as_ref().and_then(Ownership::fd_id));
                 if !without_lock {
                     self.refusals = 0;
                 }

@@ -5,7 +5,7 @@
 use super::store::Question;
 use super::walk::{self, Facts};
 use crate::random;
-use crate::sys::descriptor::{Held, Identity};
+use crate::sys::fd::{FdGuard, FdId};
 use crate::sys::{flock, user};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -66,14 +66,14 @@ impl From<Errno> for Unreadable {
 
 /// The right to make the host's checks, as long as it lives.
 pub struct Ownership {
-    lock: Held<File>,
+    lock: FdGuard<File>,
     position: u32,
     state: StateDir,
 }
 
 impl Ownership {
-    pub fn identity(&self) -> Option<Identity> {
-        self.lock.identity()
+    pub fn fd_id(&self) -> Option<FdId> {
+        self.lock.id()
     }
 
     /// False when the lock's file was removed or replaced: another process can own the new one.
@@ -115,7 +115,7 @@ impl StateDir {
             return Ok(None);
         }
         let ownership = Ownership {
-            lock: Held::new(lock),
+            lock: FdGuard::new(lock),
             position: question.number(),
             state: StateDir::new(&self.path),
         };

@@ -3,9 +3,9 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
-pub mod descriptor;
 pub mod errno;
 pub mod event_count;
+pub mod fd;
 pub mod flock;
 pub mod openssl;
 pub mod pipe;

@@ -6,15 +6,15 @@ use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 
 /// The file that a number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct FdId {
     number: RawFd,
     device: libc::dev_t,
     inode: libc::ino_t,
 }
 
-impl Identity {
+impl FdId {
     /// `None` when the number stands for nothing.
-    pub fn of(number: RawFd) -> Option<Identity> {
+    pub fn of(number: RawFd) -> Option<FdId> {
         let mut status = MaybeUninit::<libc::stat>::uninit();
         // SAFETY: fills the structure that it is given, which is read only when it has.
         let status = unsafe {
@@ -23,7 +23,7 @@ impl Identity {
             }
             status.assume_init()
         };
-        Some(Identity {
+        Some(FdId {
             number,
             device: status.st_dev,
             inode: status.st_ino,
@@ -32,7 +32,7 @@ impl Identity {
 
     /// The number, as long as it stands for this file. Async-signal-safe: one `fstat(2)`.
     pub fn number(self) -> Option<RawFd> {
-        (Identity::of(self.number) == Some(self)).then_some(self.number)
+        (FdId::of(self.number) == Some(self)).then_some(self.number)
     }
 
     /// For a forked process that owns no more than its copy.
@@ -45,36 +45,36 @@ impl Identity {
 }
 
 /// An open file, as long as nobody has closed it by its number; whose the number is then is left alone.
-pub struct Held<T: AsRawFd + IntoRawFd> {
+pub struct FdGuard<T: AsRawFd + IntoRawFd> {
     file: Option<T>,
-    identity: Option<Identity>,
+    id: Option<FdId>,
 }
 
-impl<T: AsRawFd + IntoRawFd> Held<T> {
-    pub fn new(file: T) -> Held<T> {
-        Held {
-            identity: Identity::of(file.as_raw_fd()),
+impl<T: AsRawFd + IntoRawFd> FdGuard<T> {
+    pub fn new(file: T) -> FdGuard<T> {
+        FdGuard {
+            id: FdId::of(file.as_raw_fd()),
             file: Some(file),
         }
     }
 
     /// `None` when it was closed. Async-signal-safe.
     pub fn get(&self) -> Option<&T> {
-        self.identity?.number()?;
+        self.id?.number()?;
         self.file.as_ref()
     }
 
-    pub fn identity(&self) -> Option<Identity> {
-        self.identity
+    pub fn id(&self) -> Option<FdId> {
+        self.id
     }
 
     /// Before this goes, for a process that will never see it go.
     pub fn close(&self) {
-        self.identity.into_iter().for_each(Identity::close);
+        self.id.into_iter().for_each(FdId::close);
     }
 }
 
-impl<T: AsRawFd + IntoRawFd> Drop for Held<T> {
+impl<T: AsRawFd + IntoRawFd> Drop for FdGuard<T> {
     fn drop(&mut self) {
         if self.get().is_none() {
             self.file.take().map(IntoRawFd::into_raw_fd);
@@ -92,15 +92,15 @@ mod tests {
     fn what_has_taken_the_number_is_left_alone() {
         let (mine, other) = (File::open("/dev/null").unwrap(), File::open("/").unwrap());
         let number = mine.as_raw_fd();
-        let held = Held::new(mine);
-        assert!(held.get().is_some());
+        let guard = FdGuard::new(mine);
+        assert!(guard.get().is_some());
         // In one step: other tests open files meanwhile.
         // SAFETY: takes numbers; the file that is closed so is not used any more, which is what this test is about.
         assert_eq!(unsafe { libc::dup2(other.as_raw_fd(), number) }, number);
-        assert!(held.get().is_none());
-        held.identity().unwrap().close();
-        drop(held);
-        assert!(Identity::of(number).is_some());
+        assert!(guard.get().is_none());
+        guard.id().unwrap().close();
+        drop(guard);
+        assert!(FdId::of(number).is_some());
         // SAFETY: open, and nobody else's.
         drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
