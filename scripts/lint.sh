@@ -58,7 +58,7 @@ flags_for() {
     esac
 }
 
-for file in c-tests/*.c c-tests/*.cpp examples-c/*.c examples-c/*.cpp examples-c/*/*.c; do
+for file in c-tests/*/*.c c-tests/*/*.cpp examples-c/*.c examples-c/*.cpp examples-c/*/*.c; do
     [ -e "$file" ] || continue
     case $file in
         *.cpp) standard=c++11 compilers='g++ clang++' ;;
@@ -67,7 +67,7 @@ for file in c-tests/*.c c-tests/*.cpp examples-c/*.c examples-c/*.cpp examples-c
     for compiler in $compilers; do
         # shellcheck disable=SC2046  # flags are words
         "$compiler" "-std=$standard" -Wall -Wextra -Wpedantic -Werror -D_GNU_SOURCE \
-            -I include -I c-tests $(flags_for "$file") -pthread -fsyntax-only "$file" || fail "$compiler $file"
+            -I include $(flags_for "$file") -pthread -fsyntax-only "$file" || fail "$compiler $file"
     done
 done
 

@@ -33,7 +33,7 @@ fn header_is_clean_in_every_language() {
             command
                 .args(["-x", language, &format!("-std={standard}"), "-I"])
                 .arg(repo().join("include"));
-            command.arg(repo().join("c-tests/header.c"));
+            command.arg(repo().join("c-tests/api/header.c"));
             let done = run(&mut command, LIMIT);
             assert_eq!(
                 done.code,
@@ -48,7 +48,10 @@ fn header_is_clean_in_every_language() {
 #[test]
 fn header_and_library_fit() {
     for link in [Link::Shared, Link::Static] {
-        let done = run(&mut Command::new(compile("c-tests/header.c", link)), LIMIT);
+        let done = run(
+            &mut Command::new(compile("c-tests/api/header.c", link)),
+            LIMIT,
+        );
         assert_eq!(done.code, Some(0), "{link:?}: {}", done.stderr);
     }
 }
@@ -171,7 +174,7 @@ fn a_program_linked_by_path_finds_the_library_where_it_is_installed() {
     compiler
         .arg("-I")
         .arg(repo().join("include"))
-        .arg(repo().join("c-tests/codes.c"))
+        .arg(repo().join("c-tests/api/codes.c"))
         .arg(&library)
         .arg("-o")
         .arg(&program);

@@ -1,4 +1,4 @@
-//! What a host calls of psc, and in which process and thread: c-tests/preload-calls.c.
+//! What a host calls of psc, and in which process and thread: c-tests/preload/calls.c.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -28,7 +28,7 @@ impl Calls {
     }
 
     pub fn environment(&self) -> [(String, String); 3] {
-        let preload = compile_preload("c-tests/preload-calls.c");
+        let preload = compile_preload("c-tests/preload/calls.c");
         // libpsc.so, too: what a module brings is not found from a preloaded library.
         let library = library_dir().join("libpsc.so");
         let both = format!("{}:{}", preload.display(), library.display());

@@ -1,4 +1,4 @@
-//! One check by the C program `c-tests/check.c`, as the host sees it.
+//! One check by the C program `c-tests/api/check.c`, as the host sees it.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -181,7 +181,7 @@ impl Check {
 
     /// One check; the program itself must end well.
     pub fn run(&self, config: &Value) -> Outcome {
-        let finished = self.run_program("c-tests/check.c", &[&config.to_string()]);
+        let finished = self.run_program("c-tests/api/check.c", &[&config.to_string()]);
         Outcome::parse(&finished)
     }
 

@@ -8,6 +8,7 @@ mod harness;
 mod library;
 pub mod proc;
 mod process;
+pub mod proxies;
 mod site;
 
 pub use calls::{Call, Calls};

@@ -217,7 +217,7 @@ fn it_leaves_at_once_while_the_name_look_up_hangs() {
     service.write_config(&service.config(json!({"url": "https://hangs.example/", "timeout": 180})));
     let mut command = Command::new(compile("examples-c/agent.cpp", Link::Shared));
     command
-        .env("LD_PRELOAD", compile_preload("c-tests/preload-resolver.c"))
+        .env("LD_PRELOAD", compile_preload("c-tests/preload/resolver.c"))
         .env("RESOLVER_HANG", "hangs.example")
         .env("RESOLVER_LOG", &looked_up);
     let agent = Agent::start_by(command, &service);

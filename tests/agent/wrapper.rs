@@ -1,4 +1,4 @@
-//! include/psc.hpp: compiles everywhere, and c-tests/wrapper.cpp.
+//! include/psc.hpp: compiles everywhere, and c-tests/api/wrapper.cpp.
 
 use crate::support::{LIMIT, Service};
 use psc_testkit::{Finished, Link, compile, repo, require, run, valgrind};
@@ -39,7 +39,7 @@ fn two_compilers_and_three_standards_find_nothing_to_warn_of() {
     .expect("write a source");
     let sources = [
         header_alone,
-        repo().join("c-tests/wrapper.cpp"),
+        repo().join("c-tests/api/wrapper.cpp"),
         repo().join("examples-c/agent.cpp"),
     ];
     for name in ["g++", "clang++"] {
@@ -100,7 +100,7 @@ fn succeeds(command: &mut Command, service: &Service) {
 }
 
 fn program(link: Link) -> std::path::PathBuf {
-    compile("c-tests/wrapper.cpp", link)
+    compile("c-tests/api/wrapper.cpp", link)
 }
 
 #[test]

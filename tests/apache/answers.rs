@@ -3,7 +3,7 @@
 use psc_testkit::{demo, long, wait_until};
 
 use crate::apache::{Apache, Mpm, SOON, bytes};
-use crate::facts;
+use crate::proc;
 
 const TEXT: &str = "Additional security update check information:";
 
@@ -108,7 +108,7 @@ fn row15_whatever_answers_one_line_and_no_harm() {
     site.extra = "PscSecurityUpdateCheckTimeout 5\n".into();
     site.start();
     site.wait_for_line("no update found");
-    let harmless = facts::resident(site.owner());
+    let harmless = proc::resident(site.owner());
     for fault in faults {
         site.check.set_fault(fault);
         let lines = lines_of_check(&mut site);
@@ -120,7 +120,7 @@ fn row15_whatever_answers_one_line_and_no_harm() {
             .count();
         assert_eq!(verdicts, 1, "{fault}: {lines:?}");
         let owner = site.owner();
-        let grown = facts::resident(owner).saturating_sub(harmless);
+        let grown = proc::resident(owner).saturating_sub(harmless);
         assert!(
             grown < 2048,
             "{fault}: {grown} KiB more than after a good answer"

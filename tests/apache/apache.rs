@@ -12,8 +12,8 @@ use psc_refserver::{Options, Server};
 use psc_testkit::{Finished, Link, is_root, require, run, wait_until};
 use tempfile::TempDir;
 
-use crate::facts;
 use crate::module::{copy_keys, module};
+use crate::proc;
 
 pub const SOON: Duration = Duration::from_secs(20);
 const MODULES: &str = "/usr/lib/apache2/modules";
@@ -249,8 +249,8 @@ impl Apache {
 
     /// Those that serve clients.
     pub fn children(&self) -> Vec<u32> {
-        let mut children = facts::children(self.parent());
-        children.retain(|&pid| !facts::is_checker(pid));
+        let mut children = proc::children(self.parent());
+        children.retain(|&pid| !proc::is_checker(pid));
         children
     }
 
@@ -258,8 +258,8 @@ impl Apache {
     pub fn checker(&self) -> u32 {
         let mut found = Vec::new();
         wait_until("one process that checks", SOON, || {
-            found = facts::children(self.parent());
-            found.retain(|&pid| facts::is_checker(pid));
+            found = proc::children(self.parent());
+            found.retain(|&pid| proc::is_checker(pid));
             found.len() == 1
         });
         found[0]
@@ -272,7 +272,7 @@ impl Apache {
     }
 
     pub fn owners(&self) -> Vec<u32> {
-        facts::lock_holders(&self.state().join("owner.lock"))
+        proc::lock_holders(&self.state().join("owner.lock"))
     }
 
     /// Waits until exactly one process holds the lock, and returns it.
@@ -362,10 +362,10 @@ impl Apache {
     pub fn wait_for_the_end(&mut self) -> Duration {
         let parent = self.parent();
         let started = Instant::now();
-        wait_until("the end of apache2", SOON, || !facts::is_alive(parent));
+        wait_until("the end of apache2", SOON, || !proc::is_alive(parent));
         let elapsed = started.elapsed();
         self.parent = None;
-        let left = facts::session(parent);
+        let left = proc::session(parent);
         assert!(
             left.is_empty(),
             "left behind: {left:?}; log:\n{}",
@@ -414,10 +414,10 @@ impl Drop for Apache {
         };
         signal(parent, libc::SIGTERM);
         let limit = Instant::now() + SOON;
-        while facts::is_alive(parent) && Instant::now() < limit {
+        while proc::is_alive(parent) && Instant::now() < limit {
             std::thread::sleep(Duration::from_millis(20));
         }
-        for pid in facts::session(parent) {
+        for pid in proc::session(parent) {
             signal(pid, libc::SIGKILL);
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use psc_testkit::{compile_preload, wait_until};
 
 use crate::apache::{Apache, Mpm, SOON, signal};
-use crate::facts;
+use crate::proc;
 
 /// The commands by which an administrator runs httpd, one after the other.
 fn assert_can_be_run(site: &mut Apache) {
@@ -116,7 +116,7 @@ fn a_state_directory_that_cannot_be_used_costs_what_it_remembers() {
 /// Thread-local storage comes out of a thread's stack.
 #[test]
 fn an_httpd_with_much_thread_local_storage_checks() {
-    let large = compile_preload("c-tests/preload-large-tls.c");
+    let large = compile_preload("c-tests/preload/large-tls.c");
     for mpm in [Mpm::Event, Mpm::Prefork] {
         let mut site = Apache::new(mpm);
         site.environment
@@ -156,7 +156,7 @@ fn a_known_update_is_told_once_whatever_becomes_of_the_children() {
         site.wait_for_line(told);
         let first = site.children();
         rush(&site, SOON, || {
-            first.iter().all(|&pid| !facts::is_alive(pid))
+            first.iter().all(|&pid| !proc::is_alive(pid))
         });
         for how in ["graceful", "restart"] {
             site.again(how);
@@ -260,15 +260,15 @@ fn the_process_that_checks_is_a_child_like_the_others() {
     site.start();
     site.wait_for_line("no update found");
     let (checker, child) = (site.checker(), site.children()[0]);
-    assert_eq!(facts::users(checker), facts::users(child));
-    let sockets = |pid| facts::listening(pid);
+    assert_eq!(proc::users(checker), proc::users(child));
+    let sockets = |pid| proc::listening(pid);
     assert_ne!(sockets(child), 0);
     assert_eq!(sockets(checker), 0);
     // It leaves with the parent, even one that is killed.
     let parent = site.parent();
     let children = site.children();
     signal(parent, libc::SIGKILL);
-    wait_until("the end of the process", SOON, || !facts::is_alive(checker));
+    wait_until("the end of the process", SOON, || !proc::is_alive(checker));
     for pid in children {
         signal(pid, libc::SIGKILL);
     }

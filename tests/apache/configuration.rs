@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::apache::{Apache, Foreground, Mpm, SOON, bytes};
-use crate::facts;
+use crate::proc;
 use psc_testkit::{is_root, run, wait_until};
 
 /// The line of the configuration file that `directive` stands in.
@@ -190,7 +190,7 @@ fn the_module_alone_does_nothing() {
     site.wait_for_line("no directive of mod_psc is used");
     assert_eq!(site.psc_lines().len(), 1, "{}", site.log());
     for pid in site.children() {
-        assert!(facts::blocked_signals(pid, "psc").is_empty());
+        assert!(proc::blocked_signals(pid, "psc").is_empty());
     }
     assert_eq!(site.check.connections(), 0);
     site.finish();
@@ -252,7 +252,7 @@ fn row14_a_graceful_loads_and_unloads_the_module() {
     });
     assert!(site.get("/psc").contains("404"));
     for pid in site.children() {
-        assert!(facts::blocked_signals(pid, "psc").is_empty());
+        assert!(proc::blocked_signals(pid, "psc").is_empty());
     }
 
     // the same library, still mapped, from its first pass on
@@ -260,7 +260,7 @@ fn row14_a_graceful_loads_and_unloads_the_module() {
     site.with_module = true;
     site.again("graceful");
     site.wait_for_requests(2);
-    assert_eq!(facts::threads(site.parent()), 1);
+    assert_eq!(proc::threads(site.parent()), 1);
     site.finish();
 }
 
@@ -277,7 +277,7 @@ fn row12_off_means_no_thread_and_no_request() {
     site.wait_for_line("disabled");
     assert!(site.get("/psc").contains("200 OK"));
     for pid in site.children() {
-        assert!(facts::blocked_signals(pid, "psc").is_empty());
+        assert!(proc::blocked_signals(pid, "psc").is_empty());
     }
     assert_eq!(site.check.connections(), 0);
     assert!(!site.state().exists());

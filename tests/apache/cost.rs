@@ -6,7 +6,7 @@ use std::time::Duration;
 use psc_testkit::{long, require, run};
 
 use crate::apache::{Apache, Mpm};
-use crate::facts;
+use crate::proc;
 
 #[test]
 fn memory_over_gracefuls() {
@@ -18,11 +18,11 @@ fn memory_over_gracefuls() {
     for _ in 0..warm_up {
         site.again("graceful");
     }
-    let before = facts::resident(site.parent());
+    let before = proc::resident(site.parent());
     for _ in 0..rounds {
         site.again("graceful");
     }
-    let after = facts::resident(site.parent());
+    let after = proc::resident(site.parent());
     println!("number: parent's RSS over {rounds} gracefuls: {before} KiB, {after} KiB");
     let allowed = 1024 + 10 * rounds;
     assert!(after < before + allowed, "from {before} to {after} KiB");
@@ -47,9 +47,9 @@ fn memory_over_requests_for_the_status() {
     };
     ask("100");
     let child = site.owner();
-    let before = facts::resident(child);
+    let before = proc::resident(child);
     ask("8000");
-    let after = facts::resident(child);
+    let after = proc::resident(child);
     assert!(after < before + 1024, "from {before} to {after} KiB");
     site.finish();
 }
@@ -131,7 +131,7 @@ fn row22_a_check_that_runs_fails_and_slows_no_request() {
             best_with <= 2.0 * best_without + 10.0,
             "{mpm:?}: 99 % within {best_with} ms, {best_without} ms without a check"
         );
-        let ticks = facts::processor_ticks(owner, "psc");
+        let ticks = proc::processor_ticks(owner, "psc");
         assert!(ticks < 10, "the check took {ticks} ticks of processor time");
         assert_eq!(with.owner(), owner, "{mpm:?}: it is still the same check");
         assert_eq!(with.check.connections(), 1);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use psc_testkit::{is_root, long, wait_until};
 
 use crate::apache::{Apache, Foreground, Mpm, SOON, bytes, signal};
-use crate::facts;
+use crate::proc;
 
 /// row 3
 #[test]
@@ -29,7 +29,7 @@ fn row03_one_request_and_one_owner() {
                 "{mpm:?} with {processes} processes"
             );
             assert_eq!(
-                facts::threads(site.parent()),
+                proc::threads(site.parent()),
                 1,
                 "{mpm:?}: no thread in the parent"
             );
@@ -44,7 +44,7 @@ fn row03_the_thread_takes_no_signals() {
     for mpm in Mpm::ALL {
         let mut site = Apache::new(mpm);
         site.start();
-        let masks = facts::blocked_signals(site.owner(), "psc");
+        let masks = proc::blocked_signals(site.owner(), "psc");
         assert_eq!(masks.len(), 1, "{mpm:?}");
         for number in [
             libc::SIGTERM,
@@ -80,7 +80,7 @@ fn many_restarts(mpm: Mpm, gracefuls: usize, restarts: usize) {
         "number: {mpm:?}: {gracefuls} gracefuls and {restarts} restarts: {requests} request(s)"
     );
     assert_eq!((requests, site.check.connections()), (1, 1));
-    assert_eq!(facts::threads(site.parent()), 1);
+    assert_eq!(proc::threads(site.parent()), 1);
     site.finish();
 }
 
@@ -143,7 +143,7 @@ fn row06_a_killed_owner_is_replaced_without_a_new_check() {
                 libc::SIGSEGV
             },
         );
-        wait_until("the end of the owner", SOON, || !facts::is_alive(owner));
+        wait_until("the end of the owner", SOON, || !proc::is_alive(owner));
         let limit = Duration::from_secs(65);
         wait_until("another owner", limit, || {
             site.owners().first().is_some_and(|&now| now != owner)
@@ -172,13 +172,10 @@ fn row13_a_draining_child_does_not_keep_the_check() {
         } else {
             site.wait_for_line(HELD_BACK);
         }
-        assert!(
-            facts::is_alive(old),
-            "the old child still serves its client"
-        );
+        assert!(proc::is_alive(old), "the old child still serves its client");
         assert_eq!(site.check.connections(), 1);
         drop(client);
-        wait_until("the end of the old child", SOON, || !facts::is_alive(old));
+        wait_until("the end of the old child", SOON, || !proc::is_alive(old));
         site.finish();
     }
 }
@@ -391,7 +388,7 @@ fn row16_a_state_directory_that_turns_read_only_or_full() {
     fs::write(small.join("fill"), vec![0; 1 << 20]).expect_err("a full file system");
     site.again("restart");
     wait_until("the new owner", SOON, || {
-        !facts::lock_holders(&small.join("state/owner.lock")).is_empty()
+        !proc::lock_holders(&small.join("state/owner.lock")).is_empty()
     });
     assert_eq!(site.check.connections(), 1);
 
@@ -520,7 +517,7 @@ fn crash_loop(site: &Apache, rounds: usize) {
         signal(site.checker(), libc::SIGKILL);
         site.wait_for_lines(HELD_BACK, lines + round);
     }
-    assert!(facts::blocked_signals(site.checker(), "psc").is_empty());
+    assert!(proc::blocked_signals(site.checker(), "psc").is_empty());
     assert_eq!(
         site.check.connections(),
         before,

@@ -91,7 +91,7 @@ fn a_signal_is_sent_whatever_the_directives_say() {
 fn a_worker_with_much_thread_local_storage_checks() {
     let checks = Checks::start();
     let mut nginx = Nginx::new(&checks.config());
-    let large = compile_preload("c-tests/preload-large-tls.c");
+    let large = compile_preload("c-tests/preload/large-tls.c");
     nginx.set_environment("LD_PRELOAD", &large.display().to_string());
     nginx.start();
     nginx.wait_for_line("no update found");

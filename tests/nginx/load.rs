@@ -114,7 +114,7 @@ fn row_22_records_do_not_hold_the_loop_up() {
 
 /// Microseconds between two waits for events.
 fn longest_turn(checks: &Checks, lines: usize) -> u64 {
-    let preload = compile_preload("c-tests/preload-turns.c");
+    let preload = compile_preload("c-tests/preload/turns.c");
     let mut nginx = Nginx::new(&checks.config());
     let turns = nginx.path("turns");
     nginx.set_environment("LD_PRELOAD", &preload.display().to_string());

@@ -1,0 +1,73 @@
+/*
+ * What psc makes of configurations: the code, the error text and the effective configuration of each.
+ *
+ *   config FILE           FILE holds one configuration after the other, each ended by a NUL
+ *   config --merge FILE   the same, all for one handle
+ *
+ * An effective configuration that a call rejected has changed is an error of its own.
+ */
+#include "../harness.h"
+
+static char *read_file(const char *path, size_t *length)
+{
+    FILE *file = fopen(path, "rb");
+    char *bytes;
+    CHECK(file != NULL);
+    CHECK(fseek(file, 0, SEEK_END) == 0);
+    *length = (size_t) ftell(file);
+    rewind(file);
+    bytes = malloc(*length + 1);
+    CHECK(bytes != NULL);
+    CHECK(fread(bytes, 1, *length, file) == *length);
+    bytes[*length] = 0;
+    CHECK(fclose(file) == 0);
+    return bytes;
+}
+
+static void configure(psc_checker *checker, const char *json)
+{
+    char *before = NULL, *after = NULL;
+    int code;
+    CHECK_CODE(PSC_OK, psc_inspect_config(checker, &before));
+    code = psc_configure(checker, json);
+    printf("code %d\n", code);
+    print_field("error", psc_last_error(checker));
+    CHECK_CODE(PSC_OK, psc_inspect_config(checker, &after));
+    print_field("inspect", after);
+    if (code != PSC_OK)
+        CHECK(strcmp(before, after) == 0);
+    psc_string_free(before);
+    psc_string_free(after);
+}
+
+int main(int argc, char **argv)
+{
+    static struct records records;
+    psc_checker *checker = NULL;
+    size_t length = 0;
+    char *bytes, *json;
+    int i;
+    int merge = argc == 3 && strcmp(argv[1], "--merge") == 0;
+
+    CHECK(argc == 2 + merge);
+    bytes = read_file(argv[1 + merge], &length);
+    for (json = bytes; json < bytes + length; json += strlen(json) + 1) {
+        if (checker == NULL)
+            checker = psc_init(keep_record, &records);
+        CHECK(checker != NULL);
+        configure(checker, json);
+        if (!merge) {
+            psc_free(checker);
+            checker = NULL;
+        }
+    }
+    psc_free(checker);
+    /* Errors of a configuration are for the caller, not for the log; what may be cured is one warning. */
+    for (i = 0; i < records.count; i++) {
+        CHECK(records.list[i].level == 2);
+        CHECK(strstr(records.list[i].message, "until this is cured") != NULL);
+    }
+    forget_records(&records);
+    free(bytes);
+    return 0;
+}

@@ -1,0 +1,404 @@
+/*
+ * What the programs of this directory share: assertions, a log callback that remembers and can be waited for,
+ * a listener that accepts connections and says nothing, and what /proc knows about this process.
+ */
+#ifndef LIFECYCLE_COMMON_H
+#define LIFECYCLE_COMMON_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "psc.h"
+
+#define PATIENCE_MS 20000 /* for what must happen; reached only by a failing test */
+
+/* PSC_TEST_SLOW=1 in the environment: under valgrind or a sanitizer, where times say nothing. */
+static inline int is_slow(void)
+{
+    return getenv("PSC_TEST_SLOW") != NULL;
+}
+
+/* The hard bound of psc_stop and psc_free. */
+static inline int bound_ms(void)
+{
+    return is_slow() ? PATIENCE_MS : 1000;
+}
+
+/* --- assertions -------------------------------------------------------------------------------- */
+
+static inline void fail(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "%s:%d: not so: %s (process %d)\n", file, line, what, (int) getpid());
+    fflush(NULL);
+    _exit(1);
+}
+
+static inline void check_code(const char *file, int line, const char *call, int expected, int got)
+{
+    if (got != expected) {
+        fprintf(stderr, "%s:%d: %s returned %d (%s), expected %d (process %d)\n", file, line, call, got,
+                psc_strerror(got), expected, (int) getpid());
+        fflush(NULL);
+        _exit(1);
+    }
+}
+
+#define CHECK(condition) \
+    do { \
+        if (!(condition)) fail(__FILE__, __LINE__, #condition); \
+    } while (0)
+#define CHECK_CODE(expected, call) check_code(__FILE__, __LINE__, #call, (expected), (call))
+
+/* Looks every millisecond, for what the kernel or another process does and nothing announces. */
+#define WAIT_UNTIL(condition) \
+    do { \
+        long long deadline_ = now_ms() + PATIENCE_MS; \
+        while (!(condition)) { \
+            if (now_ms() > deadline_) fail(__FILE__, __LINE__, "in time: " #condition); \
+            sleep_ms(1); \
+        } \
+    } while (0)
+
+/* For threads: the kernel shows one that was joined a moment longer, and a new one gives itself its name. */
+#define CHECK_SOON(condition) CHECK_WITHIN(is_slow() ? PATIENCE_MS : 500, condition)
+#define CHECK_WITHIN(limit_ms, condition) \
+    do { \
+        long long deadline_ = now_ms() + (limit_ms); \
+        while (!(condition) && now_ms() < deadline_) sleep_ms(1); \
+        CHECK(condition); \
+    } while (0)
+
+static inline long long now_us(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (long long) time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+static inline long long now_ms(void)
+{
+    return now_us() / 1000;
+}
+
+static inline void sleep_ms(int ms)
+{
+    struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L };
+    while (nanosleep(&time, &time) == -1 && errno == EINTR) {
+    }
+}
+
+/* --- the log callback -------------------------------------------------------------------------- */
+
+#define LOG_RECORDS 4096
+
+struct log_record {
+    int level;
+    pthread_t thread;
+    pid_t thread_id;
+    char message[640];
+};
+
+struct log {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int count; /* all records ever; the first LOG_RECORDS of them are kept */
+    atomic_int inside;
+    struct log_record records[LOG_RECORDS];
+};
+
+static inline void log_init(struct log *log)
+{
+    pthread_condattr_t monotonic;
+    memset(log, 0, sizeof *log);
+    pthread_mutex_init(&log->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&log->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+/* The callback: psc promises one call at a time and one line of printable text. */
+static inline void log_record(void *user_data, int level, const char *message)
+{
+    struct log *log = user_data;
+    CHECK(atomic_fetch_add(&log->inside, 1) == 0);
+    CHECK(level >= 0 && level <= 7);
+    CHECK(strpbrk(message, "\n\r\033") == NULL);
+    pthread_mutex_lock(&log->mutex);
+    if (log->count < LOG_RECORDS) {
+        struct log_record *record = &log->records[log->count];
+        record->level = level;
+        record->thread = pthread_self();
+        record->thread_id = gettid();
+        snprintf(record->message, sizeof record->message, "%s", message);
+    }
+    log->count++;
+    pthread_cond_broadcast(&log->changed);
+    pthread_mutex_unlock(&log->mutex);
+    atomic_fetch_sub(&log->inside, 1);
+}
+
+static inline int log_count(struct log *log)
+{
+    pthread_mutex_lock(&log->mutex);
+    int count = log->count;
+    pthread_mutex_unlock(&log->mutex);
+    return count;
+}
+
+static inline int log_find_locked(struct log *log, int from, const char *needle)
+{
+    for (int i = from; i < log->count && i < LOG_RECORDS; i++) {
+        if (strstr(log->records[i].message, needle) != NULL) return i;
+    }
+    return -1;
+}
+
+/* Index of the first record from `from` on that contains `needle`; -1 when there is none. */
+static inline int log_find(struct log *log, int from, const char *needle)
+{
+    pthread_mutex_lock(&log->mutex);
+    int found = log_find_locked(log, from, needle);
+    pthread_mutex_unlock(&log->mutex);
+    return found;
+}
+
+/* The same, waiting for it; -1 when it has not come within `limit_ms`. */
+static inline int log_wait(struct log *log, int from, const char *needle, int limit_ms)
+{
+    struct timespec deadline;
+    int found, timed_out = 0;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += limit_ms / 1000;
+    deadline.tv_nsec += (limit_ms % 1000) * 1000000L;
+    if (deadline.tv_nsec >= 1000000000L) {
+        deadline.tv_nsec -= 1000000000L;
+        deadline.tv_sec++;
+    }
+    pthread_mutex_lock(&log->mutex);
+    while ((found = log_find_locked(log, from, needle)) == -1 && !timed_out) {
+        timed_out = pthread_cond_timedwait(&log->changed, &log->mutex, &deadline) != 0;
+    }
+    pthread_mutex_unlock(&log->mutex);
+    return found;
+}
+
+static inline void log_print(struct log *log)
+{
+    pthread_mutex_lock(&log->mutex);
+    for (int i = 0; i < log->count && i < LOG_RECORDS; i++) {
+        printf("log %d %s\n", log->records[i].level, log->records[i].message);
+    }
+    pthread_mutex_unlock(&log->mutex);
+    fflush(stdout);
+}
+
+/* Waits for a record or shows what came instead and fails. */
+#define EXPECT_LOG(log, from, needle) \
+    do { \
+        if (log_wait((log), (from), (needle), PATIENCE_MS) == -1) { \
+            log_print(log); \
+            fail(__FILE__, __LINE__, "a record contains " #needle); \
+        } \
+    } while (0)
+
+/* --- a configured handle ------------------------------------------------------------------------ */
+
+#define AT_ONCE "{\"start_delay\":0,\"start_jitter\":0}"
+
+/* `json` comes from the test: keys, CA, server. The first check of psc_start comes at once. */
+static inline psc_checker *checker_new(psc_log_fn callback, void *user_data, const char *json)
+{
+    psc_checker *checker = psc_init(callback, user_data);
+    CHECK(checker != NULL);
+    int code = psc_configure(checker, json);
+    if (code != PSC_OK) fprintf(stderr, "psc_configure: %s\n", psc_last_error(checker));
+    CHECK_CODE(PSC_OK, code);
+    CHECK_CODE(PSC_OK, psc_configure(checker, AT_ONCE));
+    return checker;
+}
+
+/* psc_stop; where all is slow, as often as it takes. */
+static inline int stop_fully(psc_checker *checker)
+{
+    int code;
+    do {
+        code = psc_stop(checker);
+    } while (code == PSC_ERR_TIMEOUT && is_slow());
+    return code;
+}
+
+__attribute__((format(printf, 2, 3)))
+static inline int configure_format(psc_checker *checker, const char *format, ...)
+{
+    char json[8192];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(json, sizeof json, format, arguments);
+    va_end(arguments);
+    CHECK(length > 0 && length < (int) sizeof json);
+    return psc_configure(checker, json);
+}
+
+/* --- this process ------------------------------------------------------------------------------- */
+
+static inline int count_entries(const char *directory)
+{
+    DIR *stream = opendir(directory);
+    CHECK(stream != NULL);
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        count += entry->d_name[0] != '.';
+    }
+    closedir(stream);
+    return count;
+}
+
+static inline int count_threads(void)
+{
+    int count = count_entries("/proc/self/task");
+    return count > 1 && getenv("PSC_TEST_TSAN") != NULL ? count - 1 : count; /* ThreadSanitizer has one of its own */
+}
+
+static inline int count_descriptors(void)
+{
+    return count_entries("/proc/self/fd") - 1; /* without the one that reads the directory */
+}
+
+/* Thread ids of the threads named `name`; how many there are. */
+static inline int threads_named(const char *name, int *ids, int room)
+{
+    DIR *stream = opendir("/proc/self/task");
+    CHECK(stream != NULL);
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        char path[300], comm[64] = "";
+        if (entry->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (file == NULL) continue; /* ended meanwhile */
+        if (fgets(comm, sizeof comm, file) != NULL) comm[strcspn(comm, "\n")] = '\0';
+        fclose(file);
+        if (strcmp(comm, name) != 0) continue;
+        if (count < room) ids[count] = atoi(entry->d_name);
+        count++;
+    }
+    closedir(stream);
+    return count;
+}
+
+static inline int psc_threads(void)
+{
+    return threads_named("psc", NULL, 0);
+}
+
+/* The text after `key` in a /proc file of "Key: value" lines. */
+static inline int proc_value(const char *path, const char *key, char *value, size_t room)
+{
+    char line[512];
+    size_t length = strlen(key);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return 0;
+    int found = 0;
+    while (!found && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, key, length) != 0 || line[length] != ':') continue;
+        const char *text = line + length + 1;
+        text += strspn(text, " \t");
+        snprintf(value, room, "%.*s", (int) strcspn(text, "\n"), text);
+        found = 1;
+    }
+    fclose(file);
+    return found;
+}
+
+static inline long resident_kib(void)
+{
+    char value[64];
+    CHECK(proc_value("/proc/self/status", "VmRSS", value, sizeof value));
+    return atol(value);
+}
+
+/* --- processes ---------------------------------------------------------------------------------- */
+
+/* The exit status of a child; fails when a signal ended it. */
+static inline int wait_for(pid_t child)
+{
+    int status;
+    pid_t waited;
+    while ((waited = waitpid(child, &status, 0)) == -1 && errno == EINTR) {
+    }
+    CHECK(waited == child);
+    if (WIFSIGNALED(status)) fprintf(stderr, "process %d was ended by signal %d\n", (int) child, WTERMSIG(status));
+    CHECK(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Does psc_status say that this process makes the host's checks? */
+static inline int is_owner(psc_checker *checker)
+{
+    char *json;
+    CHECK_CODE(PSC_OK, psc_status(checker, &json));
+    int found = strstr(json, "\"owner\":true") != NULL;
+    psc_string_free(json);
+    return found;
+}
+
+/* --- sockets ------------------------------------------------------------------------------------ */
+
+/* A loopback listener that the kernel completes handshakes for and nobody answers on. */
+static inline int silent_listener(int backlog, int *port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(listener != -1);
+    CHECK(bind(listener, (struct sockaddr *) &address, sizeof address) == 0);
+    CHECK(listen(listener, backlog) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *) &address, &length) == 0);
+    *port = ntohs(address.sin_port);
+    return listener;
+}
+
+/* Is there a TCP socket of this network namespace to `port` in that state (1 established, 2 SYN sent)? */
+static inline int tcp_to_port(int port, unsigned state)
+{
+    char line[512];
+    int found = 0;
+    FILE *file = fopen("/proc/self/net/tcp", "r");
+    CHECK(file != NULL);
+    while (!found && fgets(line, sizeof line, file) != NULL) {
+        unsigned remote, seen;
+        if (sscanf(line, " %*d: %*x:%*x %*x:%x %x", &remote, &seen) != 2) continue;
+        found = remote == (unsigned) port && seen == state;
+    }
+    fclose(file);
+    return found;
+}
+
+#endif

@@ -1,0 +1,7 @@
+//! What the library promises to any host that loads it: what it is linked with, and that no order of calls, no failed
+//! allocation and no failed system call harms the process.
+
+mod curl_static;
+mod fuzz;
+mod memory;
+mod system_calls;

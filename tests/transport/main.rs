@@ -1,0 +1,5 @@
+//! Between psc and the server: networks, certificates, proxies, and the reason that the log gives when they fail.
+
+mod network;
+mod proxy;
+mod reasons;
