@@ -22,7 +22,7 @@ fi
 cd "$work"
 quietly apxs -c -n psc -o mod_psc.la "-I$repository/include" \
     -Wc,-std=gnu11 -Wc,-Wall -Wc,-Wextra -Wc,-Werror -Wc,-fvisibility=hidden \
-    "-DMP_HTTPD=$(apxs -q progname)" \
-    mod_psc.c mp_*.c "$@"
+    "-DMOD_PSC_HTTPD=$(apxs -q progname)" \
+    mod_psc*.c "$@"
 install -m 644 .libs/mod_psc.so "$output/"
 echo "$output/mod_psc.so"

@@ -1,20 +1,19 @@
 /*
- * psc in nginx: asks daily whether a security update exists and writes the
- * answer to error.log. See README.md for the directives.
+ * The module: asks once a day whether a security update exists, and writes the
+ * answer to error.log. README.md lists the directives.
  */
 
 #include "ngx_http_psc.h"
 
 
 static void *ngx_http_psc_create_main_conf(ngx_conf_t *cf);
-static char *ngx_http_psc_init_main_conf(ngx_conf_t *cf, void *conf);
 static void ngx_http_psc_free(void *data);
 
 
 #define ngx_http_psc_directive(name, setting)                                 \
     { ngx_string(name),                                                       \
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                                      \
-      ngx_http_psc_set,                                                       \
+      ngx_http_psc_set_slot,                                                  \
       NGX_HTTP_MAIN_CONF_OFFSET,                                              \
       setting,                                                                \
       NULL }
@@ -88,20 +87,19 @@ ngx_module_t  ngx_http_psc_module = {
 
 
 /*
- * How many cycles have a configuration of ours. The module stays mapped when
- * nginx unloads it (see "config"), and would come back with the index of its
- * first time, which may be another module's by then: the last one to go resets
- * it, as unloading would have.
+ * How many cycles have a configuration of this module. The module stays mapped
+ * when nginx unloads it (see the file "config"), and would still have its old
+ * index when it is loaded again, while another module may have that index by
+ * then. So the last cycle to go resets it, as unmapping would have done.
  */
 
 static ngx_uint_t  ngx_http_psc_cycles;
 
 
 /*
- * Every cycle (every configuration that nginx reads) has a handle of its own.
- * It is made here, in the master or in "nginx -t", where neither starts a
- * thread with it nor opens a socket; workers inherit it by fork, and the one
- * that does the checks starts it.
+ * Every cycle, which is every configuration that nginx reads, has a psc handle
+ * of its own. It is made here, in the master or in "nginx -t", which never
+ * start it; workers inherit it by fork, and one of them starts it.
  */
 
 static void *
@@ -121,8 +119,8 @@ ngx_http_psc_create_main_conf(ngx_conf_t *cf)
     }
 
     /*
-     * "nginx -s" reads the configuration for the pid file alone: nothing in
-     * there is a reason not to stop a server.
+     * "nginx -s" needs only the pid file's name. An error in our directives is
+     * no reason not to stop a server, so psc does not see them then.
      */
 
     if (ngx_process != NGX_PROCESS_SIGNALLER) {
@@ -134,20 +132,13 @@ ngx_http_psc_create_main_conf(ngx_conf_t *cf)
         }
     }
 
-    /* not the handle itself: a reload in single process mode exchanges it */
+    /* not the handle: a reload of a single process exchanges it */
 
     cleanup->handler = ngx_http_psc_free;
     cleanup->data = conf;
     ngx_http_psc_cycles++;
 
     return conf;
-}
-
-
-static char *
-ngx_http_psc_init_main_conf(ngx_conf_t *cf, void *conf)
-{
-    return ngx_http_psc_complete(cf, conf);
 }
 
 

@@ -1,38 +1,39 @@
 /*
  * The checks run in a thread of psc's, in one process only: worker 0, or the
- * single process. psc queues its records and makes a descriptor readable; they
- * are written to error.log from the event loop, because nginx's logging is not
- * made for threads and would put the time of the last request on the line.
+ * single process. psc queues its log lines and makes a descriptor readable; the
+ * event loop writes them to error.log, because nginx's logging is not thread
+ * safe, and its clock stands still between events.
  */
 
 #include "ngx_http_psc.h"
 
 
-/* The process that does the checks: what it started, and where it reads. */
+/* Only in the process that makes the checks. */
 
 static struct {
     ngx_http_psc_conf_t  *conf;           /* NULL: not this process */
-    ngx_connection_t     *records;
-    ngx_event_t           timer;          /* the start, then the first check */
+    ngx_connection_t     *log;            /* readable: psc has log lines */
+    ngx_event_t           timer;          /* for the start, then for the first
+                                             check */
 } ngx_http_psc_owner;
 
 
-static ngx_uint_t ngx_http_psc_checks_here(void);
-static ngx_int_t ngx_http_psc_watch(ngx_http_psc_conf_t *conf,
+static ngx_uint_t ngx_http_psc_is_owner(void);
+static ngx_int_t ngx_http_psc_watch_log(ngx_http_psc_conf_t *conf,
     ngx_cycle_t *cycle);
-static void ngx_http_psc_unwatch(void);
-static void ngx_http_psc_start_in_time(ngx_http_psc_conf_t *conf,
+static void ngx_http_psc_unwatch_log(void);
+static void ngx_http_psc_schedule_start(ngx_http_psc_conf_t *conf,
     ngx_cycle_t *cycle);
-static void ngx_http_psc_start_later(ngx_event_t *ev);
-static void ngx_http_psc_look_ahead(ngx_event_t *ev);
-static void ngx_http_psc_read_records(ngx_event_t *rev);
-static void ngx_http_psc_take_over(ngx_http_psc_conf_t *conf,
+static void ngx_http_psc_start_handler(ngx_event_t *ev);
+static void ngx_http_psc_first_check_handler(ngx_event_t *ev);
+static void ngx_http_psc_log_handler(ngx_event_t *rev);
+static void ngx_http_psc_reload(ngx_http_psc_conf_t *conf,
     ngx_cycle_t *cycle);
 
 
 /*
- * Called with every configuration that was accepted. The master does nothing:
- * it is root, and a thread of its own would not survive daemonising.
+ * Called for every configuration that was accepted. The master starts nothing:
+ * it is root, and it may still daemonise, which no thread survives.
  */
 
 ngx_int_t
@@ -47,28 +48,28 @@ ngx_http_psc_init_module(ngx_cycle_t *cycle)
     }
 
     if (conf == NULL) {
-        /* a reload without "http", with "master_process off" */
+        /* "master_process off", reloaded without "http" */
         ngx_http_psc_exit_process(cycle);
         return NGX_OK;
     }
 
     if (conf->complete && !conf->disabled) {
-        ngx_http_psc_make_state(conf, cycle);
+        ngx_http_psc_make_state_dir(conf, cycle);
     }
 
     if (ngx_http_psc_owner.conf) {
-        ngx_http_psc_take_over(conf, cycle);
+        ngx_http_psc_reload(conf, cycle);
         return NGX_OK;
     }
 
     if (conf->complete) {
-        ngx_http_psc_follow_log_level(conf, cycle);
+        ngx_http_psc_set_log_level(conf, cycle);
     }
 
     if (ngx_process == NGX_PROCESS_SINGLE
         && !ngx_is_init_cycle(cycle->old_cycle))
     {
-        /* a reload that brings a configuration to check with */
+        /* a reload, from a configuration that did not check */
         return ngx_http_psc_init_process(cycle);
     }
 
@@ -77,19 +78,19 @@ ngx_http_psc_init_module(ngx_cycle_t *cycle)
 
 
 /*
- * A reload with "master_process off" calls no process hook: the thread goes on
- * under the new configuration, and the new cycle becomes the handle's keeper.
+ * A reload with "master_process off" calls no process hooks: the thread goes on
+ * with the new configuration, and the new cycle gets the running handle.
  */
 
 static void
-ngx_http_psc_take_over(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
+ngx_http_psc_reload(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
 {
     psc_checker       *running;
     ngx_connection_t  *c;
 
     running = ngx_http_psc_owner.conf->checker;
 
-    if (ngx_http_psc_apply_all(conf, running, cycle) != NGX_OK) {
+    if (ngx_http_psc_reconfigure(conf, running, cycle) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
                       "psc goes on with the previous configuration: %s",
                       psc_last_error(running));
@@ -101,18 +102,18 @@ ngx_http_psc_take_over(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
 
     /* the old cycle's log is closed now */
 
-    c = ngx_http_psc_owner.records;
+    c = ngx_http_psc_owner.log;
     c->log = cycle->log;
     c->read->log = cycle->log;
     c->write->log = cycle->log;
 
-    /* not started yet: by the new plan */
+    /* not started yet: the new configuration decides when */
 
     if (ngx_http_psc_owner.timer.timer_set
-        && ngx_http_psc_owner.timer.handler == ngx_http_psc_start_later)
+        && ngx_http_psc_owner.timer.handler == ngx_http_psc_start_handler)
     {
         ngx_del_timer(&ngx_http_psc_owner.timer);
-        ngx_http_psc_start_in_time(conf, cycle);
+        ngx_http_psc_schedule_start(conf, cycle);
     }
 }
 
@@ -124,13 +125,13 @@ ngx_http_psc_init_process(ngx_cycle_t *cycle)
 
     conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_psc_module);
 
-    if (conf == NULL || !conf->complete || !ngx_http_psc_checks_here()) {
+    if (conf == NULL || !conf->complete || !ngx_http_psc_is_owner()) {
         return NGX_OK;
     }
 
     /*
-     * Off is off: no thread. psc just says so, where the log tells such
-     * things. A single process may be told otherwise by its next reload.
+     * Disabled: no thread, only psc's message that says so. But the next
+     * reload of a single process may enable the checks.
      */
 
     if (conf->disabled && ngx_process != NGX_PROCESS_SINGLE) {
@@ -140,18 +141,20 @@ ngx_http_psc_init_process(ngx_cycle_t *cycle)
 
     /* a web server without the check is better than none */
 
-    if (ngx_http_psc_watch(conf, cycle) != NGX_OK) {
+    if (ngx_http_psc_watch_log(conf, cycle) != NGX_OK) {
         return NGX_OK;
     }
 
-    ngx_http_psc_start_in_time(conf, cycle);
+    ngx_http_psc_schedule_start(conf, cycle);
 
     return NGX_OK;
 }
 
 
+/* Starts psc, or waits when a check is not due yet. */
+
 static void
-ngx_http_psc_start_in_time(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
+ngx_http_psc_schedule_start(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
 {
     time_t        seconds;
     const char   *json;
@@ -159,12 +162,12 @@ ngx_http_psc_start_in_time(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
 
     ev = &ngx_http_psc_owner.timer;
 
-    ev->handler = ngx_http_psc_start_later;
-    ev->data = ngx_http_psc_owner.records;
+    ev->handler = ngx_http_psc_start_handler;
+    ev->data = ngx_http_psc_owner.log;
     ev->log = cycle->log;
     ev->cancelable = 1;
 
-    seconds = ngx_http_psc_hold_back(conf);
+    seconds = ngx_http_psc_seconds_until_start(conf);
 
     if (seconds > 0) {
         ngx_log_error(NGX_LOG_INFO, cycle->log, 0,
@@ -177,8 +180,8 @@ ngx_http_psc_start_in_time(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
     }
 
     /*
-     * Even with nothing in it: psc knows the environment of the master, and
-     * nginx has cleared it since.
+     * Even an empty configuration is given: it makes psc look at the
+     * environment again, which nginx has cleared since.
      */
 
     json = seconds ? "{\"start_delay\":0,\"start_jitter\":0}" : "{}";
@@ -189,33 +192,33 @@ ngx_http_psc_start_in_time(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
                       "the security update check does not start: %s",
                       psc_last_error(conf->checker));
-        ngx_http_psc_unwatch();
+        ngx_http_psc_unwatch_log();
         return;
     }
 
-    /* psc has drawn the time of its first check by then */
+    /* by then psc has decided when its first check is due */
 
-    ev->handler = ngx_http_psc_look_ahead;
+    ev->handler = ngx_http_psc_first_check_handler;
     ngx_add_timer(ev, 1000);
 }
 
 
 static void
-ngx_http_psc_start_later(ngx_event_t *ev)
+ngx_http_psc_start_handler(ngx_event_t *ev)
 {
     (void) ev;
 
-    ngx_http_psc_start_in_time(ngx_http_psc_owner.conf,
+    ngx_http_psc_schedule_start(ngx_http_psc_owner.conf,
                                (ngx_cycle_t *) ngx_cycle);
 }
 
 
 static void
-ngx_http_psc_look_ahead(ngx_event_t *ev)
+ngx_http_psc_first_check_handler(ngx_event_t *ev)
 {
     time_t  seconds;
 
-    seconds = ngx_http_psc_expect(ngx_http_psc_owner.conf);
+    seconds = ngx_http_psc_save_first_check(ngx_http_psc_owner.conf);
 
     if (seconds) {
         ngx_add_timer(ev, (ngx_msec_t) seconds * 1000);
@@ -223,10 +226,10 @@ ngx_http_psc_look_ahead(ngx_event_t *ev)
 }
 
 
-/* The cache manager and the cache loader have ngx_worker 0 as well. */
+/* ngx_worker alone is not enough: the cache manager and loader have 0 too. */
 
 static ngx_uint_t
-ngx_http_psc_checks_here(void)
+ngx_http_psc_is_owner(void)
 {
     return ngx_process == NGX_PROCESS_SINGLE
            || (ngx_process == NGX_PROCESS_WORKER && ngx_worker == 0);
@@ -234,7 +237,7 @@ ngx_http_psc_checks_here(void)
 
 
 static ngx_int_t
-ngx_http_psc_watch(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
+ngx_http_psc_watch_log(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
 {
     int                fd;
     ngx_connection_t  *c;
@@ -254,7 +257,7 @@ ngx_http_psc_watch(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
     /* idle: the handler is told when the worker begins to leave */
 
     c->idle = 1;
-    c->read->handler = ngx_http_psc_read_records;
+    c->read->handler = ngx_http_psc_log_handler;
     c->read->log = cycle->log;
     c->write->log = cycle->log;
 
@@ -265,16 +268,16 @@ ngx_http_psc_watch(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
     }
 
     ngx_http_psc_owner.conf = conf;
-    ngx_http_psc_owner.records = c;
+    ngx_http_psc_owner.log = c;
 
     return NGX_OK;
 }
 
 
-/* Not ngx_close_connection(): the descriptor is psc's. */
+/* Not ngx_close_connection(), which would close the descriptor: it is psc's. */
 
 static void
-ngx_http_psc_unwatch(void)
+ngx_http_psc_unwatch_log(void)
 {
     ngx_connection_t  *c;
 
@@ -282,7 +285,7 @@ ngx_http_psc_unwatch(void)
         ngx_del_timer(&ngx_http_psc_owner.timer);
     }
 
-    c = ngx_http_psc_owner.records;
+    c = ngx_http_psc_owner.log;
 
     if (c->read->active || c->read->disabled) {
         ngx_del_event(c->read, NGX_READ_EVENT, 0);
@@ -299,18 +302,18 @@ ngx_http_psc_unwatch(void)
     c->fd = (ngx_socket_t) -1;
 
     ngx_http_psc_owner.conf = NULL;
-    ngx_http_psc_owner.records = NULL;
+    ngx_http_psc_owner.log = NULL;
 }
 
 
 /*
- * Records are waiting; or, with c->close, the worker has begun to leave, which
- * can take hours when a client stays connected: the checks end now, so that
- * the new worker 0 can take them over.
+ * psc has log lines; or, with c->close, the worker has begun to shut down. That
+ * can take hours while a client stays connected, so the checks end now and the
+ * new worker 0 can continue them.
  */
 
 static void
-ngx_http_psc_read_records(ngx_event_t *rev)
+ngx_http_psc_log_handler(ngx_event_t *rev)
 {
     psc_checker       *checker;
     ngx_connection_t  *c;
@@ -329,10 +332,10 @@ ngx_http_psc_read_records(ngx_event_t *rev)
 
     rev->ready = 0;
     psc_log_drain(checker);
-    ngx_http_psc_remember(ngx_http_psc_owner.conf);
+    ngx_http_psc_save_next_check(ngx_http_psc_owner.conf);
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        ngx_http_psc_unwatch();
+        ngx_http_psc_unwatch_log();
     }
 }
 
@@ -354,14 +357,14 @@ ngx_http_psc_exit_process(ngx_cycle_t *cycle)
     }
 
     psc_log_drain(checker);
-    ngx_http_psc_remember(ngx_http_psc_owner.conf);
-    ngx_http_psc_unwatch();
+    ngx_http_psc_save_next_check(ngx_http_psc_owner.conf);
+    ngx_http_psc_unwatch_log();
 }
 
 
 /*
- * psc's levels 0 (critical) to 7 (debug) are nginx's, three further on. Always
- * the log of the current cycle: a reload closes the one before.
+ * psc's levels 0 (critical) to 7 (debug) are nginx's, shifted by three. Always
+ * writes to the log of the current cycle: a reload closes the previous one.
  */
 
 void

@@ -1,8 +1,8 @@
 /*
- * From nginx directives to psc's configuration. Each directive is handed to
- * psc when it is parsed, so that a bad value or file is reported with its line;
- * psc reads the files it names at that moment, which is still as root. What
- * is wrong with neither is no reason not to start.
+ * The directives, as psc's configuration. nginx hands over each directive when
+ * it is parsed, and psc checks it and reads the file it names at once, still as
+ * root. So a bad value or file is reported with its line. Every other error
+ * costs the checks, but nginx starts.
  */
 
 #include "ngx_http_psc.h"
@@ -25,33 +25,34 @@ static const char  *ngx_http_psc_keys[NGX_HTTP_PSC_SETTINGS] = {
 };
 
 
-static char *ngx_http_psc_value(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
+static char *ngx_http_psc_json_value(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
     ngx_uint_t index, ngx_str_t *value, ngx_str_t *json);
-static char *ngx_http_psc_flag(ngx_http_psc_conf_t *conf, ngx_str_t *value,
+static char *ngx_http_psc_json_flag(ngx_http_psc_conf_t *conf, ngx_str_t *value,
     ngx_str_t *json);
-static char *ngx_http_psc_path(ngx_conf_t *cf, ngx_str_t *value,
+static char *ngx_http_psc_json_path(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t conf_prefix, ngx_str_t *json);
-static char *ngx_http_psc_state_path(ngx_conf_t *cf, ngx_str_t *value,
+static char *ngx_http_psc_json_state_path(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *json);
-static char *ngx_http_psc_seconds(ngx_conf_t *cf, ngx_str_t *value,
+static char *ngx_http_psc_json_seconds(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *json);
-static ngx_int_t ngx_http_psc_quote(ngx_pool_t *pool, ngx_str_t *value,
+static ngx_int_t ngx_http_psc_json_string(ngx_pool_t *pool, ngx_str_t *value,
     ngx_str_t *json);
 static int ngx_http_psc_apply(ngx_pool_t *pool, psc_checker *checker,
     const char *key, ngx_str_t *json);
-static char *ngx_http_psc_judge(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
+static char *ngx_http_psc_conf_result(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
     ngx_http_psc_setting_t *setting, int code);
 static char *ngx_http_psc_add_state_path(ngx_conf_t *cf,
     ngx_http_psc_conf_t *conf);
-static u_char *ngx_http_psc_host(u_char *p);
+static u_char *ngx_http_psc_host_json(u_char *p);
 static ngx_int_t ngx_http_psc_log_level(ngx_cycle_t *cycle);
-static ngx_http_psc_setting_t *ngx_http_psc_first(ngx_http_psc_conf_t *conf);
-static char *ngx_http_psc_refuse(ngx_conf_t *cf,
+static ngx_http_psc_setting_t *ngx_http_psc_first_setting(
+    ngx_http_psc_conf_t *conf);
+static char *ngx_http_psc_conf_error(ngx_conf_t *cf,
     ngx_http_psc_setting_t *setting, const char *reason);
 
 
 char *
-ngx_http_psc_set(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
+ngx_http_psc_set_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 {
     char                    *rv;
     ngx_str_t               *args;
@@ -69,7 +70,8 @@ ngx_http_psc_set(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
         return "must not be empty";
     }
 
-    rv = ngx_http_psc_value(cf, conf, cmd->offset, &args[1], &setting->json);
+    rv = ngx_http_psc_json_value(cf, conf, cmd->offset, &args[1],
+                                 &setting->json);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -82,7 +84,7 @@ ngx_http_psc_set(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
         return NGX_CONF_OK;
     }
 
-    return ngx_http_psc_judge(cf, conf, setting,
+    return ngx_http_psc_conf_result(cf, conf, setting,
                               ngx_http_psc_apply(cf->pool, conf->checker,
                                                  ngx_http_psc_keys[cmd->offset],
                                                  &setting->json));
@@ -90,12 +92,12 @@ ngx_http_psc_set(ngx_conf_t *cf, ngx_command_t *cmd, void *data)
 
 
 /*
- * A wrong value or file is refused with its line. What this machine lacks at
- * the moment, memory or an OpenSSL that works, costs the checks only.
+ * What psc has said of a setting. A wrong value or file is an error in its
+ * line; anything else, such as an OpenSSL that fails, costs the checks only.
  */
 
 static char *
-ngx_http_psc_judge(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
+ngx_http_psc_conf_result(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
     ngx_http_psc_setting_t *setting, int code)
 {
     const char  *reason;
@@ -109,7 +111,7 @@ ngx_http_psc_judge(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
     if (code == PSC_ERR_CONFIG || code == PSC_ERR_INVALID_ARGUMENT
         || code == PSC_ERR_FILE)
     {
-        return ngx_http_psc_refuse(cf, setting, reason);
+        return ngx_http_psc_conf_error(cf, setting, reason);
     }
 
     ngx_log_error(NGX_LOG_ERR, cf->log, 0,
@@ -122,36 +124,37 @@ ngx_http_psc_judge(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
 
 
 static char *
-ngx_http_psc_value(ngx_conf_t *cf, ngx_http_psc_conf_t *conf, ngx_uint_t index,
-    ngx_str_t *value, ngx_str_t *json)
+ngx_http_psc_json_value(ngx_conf_t *cf, ngx_http_psc_conf_t *conf,
+    ngx_uint_t index, ngx_str_t *value, ngx_str_t *json)
 {
     switch (index) {
 
     case NGX_HTTP_PSC_DISABLED:
-        return ngx_http_psc_flag(conf, value, json);
+        return ngx_http_psc_json_flag(conf, value, json);
 
     case NGX_HTTP_PSC_CERTIFICATE_PATH:
     case NGX_HTTP_PSC_RESOURCES_DIR:
-        return ngx_http_psc_path(cf, value, 1, json);
+        return ngx_http_psc_json_path(cf, value, 1, json);
 
     case NGX_HTTP_PSC_STATE_PATH:
-        return ngx_http_psc_state_path(cf, value, json);
+        return ngx_http_psc_json_state_path(cf, value, json);
 
     case NGX_HTTP_PSC_INTERVAL:
     case NGX_HTTP_PSC_TIMEOUT:
     case NGX_HTTP_PSC_START_DELAY:
     case NGX_HTTP_PSC_START_JITTER:
-        return ngx_http_psc_seconds(cf, value, json);
+        return ngx_http_psc_json_seconds(cf, value, json);
 
     default:
-        return ngx_http_psc_quote(cf->pool, value, json) == NGX_OK
+        return ngx_http_psc_json_string(cf->pool, value, json) == NGX_OK
                ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 }
 
 
 static char *
-ngx_http_psc_flag(ngx_http_psc_conf_t *conf, ngx_str_t *value, ngx_str_t *json)
+ngx_http_psc_json_flag(ngx_http_psc_conf_t *conf, ngx_str_t *value,
+    ngx_str_t *json)
 {
     if (ngx_strcasecmp(value->data, (u_char *) "on") == 0) {
         ngx_str_set(json, "true");
@@ -169,14 +172,14 @@ ngx_http_psc_flag(ngx_http_psc_conf_t *conf, ngx_str_t *value, ngx_str_t *json)
 
 
 static char *
-ngx_http_psc_path(ngx_conf_t *cf, ngx_str_t *value, ngx_uint_t conf_prefix,
+ngx_http_psc_json_path(ngx_conf_t *cf, ngx_str_t *value, ngx_uint_t conf_prefix,
     ngx_str_t *json)
 {
     if (ngx_conf_full_name(cf->cycle, value, conf_prefix) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_psc_quote(cf->pool, value, json) != NGX_OK) {
+    if (ngx_http_psc_json_string(cf->pool, value, json) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -185,21 +188,21 @@ ngx_http_psc_path(ngx_conf_t *cf, ngx_str_t *value, ngx_uint_t conf_prefix,
 
 
 static char *
-ngx_http_psc_state_path(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *json)
+ngx_http_psc_json_state_path(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *json)
 {
     if (ngx_strcmp(value->data, "off") == 0) {
         ngx_str_set(json, "null");
         return NGX_CONF_OK;
     }
 
-    return ngx_http_psc_path(cf, value, 0, json);
+    return ngx_http_psc_json_path(cf, value, 0, json);
 }
 
 
-/* The usual units of nginx: 90, 90s, 12h, 1d. The limits are psc's. */
+/* In nginx's units: 90, 90s, 12h, 1d. psc checks the range. */
 
 static char *
-ngx_http_psc_seconds(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *json)
+ngx_http_psc_json_seconds(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *json)
 {
     time_t  seconds;
 
@@ -220,7 +223,7 @@ ngx_http_psc_seconds(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *json)
 
 
 static ngx_int_t
-ngx_http_psc_quote(ngx_pool_t *pool, ngx_str_t *value, ngx_str_t *json)
+ngx_http_psc_json_string(ngx_pool_t *pool, ngx_str_t *value, ngx_str_t *json)
 {
     u_char  *p;
 
@@ -262,23 +265,24 @@ ngx_http_psc_apply(ngx_pool_t *pool, psc_checker *checker, const char *key,
 
 
 /*
- * At the end of the http block: what the directives did not say. With the last
- * of it psc's configuration is complete, and it reads the files of the
- * resources directory.
+ * At the end of the http block: adds what no directive said. Then psc's
+ * configuration is complete, and psc reads the files of the resources
+ * directory.
  */
 
 char *
-ngx_http_psc_complete(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
+ngx_http_psc_init_main_conf(ngx_conf_t *cf, void *data)
 {
     char                    *rv;
     u_char                   host[128];
+    ngx_http_psc_conf_t     *conf = data;
     ngx_http_psc_setting_t  *setting;
 
-    if (ngx_http_psc_first(conf) == NULL || conf->checker == NULL) {
+    if (ngx_http_psc_first_setting(conf) == NULL || conf->checker == NULL) {
         return NGX_CONF_OK;
     }
 
-    if (ngx_http_psc_add_memory(cf, conf) != NGX_OK) {
+    if (ngx_http_psc_add_shm_zone(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -288,7 +292,7 @@ ngx_http_psc_complete(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
             return NGX_CONF_OK;
         }
 
-        return ngx_http_psc_refuse(cf, ngx_http_psc_first(conf),
+        return ngx_http_psc_conf_error(cf, ngx_http_psc_first_setting(conf),
                          "needs \"psc_security_update_check_version\" as well");
     }
 
@@ -296,14 +300,14 @@ ngx_http_psc_complete(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    *ngx_http_psc_host(host) = '\0';
+    *ngx_http_psc_host_json(host) = '\0';
 
     setting = &conf->settings[NGX_HTTP_PSC_RESOURCES_DIR];
     if (setting->json.len == 0) {
         setting = &conf->settings[NGX_HTTP_PSC_VERSION];
     }
 
-    rv = ngx_http_psc_judge(cf, conf, setting,
+    rv = ngx_http_psc_conf_result(cf, conf, setting,
                             psc_configure(conf->checker, (char *) host));
 
     conf->complete = (rv == NGX_CONF_OK && !conf->failed);
@@ -325,12 +329,12 @@ ngx_http_psc_add_state_path(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
     }
 
     if (ngx_http_psc_default_state_path(cf, &path) != NGX_OK
-        || ngx_http_psc_quote(cf->pool, &path, &setting->json) != NGX_OK)
+        || ngx_http_psc_json_string(cf->pool, &path, &setting->json) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_psc_judge(cf, conf,
+    return ngx_http_psc_conf_result(cf, conf,
                               &conf->settings[NGX_HTTP_PSC_VERSION],
                               ngx_http_psc_apply(cf->pool, conf->checker,
                                                  "state_dir", &setting->json));
@@ -338,12 +342,12 @@ ngx_http_psc_add_state_path(ngx_conf_t *cf, ngx_http_psc_conf_t *conf)
 
 
 /*
- * The server that runs, not the headers the module was built with: the number
- * comes out of the nginx program itself.
+ * ngx_core_module.version is the version of the running program, not of the
+ * headers that the module was built with.
  */
 
 static u_char *
-ngx_http_psc_host(u_char *p)
+ngx_http_psc_host_json(u_char *p)
 {
     ngx_uint_t  version;
 
@@ -357,13 +361,12 @@ ngx_http_psc_host(u_char *p)
 
 
 /*
- * What error_log would drop need not be made: "debug" shows what psc sends. But
- * "no update found", a notice, tells ngx_http_psc_remember() that a check has
- * ended; nginx drops it where it is not wanted.
+ * psc need not compose what error_log would drop, except for the notice "no
+ * update found": it tells ngx_http_psc_log_handler() that a check has ended.
  */
 
 void
-ngx_http_psc_follow_log_level(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
+ngx_http_psc_set_log_level(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
 {
     u_char  json[32];
 
@@ -392,13 +395,13 @@ ngx_http_psc_log_level(ngx_cycle_t *cycle)
 
 
 /*
- * The whole configuration at once, for a handle that runs with another one:
- * null puts back to its default what is not given any more. With nothing left
- * to check, the handle is switched off.
+ * A whole new configuration for a handle that is running: null restores the
+ * default of what is no longer given. With nothing left to check, the handle is
+ * disabled.
  */
 
 ngx_int_t
-ngx_http_psc_apply_all(ngx_http_psc_conf_t *conf, psc_checker *checker,
+ngx_http_psc_reconfigure(ngx_http_psc_conf_t *conf, psc_checker *checker,
     ngx_cycle_t *cycle)
 {
     u_char      *json, *p;
@@ -423,9 +426,9 @@ ngx_http_psc_apply_all(ngx_http_psc_conf_t *conf, psc_checker *checker,
         return NGX_ERROR;
     }
 
-    /* the closing brace of the host's part makes room for the rest */
+    /* over the closing brace of the first part */
 
-    p = ngx_http_psc_host(json) - 1;
+    p = ngx_http_psc_host_json(json) - 1;
 
     for (i = 0; i < NGX_HTTP_PSC_SETTINGS; i++) {
         value = &conf->settings[i].json;
@@ -440,7 +443,7 @@ ngx_http_psc_apply_all(ngx_http_psc_conf_t *conf, psc_checker *checker,
 
 
 static ngx_http_psc_setting_t *
-ngx_http_psc_first(ngx_http_psc_conf_t *conf)
+ngx_http_psc_first_setting(ngx_http_psc_conf_t *conf)
 {
     ngx_uint_t  i;
 
@@ -454,10 +457,10 @@ ngx_http_psc_first(ngx_http_psc_conf_t *conf)
 }
 
 
-/* nginx's own way to point at a line, for a line that is already behind us. */
+/* ngx_conf_log_error(), for a line that nginx has already left behind. */
 
 static char *
-ngx_http_psc_refuse(ngx_conf_t *cf, ngx_http_psc_setting_t *setting,
+ngx_http_psc_conf_error(ngx_conf_t *cf, ngx_http_psc_setting_t *setting,
     const char *reason)
 {
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,

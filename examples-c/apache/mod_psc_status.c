@@ -1,7 +1,7 @@
 /*
- * psc_status for people and monitoring: SetHandler psc-status, and a line in mod_status, both only
- * where the server's configuration says PscStatus On. Handlers can be set by whoever writes a
- * .htaccess, and the page tells which version has which hole.
+ * psc_status for people and monitoring: the handler psc-status, and a line in mod_status, both only
+ * where the server's configuration has PscStatus On. A handler alone would not be enough: whoever may
+ * write a .htaccess may set one, and the page says which vulnerability the server has.
  */
 #include "mod_psc.h"
 
@@ -14,13 +14,14 @@
 
 static psc_checker *checker;
 
-void mp_use_for_status(psc_checker *present)
+void mod_psc_status_set_checker(psc_checker *current)
 {
-    checker = present;
+    checker = current;
 }
 
-/* prefork leaves from inside its SIGTERM handler. Caught in here, it would hold what psc_stop waits for. */
-static int uninterrupted_status(char **json)
+/* With all signals blocked: a child of prefork exits from inside its SIGTERM handler, where psc_free must not find that
+ * this very thread is in the middle of psc_status. */
+static int status_with_signals_blocked(char **json)
 {
     sigset_t all, before;
     int code;
@@ -32,23 +33,23 @@ static int uninterrupted_status(char **json)
     return code;
 }
 
-/* In the pool, or NULL: what the process that checks has told last, or else what the state directory tells. */
+/* In the pool, or NULL: what the process that makes the checks has saved, or else what the state directory holds. */
 static const char *status_json(apr_pool_t *pool)
 {
-    const char *told = checker == NULL ? NULL : mp_remembered_status(pool);
+    const char *saved = checker == NULL ? NULL : mod_psc_shm_status(pool);
     char *json = NULL;
 
-    if (told != NULL || checker == NULL || uninterrupted_status(&json) < 0) {
-        return told;
+    if (saved != NULL || checker == NULL || status_with_signals_blocked(&json) < 0) {
+        return saved;
     }
-    told = apr_pstrdup(pool, json);
+    saved = apr_pstrdup(pool, json);
     psc_string_free(json);
-    return told;
+    return saved;
 }
 
-static int is_wanted(const request_rec *r)
+static int status_is_on(const request_rec *r)
 {
-    const mp_dir_config *config = ap_get_module_config(r->per_dir_config, &psc_module);
+    const mod_psc_dir_config_t *config = ap_get_module_config(r->per_dir_config, &psc_module);
 
     return config->status == 1;
 }
@@ -57,7 +58,7 @@ static int status_handler(request_rec *r)
 {
     const char *json;
 
-    if (r->handler == NULL || strcmp(r->handler, "psc-status") != 0 || !is_wanted(r)) {
+    if (r->handler == NULL || strcmp(r->handler, "psc-status") != 0 || !status_is_on(r)) {
         return DECLINED;
     }
     r->allowed |= AP_METHOD_BIT << M_GET;
@@ -78,7 +79,7 @@ static int status_handler(request_rec *r)
 
 static int status_line(request_rec *r, int flags)
 {
-    const char *json = is_wanted(r) ? status_json(r->pool) : NULL;
+    const char *json = status_is_on(r) ? status_json(r->pool) : NULL;
 
     if (json == NULL) {
         return DECLINED;
@@ -92,7 +93,7 @@ static int status_line(request_rec *r, int flags)
     return OK;
 }
 
-void mp_register_status(void)
+void mod_psc_status_register(void)
 {
     ap_hook_handler(status_handler, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, status_line, NULL, NULL, APR_HOOK_MIDDLE);

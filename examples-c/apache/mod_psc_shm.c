@@ -1,8 +1,8 @@
 /*
- * What outlives the process that checks, when no state directory tells: when a check is due, and what
- * is known. It is in memory that the server's processes share for the server's whole life, graceful
- * restarts included: a state directory may turn unusable at any time, and a process that crashes in
- * its check must not be followed by one that checks at once.
+ * When the next check is due, and the status, in memory that all processes of the server share until it
+ * is stopped, over graceful restarts too. It replaces a state directory that is off or cannot be used,
+ * which may happen at any time: a process that crashes during its check must not be followed by one
+ * that checks at once.
  */
 #include "mod_psc.h"
 
@@ -19,31 +19,31 @@
 
 APLOG_USE_MODULE(psc);
 
-/* A check whose end is not known is repeated no sooner; psc's own state agrees. */
-#define REPEAT 600
-/* What is known is written so often, for the ages in it; what is much older is a dead process's. */
-#define TELL_AGAIN 60
-#define STATUS_IS_OLD (3 * TELL_AGAIN)
+/* Seconds before a check is repeated whose end is not known; src/checker does the same with a state directory. */
+#define RETRY_DELAY 600
+/* Seconds. The status holds ages, so it is written again this often; one that is much older is of a process that has died. */
+#define SAVE_INTERVAL 60
+#define STATUS_MAX_AGE (3 * SAVE_INTERVAL)
 
-/* Written by the process that checks, of which there is one. Times: seconds since boot, 0: none. */
+/* Only the process that makes the checks writes here. Times are seconds since boot; 0: none. */
 struct shared {
-    volatile apr_uint32_t due;
-    volatile apr_uint32_t written;     /* when the status was */
-    volatile apr_uint32_t changes;     /* of the status; odd while it is written */
+    volatile apr_uint32_t due;         /* the next check */
+    volatile apr_uint32_t written;     /* when the status was written */
+    volatile apr_uint32_t changes;     /* a counter, odd while the status is being written */
     char status[64 * 1024];
 };
 
 struct retained {
     struct shared *shared;
-    unsigned int plan;                 /* stands for what was configured */
+    unsigned int config_hash;          /* of the configuration that `due` belongs to */
 };
 
 #define RETAINED "mod_psc-memory"
 
 static struct retained *retained;
 
-/* Mapped for ever: children that leave may still look at it. */
-static int make(server_rec *server)
+/* Never unmapped: children that are about to exit may still read it. */
+static int map_pages(server_rec *server)
 {
     void *pages = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -56,11 +56,10 @@ static int make(server_rec *server)
     return 1;
 }
 
-/* Another version, address, proxy, interval or state path is another plan. */
-static unsigned int plan_for(const mp_config *config, apr_pool_t *pool)
+static unsigned int hash_of(const mod_psc_config_t *config, apr_pool_t *pool)
 {
-    const mp_setting *settings = (const mp_setting *)config->settings->elts;
-    const char *path = mp_state_path(config);
+    const mod_psc_setting_t *settings = (const mod_psc_setting_t *)config->settings->elts;
+    const char *path = mod_psc_state_path(config);
     const char *all = path == NULL ? "" : path;
     apr_ssize_t length = APR_HASH_KEY_STRING;
     int i;
@@ -71,24 +70,24 @@ static unsigned int plan_for(const mp_config *config, apr_pool_t *pool)
     return apr_hashfunc_default(all, &length);
 }
 
-/* In the parent. False when there is nothing to share. */
-int mp_prepare_memory(const mp_config *config, server_rec *server, apr_pool_t *pool)
+/* Called in the parent. False without shared memory. A changed configuration forgets when a check is due. */
+int mod_psc_shm_init(const mod_psc_config_t *config, server_rec *server, apr_pool_t *pool)
 {
-    unsigned int plan = plan_for(config, pool);
+    unsigned int config_hash = hash_of(config, pool);
 
     retained = ap_retained_data_get(RETAINED);
-    if (retained == NULL && !make(server)) {
+    if (retained == NULL && !map_pages(server)) {
         return 0;
     }
-    if (retained->plan != plan) {
-        retained->plan = plan;
+    if (retained->config_hash != config_hash) {
+        retained->config_hash = config_hash;
         apr_atomic_set32(&retained->shared->due, 0);
     }
     apr_atomic_set32(&retained->shared->written, 0);
     return 1;
 }
 
-/* Never 0, which stands for "none". */
+/* Never 0, which means none. */
 static apr_uint32_t seconds_since_boot(void)
 {
     struct timespec now;
@@ -97,16 +96,17 @@ static apr_uint32_t seconds_since_boot(void)
     return (apr_uint32_t)now.tv_sec + 1;
 }
 
-/* Quotes inside of JSON's strings are escaped, so that a name with its own is found only where it is one. -1: null. */
-static apr_int64_t number_of(const char *json, const char *name)
+/* The number after "name": in JSON, -1 for null. Quotes inside of JSON strings are escaped, so no string can contain the
+ * name with its quotes. */
+static apr_int64_t json_number(const char *json, const char *name)
 {
     const char *found = json == NULL ? NULL : strstr(json, name);
 
     return found != NULL && apr_isdigit(found[strlen(name)]) ? strtoll(found + strlen(name), NULL, 10) : -1;
 }
 
-/* A check that is under way, or was never seen to end, is none to plan by. */
-static int knows_a_check(const char *json)
+/* A check that is running, or whose end nobody saw, says nothing about when the next one is due. */
+static int has_ended_check(const char *json)
 {
     return strstr(json, "\"last_check\":null") == NULL && strstr(json, "\"code\":null") == NULL;
 }
@@ -120,7 +120,7 @@ static void write_status(const char *json)
         apr_atomic_set32(&shared->written, 0);
         return;
     }
-    /* One that was killed in here has left it odd. */
+    /* `| 1`, not `+ 1`: a process that was killed right here has left it odd. */
     apr_atomic_set32(&shared->changes, apr_atomic_read32(&shared->changes) | 1);
     memcpy(shared->status, json, size);
     apr_atomic_inc32(&shared->changes);
@@ -128,36 +128,36 @@ static void write_status(const char *json)
 }
 
 /*
- * Whenever psc has logged something, which may have been the end of a check; and so many seconds later
- * as this returns. Until psc has begun its first check, a process that follows this one waits for it as
- * well; from a second before on nobody can be sure that none was begun.
+ * Saves what psc knows. Call it when psc has logged something, because a check may have ended; and again
+ * after as many seconds as it returns. Before psc's first check, a process that replaces this one has
+ * to wait for the same moment; from a second before that moment on it must assume that the check has begun.
  */
-int mp_remember(psc_checker *checker)
+int mod_psc_shm_save(psc_checker *checker)
 {
     apr_int64_t next;
     char *json = NULL;
 
     if (psc_status(checker, &json) < 0) {
-        return TELL_AGAIN;
+        return SAVE_INTERVAL;
     }
-    next = number_of(json, "\"next_check\":");
-    if (!knows_a_check(json) && next <= 1) {
-        next = REPEAT;
+    next = json_number(json, "\"next_check\":");
+    if (!has_ended_check(json) && next <= 1) {
+        next = RETRY_DELAY;
     }
     write_status(json);
     psc_string_free(json);
     if (next > 0) {
         apr_atomic_set32(&retained->shared->due, seconds_since_boot() + (apr_uint32_t)next);
     }
-    return next > 1 && next <= TELL_AGAIN ? (int)next - 1 : TELL_AGAIN;
+    return next > 1 && next <= SAVE_INTERVAL ? (int)next - 1 : SAVE_INTERVAL;
 }
 
 /*
- * Before psc is started. Where the state directory tells when a check is due, psc keeps to that: 0, as
- * for the first process of a server's life, which checks as the directives say. Where it does not, the
- * one that follows another waits the rest of the time, so many seconds, and then checks at once: -1.
+ * How many seconds to wait before psc is started. 0: start it as configured; so for the first process
+ * of a server, and where psc knows from a state directory when its next check is due. -1: start it and
+ * let it check at once; so for a process that has replaced another, after its wait.
  */
-int mp_seconds_to_hold_back(psc_checker *checker)
+int mod_psc_shm_seconds_until_start(psc_checker *checker)
 {
     struct shared *shared = retained->shared;
     apr_uint32_t now = seconds_since_boot(), due = apr_atomic_read32(&shared->due);
@@ -166,8 +166,8 @@ int mp_seconds_to_hold_back(psc_checker *checker)
     int known;
 
     psc_status(checker, &json);
-    next = number_of(json, "\"next_check\":");
-    /* What is overdue by a directory may have been begun, and not written. */
+    next = json_number(json, "\"next_check\":");
+    /* An overdue check of which the state directory knows may have begun without being recorded there. */
     known = next > 0 || (next == 0 && json != NULL && strstr(json, "\"last_check\":null") != NULL);
     psc_string_free(json);
     if (known) {
@@ -180,12 +180,12 @@ int mp_seconds_to_hold_back(psc_checker *checker)
                      "the next one waits for %d seconds", (int)(due - now));
         return (int)(due - now);
     }
-    apr_atomic_set32(&shared->due, now + REPEAT);
+    apr_atomic_set32(&shared->due, now + RETRY_DELAY);
     return due != 0 ? -1 : 0;
 }
 
-/* What the process that checks has told last, in the pool; NULL when it does not. */
-const char *mp_remembered_status(apr_pool_t *pool)
+/* The status that was saved last, copied into the pool; NULL when there is none or it is too old. */
+const char *mod_psc_shm_status(apr_pool_t *pool)
 {
     const struct shared *shared = retained == NULL ? NULL : retained->shared;
     apr_uint32_t before, written;
@@ -196,7 +196,7 @@ const char *mp_remembered_status(apr_pool_t *pool)
     }
     written = shared->written;
     before = shared->changes;
-    if (written == 0 || seconds_since_boot() - written > STATUS_IS_OLD || before % 2 == 1) {
+    if (written == 0 || seconds_since_boot() - written > STATUS_MAX_AGE || before % 2 == 1) {
         return NULL;
     }
     __sync_synchronize();

@@ -1,15 +1,15 @@
 /*
- * The state directory. psc makes it, and gives it to the user the workers run
- * as, by its own rules about whose it may be. One that cannot be used must not
- * keep a server from starting: psc goes on as if it were off.
+ * The state directory. psc makes it and gives it to the user of the workers,
+ * when its own rules about owners allow that. A directory that cannot be used
+ * does not keep a server from starting: psc goes on as if it were off.
  */
 
 #include "ngx_http_psc.h"
 
 
-/* Beside nginx's temporary files: packagers have given it a place to write to. */
+/* Beside nginx's temporary files: packages provide a directory for these. */
 
-#define NGX_HTTP_PSC_NEIGHBOUR     NGX_HTTP_CLIENT_TEMP_PATH
+#define NGX_HTTP_PSC_DEFAULT_SIBLING     NGX_HTTP_CLIENT_TEMP_PATH
 #define NGX_HTTP_PSC_DEFAULT_NAME  "psc"
 
 
@@ -20,9 +20,9 @@ ngx_http_psc_default_state_path(ngx_conf_t *cf, ngx_str_t *path)
     const char   *slash;
     ngx_str_t     parent;
 
-    slash = strrchr(NGX_HTTP_PSC_NEIGHBOUR, '/');
-    parent.data = (u_char *) NGX_HTTP_PSC_NEIGHBOUR;
-    parent.len = slash ? slash + 1 - NGX_HTTP_PSC_NEIGHBOUR : 0;
+    slash = strrchr(NGX_HTTP_PSC_DEFAULT_SIBLING, '/');
+    parent.data = (u_char *) NGX_HTTP_PSC_DEFAULT_SIBLING;
+    parent.len = slash ? slash + 1 - NGX_HTTP_PSC_DEFAULT_SIBLING : 0;
 
     p = ngx_pnalloc(cf->pool, parent.len + sizeof(NGX_HTTP_PSC_DEFAULT_NAME));
     if (p == NULL) {
@@ -38,12 +38,13 @@ ngx_http_psc_default_state_path(ngx_conf_t *cf, ngx_str_t *path)
 
 
 /*
- * In the master, at a start and at each reload, which may bring another user.
- * Not in cycle->paths: nginx would change the owner of whatever is found there.
+ * Called in the master, at a start and at each reload, which may change the
+ * user. Not through cycle->paths: with those nginx changes the owner of
+ * whatever it finds there.
  */
 
 void
-ngx_http_psc_make_state(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
+ngx_http_psc_make_state_dir(ngx_http_psc_conf_t *conf, ngx_cycle_t *cycle)
 {
     unsigned          uid, gid;
     ngx_core_conf_t  *ccf;
