@@ -2,7 +2,7 @@
 //! the nonce of this request.
 
 use super::nonce::Nonce;
-use crate::config::materials::License;
+use crate::config::files::License;
 use crate::failure::Failure;
 use crate::random;
 use crate::selftest;

@@ -88,8 +88,8 @@ pub fn run(config: &CheckConfig, cancel: &CancelToken, log: &LogHandle) -> Attem
 
 /// Whether there is all that a check needs; else there is no use in sending anything.
 fn able(config: &CheckConfig) -> Result<(), Failure> {
-    match config.troubles.first() {
-        Some(trouble) => Err(trouble.clone()),
+    match config.errors.first() {
+        Some(error) => Err(error.clone()),
         None => selftest::check(),
     }
 }
@@ -146,8 +146,8 @@ fn authentic(body: &[u8], config: &CheckConfig) -> Result<Authentic, Failure> {
 }
 
 fn signed(envelope: Envelope, config: &CheckConfig) -> Result<Authentic, Failure> {
-    match &config.key_trouble {
-        Some(trouble) if config.server_keys.is_empty() => Err(trouble.clone()),
+    match &config.key_error {
+        Some(error) if config.server_keys.is_empty() => Err(error.clone()),
         _ => Authentic::verify(envelope, &config.server_keys),
     }
 }

@@ -27,7 +27,7 @@ pub fn preview(config: &CheckConfig) -> Result<Value, Failure> {
         "request": fields,
         "body": config.license.is_none().then_some(request.body),
         "proxy": settings.proxy.masked().unwrap_or_else(|| config.environment.shown_proxy()),
-        "trust_store": config.trust.as_deref().map(|trust| path(trust.path())),
+        "trust_store": config.trust_store.as_deref().map(|trust_store| path(trust_store.path())),
         "client_certificate": config.client_identity.as_ref().and(settings.client_certificate_path.as_deref()).map(path),
         "tls": "TLS 1.2 or newer, peer and host name verified",
         "redirects": "not followed",

@@ -3,7 +3,7 @@
 use super::envelope::Envelope;
 use super::verdict;
 use crate::code::Code;
-use crate::config::keys::PublicKey;
+use crate::config::public_key::PublicKey;
 use crate::failure::Failure;
 use crate::selftest::{self, Doubt};
 

@@ -79,8 +79,8 @@ impl Checker {
 
     /// The configuration as it is at this moment: files may have come, gone or been renewed.
     fn renewed(&self, config: &CheckConfig, log: &LogHandle) -> CheckConfig {
-        let config = config.renewed();
-        self.warn_of_faults(&config, log);
+        let config = config.refreshed();
+        self.warn_of_skipped(&config, log);
         config
     }
 
@@ -161,7 +161,7 @@ impl Checker {
     pub fn verify(&self, response: &[u8], nonce: &str) -> Result<Outcome, Failure> {
         // Also while checks are disabled: a machine without a connection is where answers are carried to.
         let config = self.config().check_config().ok_or_else(incomplete)?;
-        let mut config = config.with_keys_renewed();
+        let mut config = config.with_keys_refreshed();
         // A license is encrypted anew for each request, so it cannot be part of one that is repeated.
         config.license = None;
         let request = Request::new(&config, Nonce::of_request(nonce))?;

@@ -10,9 +10,9 @@ use crate::sync::lock;
 #[derive(Default)]
 pub struct Said {
     /// Why no check can be made for now.
-    troubles: Option<String>,
+    errors: Option<String>,
     /// Certificates that were passed over.
-    faults: Option<String>,
+    skipped: Option<String>,
 }
 
 impl Checker {
@@ -22,31 +22,31 @@ impl Checker {
             return;
         };
         let log = LogHandle::new(&self.logger);
-        let troubles: Vec<String> = config.troubles.iter().map(Failure::text).collect();
-        let troubles = (!troubles.is_empty()).then(|| troubles.join("; "));
-        if is_news(&mut lock(&self.said).troubles, troubles.as_deref()) {
-            let troubles = troubles.unwrap_or_default();
+        let errors: Vec<String> = config.errors.iter().map(Failure::text).collect();
+        let errors = (!errors.is_empty()).then(|| errors.join("; "));
+        if is_news(&mut lock(&self.said).errors, errors.as_deref()) {
+            let errors = errors.unwrap_or_default();
             log.log(
                 WARNING,
                 &format!(
-                    "Security update check: each check will fail until this is cured: {troubles}"
+                    "Security update check: each check will fail until this is cured: {errors}"
                 ),
             );
         }
-        self.warn_of_faults(&config, &log);
+        self.warn_of_skipped(&config, &log);
     }
 
     /// At a check, too: the certificate authorities may have been renewed.
-    pub(super) fn warn_of_faults(&self, config: &CheckConfig, log: &LogHandle) {
-        let faults = config
-            .trust
+    pub(super) fn warn_of_skipped(&self, config: &CheckConfig, log: &LogHandle) {
+        let skipped = config
+            .trust_store
             .as_ref()
-            .and_then(|trust| trust.faults.as_deref());
-        if is_news(&mut lock(&self.said).faults, faults) {
-            let faults = faults.unwrap_or_default();
+            .and_then(|store| store.skipped.as_deref());
+        if is_news(&mut lock(&self.said).skipped, skipped) {
+            let skipped = skipped.unwrap_or_default();
             log.log(
                 WARNING,
-                &format!("Security update check: passed over among the trusted certificates: {faults}; the others count"),
+                &format!("Security update check: passed over among the trusted certificates: {skipped}; the others count"),
             );
         }
     }

@@ -1,12 +1,12 @@
 //! A configuration that a check can be made with, or that says why it cannot.
 
 use super::Config;
+use super::client_identity::ClientIdentity;
 use super::environment::Environment;
-use super::identity::ClientIdentity;
-use super::keys::PublicKey;
-use super::materials::{License, Materials};
+use super::files::{Files, License};
+use super::public_key::PublicKey;
 use super::settings::Settings;
-use super::trust::{Store, Trust};
+use super::trust_store::{CachedTrustStore, TrustStore};
 use crate::digest::sha256_hex;
 use crate::failure::Failure;
 use crate::state::store::Question;
@@ -21,16 +21,16 @@ pub struct CheckConfig {
     pub settings: Arc<Settings>,
     pub environment: Arc<Environment>,
     /// `None` only with a trouble.
-    pub trust: Option<Arc<Trust>>,
+    pub trust_store: Option<Arc<TrustStore>>,
     pub client_identity: Option<Arc<ClientIdentity>>,
     /// Empty only with a trouble.
     pub server_keys: Arc<Vec<PublicKey>>,
     pub license: Option<License>,
     /// Why an answer cannot be verified.
-    pub key_trouble: Option<Failure>,
+    pub key_error: Option<Failure>,
     /// Why a check cannot be made, the first reason first.
-    pub troubles: Vec<Failure>,
-    materials: Materials,
+    pub errors: Vec<Failure>,
+    files: Files,
 }
 
 impl CheckConfig {
@@ -65,27 +65,35 @@ impl CheckConfig {
 
     /// As it is at this moment, for a check: the certificate authorities are read anew, and what could not be read, or has
     /// expired, once more. Reads files.
-    pub fn renewed(&self) -> CheckConfig {
-        self.materials.renew(now());
-        let trust = self.materials.trust.as_deref().map(Store::renewed);
-        self.with_materials(trust)
+    pub fn refreshed(&self) -> CheckConfig {
+        self.files.refresh(now());
+        let trust_store = self
+            .files
+            .trust_store
+            .as_deref()
+            .map(CachedTrustStore::refreshed);
+        self.with_files(trust_store)
     }
 
-    /// As [`CheckConfig::renewed`], for what an answer is verified with.
-    pub fn with_keys_renewed(&self) -> CheckConfig {
-        self.materials.renew_keys();
-        self.with_held_materials()
+    /// As [`CheckConfig::refreshed`], for what an answer is verified with.
+    pub fn with_keys_refreshed(&self) -> CheckConfig {
+        self.files.refresh_keys();
+        self.with_cached_files()
     }
 
-    fn with_held_materials(&self) -> CheckConfig {
-        let trust = self.materials.trust.as_deref().map(Store::held);
-        self.with_materials(trust)
+    fn with_cached_files(&self) -> CheckConfig {
+        let trust_store = self
+            .files
+            .trust_store
+            .as_deref()
+            .map(CachedTrustStore::cached);
+        self.with_files(trust_store)
     }
 
-    fn with_materials(&self, trust: Option<Result<Arc<Trust>, Failure>>) -> CheckConfig {
-        let mut troubles = Vec::new();
-        let mut take = |failure: Failure| troubles.push(failure);
-        let server_keys = match self.materials.server_keys.as_ref().map(|slot| slot.held()) {
+    fn with_files(&self, trust_store: Option<Result<Arc<TrustStore>, Failure>>) -> CheckConfig {
+        let mut errors = Vec::new();
+        let mut take = |failure: Failure| errors.push(failure);
+        let server_keys = match self.files.server_keys.as_ref().map(|file| file.cached()) {
             Some(Ok(keys)) => {
                 let unknown = keys.iter().find_map(|key| key.key.as_ref().err());
                 unknown.into_iter().cloned().for_each(&mut take);
@@ -97,16 +105,19 @@ impl CheckConfig {
             }
             None => Arc::default(),
         };
-        let key_trouble = troubles.first().cloned();
-        let mut take = |failure: Failure| troubles.push(failure);
+        let key_error = errors.first().cloned();
+        let mut take = |failure: Failure| errors.push(failure);
         let client_identity = match self
-            .materials
+            .files
             .client_identity
             .as_ref()
-            .map(|slot| slot.held())
+            .map(|file| file.cached())
         {
             Some(Ok(identity)) => {
-                identity.trouble(now()).into_iter().for_each(&mut take);
+                identity
+                    .validity_error(now())
+                    .into_iter()
+                    .for_each(&mut take);
                 Some(identity)
             }
             Some(Err(failure)) => {
@@ -115,25 +126,25 @@ impl CheckConfig {
             }
             None => None,
         };
-        let trust = match trust {
-            Some(Ok(trust)) => Some(trust),
+        let trust_store = match trust_store {
+            Some(Ok(trust_store)) => Some(trust_store),
             Some(Err(failure)) => {
                 take(failure);
                 None
             }
             None => None,
         };
-        let license = self.materials.license().unwrap_or_else(|failure| {
+        let license = self.files.license().unwrap_or_else(|failure| {
             take(failure);
             None
         });
         CheckConfig {
-            trust,
+            trust_store,
             client_identity,
             server_keys,
             license,
-            key_trouble,
-            troubles,
+            key_error,
+            errors,
             ..self.clone()
         }
     }
@@ -168,15 +179,15 @@ impl Config {
             server_identifier: settings.server_identifier.clone()?,
             settings: Arc::clone(settings),
             environment: Arc::clone(&self.environment),
-            trust: None,
+            trust_store: None,
             client_identity: None,
             server_keys: Arc::default(),
             license: None,
-            key_trouble: None,
-            troubles: Vec::new(),
-            materials: self.materials.clone(),
+            key_error: None,
+            errors: Vec::new(),
+            files: self.files.clone(),
         };
-        Some(config.with_held_materials())
+        Some(config.with_cached_files())
     }
 }
 

@@ -10,11 +10,11 @@ impl Config {
         let values = &self.settings;
         let path = |path: &Path| path.to_string_lossy().into_owned();
         let optional = |value: &Option<std::path::PathBuf>| value.as_deref().map(path);
-        let materials = &self.materials;
-        let keys = materials.server_keys.as_ref().map(|slot| slot.held());
+        let files = &self.files;
+        let keys = files.server_keys.as_ref().map(|file| file.cached());
         let keys = keys.and_then(Result::ok).unwrap_or_default();
-        let trust = materials.trust.as_ref().map(|store| store.held());
-        let trust = trust.and_then(Result::ok);
+        let trust_store = files.trust_store.as_ref().map(|store| store.cached());
+        let trust_store = trust_store.and_then(Result::ok);
         json!({
             settings::PASSENGER_VERSION: values.passenger_version,
             settings::SERVER_IDENTIFIER: values.server_identifier,
@@ -36,7 +36,7 @@ impl Config {
             settings::REQUIRE_REQUEST_BINDING: values.require_request_binding,
             settings::TIMEOUT: values.timeout,
             settings::LOG_LEVEL: values.log_level,
-            "trust_store": trust.as_deref().map(|trust| path(trust.path())),
+            "trust_store": trust_store.as_deref().map(|trust_store| path(trust_store.path())),
             "server_public_keys": keys.iter().map(|key| key.fingerprint.as_str()).collect::<Vec<_>>(),
         })
     }

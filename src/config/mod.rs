@@ -1,25 +1,25 @@
 //! The configuration of contract section 3: merged, validated and loaded as a whole or not at all.
 //!
-//! `settings` holds the values, `materials` what the named files contain, `check_config` what a check needs.
+//! `settings` holds the values, `files` what the named files contain, `check_config` what a check needs.
 
-pub mod authority;
-pub mod bundle;
+pub mod ca_bundle;
 pub mod check_config;
+pub mod client_identity;
 pub mod environment;
 pub mod file;
-pub mod identity;
+pub mod files;
 pub mod inspect;
-pub mod keys;
-pub mod materials;
 pub mod pem;
 pub mod proxy;
+pub mod public_key;
 pub mod settings;
-pub mod trust;
+pub mod trust_store;
+pub mod url;
 
 use crate::code::Code;
 use crate::json;
 use environment::Environment;
-use materials::Materials;
+use files::Files;
 use serde_json::{Map, Value};
 use settings::Settings;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub struct Config {
     pub settings: Arc<Settings>,
     /// As it was at the latest call.
     pub environment: Arc<Environment>,
-    pub materials: Materials,
+    pub files: Files,
 }
 
 impl Config {
@@ -48,7 +48,7 @@ impl Config {
             given: Map::new(),
             settings: Arc::new(Settings::defaults()),
             environment: Arc::default(),
-            materials: Materials::default(),
+            files: Files::default(),
         }
     }
 
@@ -78,30 +78,29 @@ impl Config {
         } else {
             Code::Config
         };
-        let materials =
-            match self
-                .materials
-                .reloaded(&settings, &environment, &given, &is_named_now)
-            {
-                Ok(materials) if problems.is_empty() => materials,
-                Ok(_) => return Err(rejection(code, &problems)),
-                Err(files) => {
-                    // Beside wrong keys only the files that this call names are worth a word.
-                    let is_named = |problem: &String| {
-                        code == Code::File
-                            || problem
-                                .split_once(':')
-                                .is_some_and(|(key, _)| is_named_now(key))
-                    };
-                    problems.extend(files.into_iter().filter(is_named));
-                    return Err(rejection(code, &problems));
-                }
-            };
+        let files = match self
+            .files
+            .reloaded(&settings, &environment, &given, &is_named_now)
+        {
+            Ok(files) if problems.is_empty() => files,
+            Ok(_) => return Err(rejection(code, &problems)),
+            Err(files) => {
+                // Beside wrong keys only the files that this call names are worth a word.
+                let is_named = |problem: &String| {
+                    code == Code::File
+                        || problem
+                            .split_once(':')
+                            .is_some_and(|(key, _)| is_named_now(key))
+                };
+                problems.extend(files.into_iter().filter(is_named));
+                return Err(rejection(code, &problems));
+            }
+        };
         Ok(Config {
             given,
             settings: Arc::new(settings),
             environment,
-            materials,
+            files,
         })
     }
 }

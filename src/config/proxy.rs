@@ -1,6 +1,6 @@
 //! `proxy_url` (contract section 3): `none`, or `scheme://[user[:password]@]host[:port][?tunnel]`.
 
-use super::authority::Authority;
+use super::url::HostPort;
 use std::ffi::{CStr, CString};
 
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub enum Proxy {
 #[derive(Clone, Debug)]
 pub struct ProxyServer {
     pub scheme: &'static str,
-    pub authority: Authority,
+    pub host_port: HostPort,
     pub credentials: Option<Credentials>,
     /// `?tunnel` was given. The check is always tunnelled, since it is always https.
     pub tunnel: bool,
@@ -62,10 +62,10 @@ impl Proxy {
         if tunnel && !scheme.starts_with("http") {
             return Err("?tunnel is for http and https proxies");
         }
-        let authority = Authority::parse(rest.strip_suffix('/').unwrap_or(rest))?;
+        let host_port = HostPort::parse(rest.strip_suffix('/').unwrap_or(rest))?;
         Ok(Proxy::Server(ProxyServer {
             scheme,
-            authority,
+            host_port,
             credentials,
             tunnel,
             socket: String::new(),
@@ -101,22 +101,22 @@ impl ProxyServer {
             .iter()
             .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
             .unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, b""));
+        let (host_port, path) = rest.split_at_checked(end).unwrap_or((rest, b""));
         // What stands before it may be a part of the login that only looks like a host.
         if path.contains(&b'@') || path.windows(3).any(|bytes| bytes == b"%40") {
             return Err("a /, ? or # in user or password must be percent-encoded");
         }
-        let (userinfo, host) = split_last(authority, b'@');
+        let (userinfo, host) = split_last(host_port, b'@');
         let host = std::str::from_utf8(host).map_err(|_| "its host is not ASCII")?;
-        let authority = Authority::parse(host.strip_suffix(':').unwrap_or(host))?;
-        let is_socket = scheme.starts_with("socks") && authority.host == "localhost";
+        let host_port = HostPort::parse(host.strip_suffix(':').unwrap_or(host))?;
+        let is_socket = scheme.starts_with("socks") && host_port.host == "localhost";
         let socket = match std::str::from_utf8(path) {
             Ok(path) if is_socket && path.starts_with('/') && path.len() > 1 => path,
             _ => "",
         };
         Ok(ProxyServer {
             scheme,
-            authority,
+            host_port,
             credentials: userinfo
                 .map(Credentials::of_variable)
                 .transpose()?
@@ -131,7 +131,7 @@ impl ProxyServer {
         format!(
             "{}://{}{}",
             self.scheme,
-            self.authority.to_text(),
+            self.host_port.to_text(),
             self.socket
         )
     }
@@ -147,7 +147,7 @@ impl ProxyServer {
         format!(
             "{}://{userinfo}{}{}{tunnel}",
             self.scheme,
-            self.authority.to_text(),
+            self.host_port.to_text(),
             self.socket
         )
     }

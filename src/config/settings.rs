@@ -1,7 +1,7 @@
 //! The values of the configuration keys: types, ranges, defaults (contract section 3).
 
-use super::authority::HttpsUrl;
 use super::proxy::Proxy;
+use super::url::HttpsUrl;
 use crate::text;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;

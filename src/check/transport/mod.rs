@@ -83,7 +83,10 @@ fn exchange(
     if !tls::libcurl_uses_our_openssl() {
         return Err(failure::foreign_tls());
     }
-    let trust = config.trust.as_deref().ok_or_else(failure::no_trust)?;
+    let trust_store = config
+        .trust_store
+        .as_deref()
+        .ok_or_else(failure::no_trust)?;
     // A newer libcurl does not say that it is descriptors that it lacks for a new handle.
     if !pipe::has_room(PIPES_OF_A_CHECK) {
         return Err(Failure::system("hardly a descriptor is left"));
@@ -94,7 +97,7 @@ fn exchange(
     let certificate_request = Arc::default();
     let multi = Multi::new().map_err(|error| failure::of_setup(&error))?;
     options::quit_quickly(&multi);
-    let easy = options::configured(config, trust, request, timeout, &certificate_request)
+    let easy = options::configured(config, trust_store, request, timeout, &certificate_request)
         .map_err(|error| failure::of_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
     let ended = drive(&multi, &transfer, timeout, cancel, &signals);

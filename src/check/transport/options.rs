@@ -6,7 +6,7 @@ use super::Exchange;
 use crate::check::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::config::proxy::{Proxy, ProxyServer};
-use crate::config::trust::Trust;
+use crate::config::trust_store::TrustStore;
 use crate::libcurl::{Auth, Easy2, Error, HttpVersion, List, Multi, ProxyType, SslVersion};
 use std::ffi::{CStr, c_char, c_int, c_long};
 use std::ptr;
@@ -40,7 +40,7 @@ pub const HEADERS: [&str; 3] = [
 
 pub fn configured(
     config: &CheckConfig,
-    trust: &Trust,
+    trust_store: &TrustStore,
     request: &Request,
     timeout: Duration,
     certificate_request: &Arc<AtomicBool>,
@@ -58,7 +58,7 @@ pub fn configured(
     set_long(&easy, curl_sys::CURLOPT_PROTOCOLS, CURLPROTO_HTTPS)?;
     // Ends a hanging look-up at once. Unknown before libcurl 7.87: psc_stop then waits for its bound instead.
     let _ = set_long(&easy, CURLOPT_QUICK_EXIT, 1);
-    tls(&mut easy, config, trust)?;
+    tls(&mut easy, config, trust_store)?;
     proxy(&mut easy, config)?;
     easy.post(true)?;
     easy.post_fields_copy(request.body.as_bytes())?;
@@ -71,7 +71,11 @@ pub fn configured(
 }
 
 /// TLS 1.2 or newer, peer and host verified, nothing trusted but the chosen store.
-fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig, trust: &Trust) -> Result<(), Error> {
+fn tls(
+    easy: &mut Easy2<Exchange>,
+    config: &CheckConfig,
+    trust_store: &TrustStore,
+) -> Result<(), Error> {
     easy.ssl_verify_peer(true)?;
     easy.ssl_verify_host(true)?;
     easy.ssl_min_max_version(SslVersion::Tlsv12, SslVersion::Default)?;
@@ -90,15 +94,15 @@ fn tls(easy: &mut Easy2<Exchange>, config: &CheckConfig, trust: &Trust) -> Resul
         clear(easy, option)?;
     }
     let blobs = easy
-        .ssl_cainfo_blob(&trust.pem)
-        .and_then(|()| easy.proxy_ssl_cainfo_blob(&trust.pem));
+        .ssl_cainfo_blob(&trust_store.pem)
+        .and_then(|()| easy.proxy_ssl_cainfo_blob(&trust_store.pem));
     if blobs.is_err() {
         // libcurl before 7.77 (Red Hat 9) takes places only.
-        if let Some(file) = &trust.file {
+        if let Some(file) = &trust_store.file {
             easy.cainfo(file)?;
             easy.proxy_cainfo(file)?;
         }
-        if let Some(directory) = &trust.directory {
+        if let Some(directory) = &trust_store.directory {
             easy.capath(directory)?;
             easy.proxy_capath(directory)?;
         }

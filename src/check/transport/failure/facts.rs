@@ -114,9 +114,12 @@ impl Parties {
             client_certificate: identity
                 .and(path)
                 .map(|path| text::quoted(&path.to_string_lossy())),
-            truststore: config.trust.as_deref().map_or(String::new(), |trust| {
-                text::quoted(&trust.path().to_string_lossy())
-            }),
+            truststore: config
+                .trust_store
+                .as_deref()
+                .map_or(String::new(), |trust_store| {
+                    text::quoted(&trust_store.path().to_string_lossy())
+                }),
         }
     }
 

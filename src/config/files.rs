@@ -4,12 +4,12 @@
 //! that is not there, OpenSSL that does not work, a certificate that has expired, a system without certificate authorities.
 //! Each check fails with that reason, and tries again before it does.
 
+use super::client_identity::ClientIdentity;
 use super::environment::Environment;
 use super::file;
-use super::identity::ClientIdentity;
-use super::keys::{self, PublicKey};
+use super::public_key::{self, PublicKey};
 use super::settings::{self, Settings};
-use super::trust::{Source, Store};
+use super::trust_store::{CachedTrustStore, Source};
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::sync::lock;
@@ -33,49 +33,49 @@ pub struct License {
 }
 
 /// What a file held when it was last read, and how to read it.
-pub struct Slot<T> {
-    held: Mutex<Result<Arc<T>, Failure>>,
+pub struct CachedFile<T> {
+    cached: Mutex<Result<Arc<T>, Failure>>,
     read: Box<dyn Fn() -> Result<T, Failure> + Send + Sync>,
 }
 
-impl<T> Slot<T> {
-    fn new(read: impl Fn() -> Result<T, Failure> + Send + Sync + 'static) -> Slot<T> {
-        Slot {
-            held: Mutex::new(read().map(Arc::new)),
+impl<T> CachedFile<T> {
+    fn new(read: impl Fn() -> Result<T, Failure> + Send + Sync + 'static) -> CachedFile<T> {
+        CachedFile {
+            cached: Mutex::new(read().map(Arc::new)),
             read: Box::new(read),
         }
     }
 
-    pub fn held(&self) -> Result<Arc<T>, Failure> {
-        lock(&self.held).clone()
+    pub fn cached(&self) -> Result<Arc<T>, Failure> {
+        lock(&self.cached).clone()
     }
 
-    /// Reads what could not be read, or is not `fit`, once more. No lock is held meanwhile; what cannot be read now leaves
+    /// Reads what could not be read, or is not `is_usable`, once more. No lock is held meanwhile; what cannot be read now leaves
     /// what was read before.
-    fn renew(&self, fit: impl Fn(&T) -> bool) {
-        let held = self.held();
-        if held.as_ref().is_ok_and(|held| fit(held)) {
+    fn refresh(&self, is_usable: impl Fn(&T) -> bool) {
+        let cached = self.cached();
+        if cached.as_ref().is_ok_and(|cached| is_usable(cached)) {
             return;
         }
         let again = (self.read)();
-        if again.is_ok() || held.is_err() {
-            *lock(&self.held) = again.map(Arc::new);
+        if again.is_ok() || cached.is_err() {
+            *lock(&self.cached) = again.map(Arc::new);
         }
     }
 }
 
 /// `None`: not configured, or not wanted yet.
 #[derive(Clone, Default)]
-pub struct Materials {
-    pub trust: Option<Arc<Store>>,
-    pub client_identity: Option<Arc<Slot<ClientIdentity>>>,
-    pub server_keys: Option<Arc<Slot<Vec<PublicKey>>>>,
+pub struct Files {
+    pub trust_store: Option<Arc<CachedTrustStore>>,
+    pub client_identity: Option<Arc<CachedFile<ClientIdentity>>>,
+    pub server_keys: Option<Arc<CachedFile<Vec<PublicKey>>>>,
     /// Apart from its key: either is read again when it is named alone.
-    pub license_text: Option<Arc<Slot<Zeroizing<Vec<u8>>>>>,
-    pub wrapping_key: Option<Arc<Slot<PublicKey>>>,
+    pub license_text: Option<Arc<CachedFile<Zeroizing<Vec<u8>>>>>,
+    pub wrapping_key: Option<Arc<CachedFile<PublicKey>>>,
 }
 
-impl Materials {
+impl Files {
     /// The materials for `settings`. Read are the files that `changed` keys name, and those that were not read yet:
     /// files given by name at once, default files once the configuration is complete.
     pub fn reloaded(
@@ -84,7 +84,7 @@ impl Materials {
         environment: &Environment,
         given: &Map<String, Value>,
         changed: &dyn Fn(&str) -> bool,
-    ) -> Result<Materials, Vec<String>> {
+    ) -> Result<Files, Vec<String>> {
         let mut loader = Loader {
             settings,
             given,
@@ -96,7 +96,7 @@ impl Materials {
             self.server_keys.as_ref(),
             settings::SERVER_PUBLIC_KEY_PATH,
             Some(path),
-            |path| keys::public_keys(path, SERVER_KEY_ADVICE),
+            |path| public_key::read(path, SERVER_KEY_ADVICE),
         );
         let client_identity = loader.load(
             self.client_identity.as_ref(),
@@ -105,7 +105,7 @@ impl Materials {
             |path| ClientIdentity::read(path, IDENTITY_ADVICE),
         );
         let source = Source::of(settings.certificate_path.as_deref(), environment);
-        let trust = loader.trust(self.trust.as_ref(), source);
+        let trust_store = loader.trust_store(self.trust_store.as_ref(), source);
         let license_text = loader.load(
             self.license_text.as_ref(),
             settings::LICENSE_PATH,
@@ -123,8 +123,8 @@ impl Materials {
         if !loader.problems.is_empty() {
             return Err(loader.problems);
         }
-        Ok(Materials {
-            trust,
+        Ok(Files {
+            trust_store,
             client_identity,
             server_keys,
             license_text,
@@ -133,23 +133,23 @@ impl Materials {
     }
 
     /// Reads once more what could not be read, or can no longer be used at that time (seconds since the epoch).
-    pub fn renew(&self, now: i64) {
-        self.renew_keys();
-        if let Some(slot) = &self.client_identity {
-            slot.renew(|identity| identity.trouble(now).is_none());
+    pub fn refresh(&self, now: i64) {
+        self.refresh_keys();
+        if let Some(file) = &self.client_identity {
+            file.refresh(|identity| identity.validity_error(now).is_none());
         }
-        if let Some(slot) = &self.license_text {
-            slot.renew(|_| true);
+        if let Some(file) = &self.license_text {
+            file.refresh(|_| true);
         }
-        if let Some(slot) = &self.wrapping_key {
-            slot.renew(|key| key.key.is_ok());
+        if let Some(file) = &self.wrapping_key {
+            file.refresh(|key| key.key.is_ok());
         }
     }
 
-    /// As [`Materials::renew`], for the pinned keys alone.
-    pub fn renew_keys(&self) {
-        if let Some(slot) = &self.server_keys {
-            slot.renew(|keys| keys.iter().all(|key| key.key.is_ok()));
+    /// As [`Files::refresh`], for the pinned keys alone.
+    pub fn refresh_keys(&self) {
+        if let Some(file) = &self.server_keys {
+            file.refresh(|keys| keys.iter().all(|key| key.key.is_ok()));
         }
     }
 
@@ -158,8 +158,8 @@ impl Materials {
             return Ok(None);
         };
         Ok(Some(License {
-            text: text.held()?,
-            wrapping_key: key.held()?,
+            text: text.cached()?,
+            wrapping_key: key.cached()?,
         }))
     }
 }
@@ -175,30 +175,34 @@ impl Loader<'_> {
     /// `key`: the configuration key that names the file. Without it the file lies in `resources_dir`.
     fn load<T>(
         &mut self,
-        current: Option<&Arc<Slot<T>>>,
+        current: Option<&Arc<CachedFile<T>>>,
         key: &str,
         path: Option<PathBuf>,
         read: impl Fn(&Path) -> Result<T, Failure> + Send + Sync + 'static,
-    ) -> Option<Arc<Slot<T>>> {
+    ) -> Option<Arc<CachedFile<T>>> {
         let path = path?;
         let is_named = self.given.contains_key(key);
         let changed = (self.changed)(key) || (!is_named && (self.changed)(settings::RESOURCES_DIR));
         match current {
             // A default file may have been installed since.
-            Some(current) if !changed && (is_named || current.held().is_ok()) => {
+            Some(current) if !changed && (is_named || current.cached().is_ok()) => {
                 return Some(Arc::clone(current));
             }
             _ if !is_named && !self.settings.is_complete() => return None,
             _ => {}
         }
-        let slot = Slot::new(move || read(&path));
-        if let Err(failure) = slot.held() {
+        let file = CachedFile::new(move || read(&path));
+        if let Err(failure) = file.cached() {
             self.judge(is_named, key, &failure);
         }
-        Some(Arc::new(slot))
+        Some(Arc::new(file))
     }
 
-    fn trust(&mut self, current: Option<&Arc<Store>>, source: Source) -> Option<Arc<Store>> {
+    fn trust_store(
+        &mut self,
+        current: Option<&Arc<CachedTrustStore>>,
+        source: Source,
+    ) -> Option<Arc<CachedTrustStore>> {
         let key = settings::CERTIFICATE_PATH;
         let is_named = self.given.contains_key(key);
         match current {
@@ -208,8 +212,8 @@ impl Loader<'_> {
             _ if !is_named && !self.settings.is_complete() => return None,
             _ => {}
         }
-        let store = Store::new(source);
-        if let Err(failure) = store.held() {
+        let store = CachedTrustStore::new(source);
+        if let Err(failure) = store.cached() {
             self.judge(is_named, key, &failure);
         }
         Some(Arc::new(store))
@@ -224,7 +228,7 @@ impl Loader<'_> {
 }
 
 fn wrapping_key(path: &Path) -> Result<PublicKey, Failure> {
-    let mut keys = keys::public_keys(path, LICENSE_ADVICE)?;
+    let mut keys = public_key::read(path, LICENSE_ADVICE)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
         _ => Err(Failure::new(

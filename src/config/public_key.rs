@@ -30,7 +30,7 @@ pub struct PublicKey {
 }
 
 /// One or more public keys of a PEM file; anything else in it is refused.
-pub fn public_keys(path: &Path, advice: &'static str) -> Result<Vec<PublicKey>, Failure> {
+pub fn read(path: &Path, advice: &'static str) -> Result<Vec<PublicKey>, Failure> {
     let bytes = file::read(path, LARGEST_PEM).map_err(|problem| problem.failure(advice))?;
     keys_of(&bytes).map_err(|problem| {
         let name = crate::text::quoted(&path.to_string_lossy());

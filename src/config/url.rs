@@ -6,14 +6,14 @@ const BEYOND_ASCII: &str = "the host contains letters beyond ASCII: write it in 
 
 /// Host and port as they stand in a URL: `example.org`, `192.0.2.1:8080`, `[2001:db8::1]:443`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authority {
+pub struct HostPort {
     /// Without the brackets of an IPv6 literal.
     pub host: String,
     pub port: Option<u16>,
 }
 
-impl Authority {
-    pub fn parse(text: &str) -> Result<Authority, &'static str> {
+impl HostPort {
+    pub fn parse(text: &str) -> Result<HostPort, &'static str> {
         let (host, port) = split_port(text)?;
         let port = match port {
             None => None,
@@ -25,7 +25,7 @@ impl Authority {
             }
             Some(_) => return Err("the port must be a number from 1 to 65535"),
         };
-        Ok(Authority { host, port })
+        Ok(HostPort { host, port })
     }
 
     /// `host[:port]` with the brackets that an IPv6 literal needs.
@@ -101,7 +101,7 @@ fn is_host_byte(byte: u8) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpsUrl {
     text: String,
-    authority: Authority,
+    host_port: HostPort,
 }
 
 impl HttpsUrl {
@@ -114,19 +114,19 @@ impl HttpsUrl {
             return Err("must not have a fragment");
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, _) = rest.split_at_checked(end).ok_or("the host is missing")?;
-        if !authority.is_ascii() {
+        let (host_port, _) = rest.split_at_checked(end).ok_or("the host is missing")?;
+        if !host_port.is_ascii() {
             return Err(BEYOND_ASCII);
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("contains characters that must be percent-encoded");
         }
-        if authority.contains('@') {
+        if host_port.contains('@') {
             return Err("must not contain credentials");
         }
         Ok(HttpsUrl {
             text: text.to_owned(),
-            authority: Authority::parse(authority)?,
+            host_port: HostPort::parse(host_port)?,
         })
     }
 
@@ -134,7 +134,7 @@ impl HttpsUrl {
     pub fn placeholder() -> HttpsUrl {
         HttpsUrl {
             text: String::new(),
-            authority: Authority {
+            host_port: HostPort {
                 host: String::new(),
                 port: None,
             },
@@ -147,7 +147,7 @@ impl HttpsUrl {
 
     /// For messages: where a check goes.
     pub fn host(&self) -> &str {
-        &self.authority.host
+        &self.host_port.host
     }
 }
 
@@ -181,7 +181,7 @@ mod tests {
             assert!(problem.contains("xn--"), "{url}: {problem}");
         }
         assert!(
-            Authority::parse("bücher.example:1")
+            HostPort::parse("bücher.example:1")
                 .unwrap_err()
                 .contains("xn--")
         );

@@ -3,7 +3,7 @@
 //! They count as they are at each check. The copy of an earlier reading serves where the place can no longer be read, in a
 //! chroot or without privileges; what can be read and holds nothing is a store that was emptied.
 
-use super::bundle::Bundle;
+use super::ca_bundle::CaBundle;
 use super::environment::Environment;
 use super::file::{self, Problem};
 use crate::code::Code;
@@ -43,19 +43,19 @@ const SYSTEM_DIRECTORIES: [&str; 4] = [
     "/usr/share/certs/trusted",
 ];
 
-pub struct Trust {
+pub struct TrustStore {
     /// As libcurl takes them.
     pub pem: Vec<u8>,
     /// Where they come from.
     pub file: Option<PathBuf>,
     pub directory: Option<PathBuf>,
     /// What was passed over, for people.
-    pub faults: Option<String>,
+    pub skipped: Option<String>,
     /// One of two places could not be read.
     is_partial: bool,
 }
 
-impl Trust {
+impl TrustStore {
     pub fn path(&self) -> &Path {
         let path = self.file.as_deref().or(self.directory.as_deref());
         path.unwrap_or(Path::new(""))
@@ -85,7 +85,7 @@ impl Source {
         }
     }
 
-    fn read(&self) -> Result<Trust, Unread> {
+    fn read(&self) -> Result<TrustStore, Unread> {
         match self {
             Source::Named(path) => of_places(Some(path), None, ADVICE_NAMED),
             Source::Environment(file, directory) => {
@@ -104,17 +104,17 @@ struct Unread {
 }
 
 /// A source with what it held when it was last read.
-pub struct Store {
+pub struct CachedTrustStore {
     source: Source,
-    held: Mutex<Result<Arc<Trust>, Failure>>,
+    cached: Mutex<Result<Arc<TrustStore>, Failure>>,
 }
 
-impl Store {
+impl CachedTrustStore {
     /// Reads the source.
-    pub fn new(source: Source) -> Store {
-        let held = source.read();
-        Store {
-            held: Mutex::new(held.map(Arc::new).map_err(|unread| unread.failure)),
+    pub fn new(source: Source) -> CachedTrustStore {
+        let cached = source.read();
+        CachedTrustStore {
+            cached: Mutex::new(cached.map(Arc::new).map_err(|unread| unread.failure)),
             source,
         }
     }
@@ -124,24 +124,27 @@ impl Store {
     }
 
     /// As it was when it was last read.
-    pub fn held(&self) -> Result<Arc<Trust>, Failure> {
-        lock(&self.held).clone()
+    pub fn cached(&self) -> Result<Arc<TrustStore>, Failure> {
+        lock(&self.cached).clone()
     }
 
     /// As it is now. No lock is held while files are read.
-    pub fn renewed(&self) -> Result<Arc<Trust>, Failure> {
+    pub fn refreshed(&self) -> Result<Arc<TrustStore>, Failure> {
         let unread = match self.source.read() {
-            Ok(trust) if trust.is_partial && self.held().is_ok_and(|held| !held.is_partial) => {
-                return self.held();
+            Ok(trust_store)
+                if trust_store.is_partial
+                    && self.cached().is_ok_and(|cached| !cached.is_partial) =>
+            {
+                return self.cached();
             }
-            Ok(trust) => {
-                let trust = Arc::new(trust);
-                *lock(&self.held) = Ok(Arc::clone(&trust));
-                return Ok(trust);
+            Ok(trust_store) => {
+                let trust_store = Arc::new(trust_store);
+                *lock(&self.cached) = Ok(Arc::clone(&trust_store));
+                return Ok(trust_store);
             }
             Err(unread) => unread,
         };
-        match self.held() {
+        match self.cached() {
             Ok(copy) if !unread.unfit.iter().any(|path| path == copy.path()) => Ok(copy),
             _ => Err(unread.failure),
         }
@@ -149,7 +152,7 @@ impl Store {
 }
 
 /// The first of the system's places that holds a certificate. The error names all of them.
-fn first_of(bundles: &[&str], directories: &[&str]) -> Result<Trust, Unread> {
+fn first_of(bundles: &[&str], directories: &[&str]) -> Result<TrustStore, Unread> {
     let files = bundles.iter().map(|path| (Some(Path::new(path)), None));
     let hashed = directories
         .iter()
@@ -160,7 +163,7 @@ fn first_of(bundles: &[&str], directories: &[&str]) -> Result<Trust, Unread> {
     let mut problems = String::new();
     for (file, directory) in files.chain(hashed) {
         match of_places(file, directory, ADVICE) {
-            Ok(trust) => return Ok(trust),
+            Ok(trust_store) => return Ok(trust_store),
             Err(unread) if unread.failure.code != Code::File => return Err(unread),
             Err(unread) if !unread.unfit.is_empty() => {
                 problems = format!("{problems}; {}", unread.failure.reason);
@@ -185,8 +188,8 @@ fn of_places(
     file: Option<&Path>,
     directory: Option<&Path>,
     advice: &'static str,
-) -> Result<Trust, Unread> {
-    let mut bundle = Bundle::default();
+) -> Result<TrustStore, Unread> {
+    let mut bundle = CaBundle::default();
     let mut problems = Vec::new();
     let mut unfit = Vec::new();
     let mut is_partial = false;
@@ -225,10 +228,10 @@ fn of_places(
     }
     if bundle.certificates > 0 {
         for problem in problems {
-            bundle.fault(problem);
+            bundle.skip(problem);
         }
-        return Ok(Trust {
-            faults: bundle.faults(),
+        return Ok(TrustStore {
+            skipped: bundle.skipped(),
             pem: bundle.pem,
             file: file.map(Path::to_owned),
             directory: directory.map(Path::to_owned),
@@ -237,11 +240,11 @@ fn of_places(
     }
     if problems.is_empty() {
         let place = file.or(directory).map_or(String::new(), name);
-        let faults = bundle
-            .faults()
-            .map_or(String::new(), |faults| format!(": {faults}"));
+        let skipped = bundle
+            .skipped()
+            .map_or(String::new(), |skipped| format!(": {skipped}"));
         problems.push(format!(
-            "{place} contains no readable PEM certificate{faults}"
+            "{place} contains no readable PEM certificate{skipped}"
         ));
     }
     Err(Unread {
@@ -254,7 +257,7 @@ fn name(path: &Path) -> String {
     text::quoted(&path.to_string_lossy())
 }
 
-fn add_files(bundle: &mut Bundle, files: &[PathBuf]) -> Result<(), Failure> {
+fn add_files(bundle: &mut CaBundle, files: &[PathBuf]) -> Result<(), Failure> {
     let mut left = LARGEST_BUNDLE;
     for path in files {
         match file::read(path, left) {
@@ -262,7 +265,7 @@ fn add_files(bundle: &mut Bundle, files: &[PathBuf]) -> Result<(), Failure> {
                 left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
                 bundle.add(&name(path), &bytes)?;
             }
-            Err(Problem::Unreadable(text) | Problem::Unfit(text)) => bundle.fault(text),
+            Err(Problem::Unreadable(text) | Problem::Unfit(text)) => bundle.skip(text),
             Err(problem @ Problem::NoMemory(_)) => return Err(problem.failure("")),
         }
     }
@@ -305,7 +308,7 @@ mod tests {
         pem
     }
 
-    fn reason(read: Result<Trust, Unread>) -> String {
+    fn reason(read: Result<TrustStore, Unread>) -> String {
         read.err().unwrap().failure.reason
     }
 
@@ -322,12 +325,12 @@ mod tests {
         std::fs::write(dir.path().join("hashed/5ad8a5d6.0"), pem()).unwrap();
         std::fs::write(dir.path().join("hashed/5ad8a5d6.1"), "nothing").unwrap();
         std::fs::write(dir.path().join("hashed/readme"), pem()).unwrap();
-        let trust = first_of(&[&empty], &[&hashed]).ok().unwrap();
-        assert_eq!(trust.path(), Path::new(&hashed));
-        assert_eq!(trust.pem, pem());
+        let trust_store = first_of(&[&empty], &[&hashed]).ok().unwrap();
+        assert_eq!(trust_store.path(), Path::new(&hashed));
+        assert_eq!(trust_store.pem, pem());
         std::fs::write(&bundle, pem()).unwrap();
-        let trust = first_of(&[&empty, &bundle], &[&hashed]).ok().unwrap();
-        assert_eq!(trust.path(), Path::new(&bundle));
+        let trust_store = first_of(&[&empty, &bundle], &[&hashed]).ok().unwrap();
+        assert_eq!(trust_store.path(), Path::new(&bundle));
     }
 
     #[test]
@@ -360,11 +363,14 @@ mod tests {
                 "is encrypted",
             ),
         ] {
-            let trust = read(&format!("{good}{bad}{good}")).ok().unwrap();
-            assert_eq!(trust.pem, [pem(), pem()].concat());
+            let trust_store = read(&format!("{good}{bad}{good}")).ok().unwrap();
+            assert_eq!(trust_store.pem, [pem(), pem()].concat());
             let expected = format!("block 2 (line {}), {problem}", lines + 1);
-            let faults = trust.faults.unwrap();
-            assert!(faults.contains(&expected), "{faults:?} lacks {expected:?}");
+            let skipped = trust_store.skipped.unwrap();
+            assert!(
+                skipped.contains(&expected),
+                "{skipped:?} lacks {expected:?}"
+            );
             let alone = reason(read(&bad));
             assert!(
                 alone.contains("no readable PEM certificate") && alone.contains(problem),
@@ -376,12 +382,12 @@ mod tests {
             read(&format!("{good}{other}"))
                 .ok()
                 .unwrap()
-                .faults
+                .skipped
                 .is_none()
         );
         let many = format!("{good}{}", good.replacen("MII", "AAA", 1).repeat(9));
-        let faults = read(&many).ok().unwrap().faults.unwrap();
-        assert!(faults.ends_with("and 4 more"), "{faults}");
+        let skipped = read(&many).ok().unwrap().skipped.unwrap();
+        assert!(skipped.ends_with("and 4 more"), "{skipped}");
     }
 
     #[test]
@@ -410,8 +416,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bundle");
         std::fs::write(&path, pem()).unwrap();
-        let store = Store::new(Source::Named(path.clone()));
-        let length = || store.renewed().map(|trust| trust.pem.len());
+        let store = CachedTrustStore::new(Source::Named(path.clone()));
+        let length = || store.refreshed().map(|trust_store| trust_store.pem.len());
         assert_eq!(length().unwrap(), pem().len());
         std::fs::write(&path, pem().repeat(2)).unwrap();
         assert_eq!(length().unwrap(), pem().len() * 2, "renewed");
@@ -449,8 +455,8 @@ mod tests {
             (environment(None, Some(hashed)), 1),
             (both.clone(), 2),
         ] {
-            let trust = Source::of(None, &environment).read().ok().unwrap();
-            assert_eq!(trust.pem, pem().repeat(count));
+            let trust_store = Source::of(None, &environment).read().ok().unwrap();
+            assert_eq!(trust_store.pem, pem().repeat(count));
         }
         assert!(Source::of(Some(&file), &both) == Source::Named(file));
         let missing = environment(Some(dir.path().join("missing")), None);

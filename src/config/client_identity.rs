@@ -1,8 +1,8 @@
 //! The client's certificate and its private key.
 
 use super::file;
-use super::keys::LARGEST_PEM;
 use super::pem::{self, Block, Damage, Pem};
+use super::public_key::LARGEST_PEM;
 use crate::code::Code;
 use crate::failure::{Failure, Retry};
 use crate::selftest;
@@ -70,7 +70,7 @@ impl ClientIdentity {
     }
 
     /// Why it cannot be used at that time, in seconds since the epoch.
-    pub fn trouble(&self, now: i64) -> Option<Failure> {
+    pub fn validity_error(&self, now: i64) -> Option<Failure> {
         let problem = if now > self.not_after.seconds {
             format!("has expired on {}", self.not_after.text)
         } else if now < self.not_before.seconds {

@@ -21,20 +21,20 @@ const SERVER_PURPOSES: [&[u8]; 2] = [
 
 /// What is trusted, as libcurl takes it: nothing that psc has not read itself.
 #[derive(Default)]
-pub struct Bundle {
+pub struct CaBundle {
     pub pem: Vec<u8>,
     pub certificates: usize,
-    faults: Vec<String>,
+    skipped: Vec<String>,
     left_out: usize,
 }
 
-impl Bundle {
+impl CaBundle {
     /// Adds what a file holds. An error: OpenSSL cannot tell.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         for (number, block) in (1_usize..).zip(Pem::read(bytes).blocks) {
             if let Some(problem) = self.add_block(&block)? {
                 let line = block.line;
-                self.fault(format!("{name}, block {number} (line {line}), {problem}"));
+                self.skip(format!("{name}, block {number} (line {line}), {problem}"));
             }
         }
         Ok(())
@@ -74,20 +74,20 @@ impl Bundle {
         Ok(None)
     }
 
-    pub fn fault(&mut self, text: String) {
-        if self.faults.len() < MOST_NOTES {
-            self.faults.push(text);
+    pub fn skip(&mut self, text: String) {
+        if self.skipped.len() < MOST_NOTES {
+            self.skipped.push(text);
         } else {
             self.left_out = self.left_out.saturating_add(1);
         }
     }
 
     /// What was passed over, for people; `None` when nothing was.
-    pub fn faults(&self) -> Option<String> {
-        if self.faults.is_empty() {
+    pub fn skipped(&self) -> Option<String> {
+        if self.skipped.is_empty() {
             return None;
         }
-        let text = self.faults.join("; ");
+        let text = self.skipped.join("; ");
         Some(match self.left_out {
             0 => text,
             more => format!("{text}; and {more} more"),
