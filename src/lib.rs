@@ -3,7 +3,7 @@
 //! The map. What hosts and servers rely on is `docs/contract.md`. Data goes one way:
 //!
 //! - [`config`]: one JSON object, merged, validated, its files read → a `CheckConfig`
-//! - [`check`]: nonce → request → transport → envelope → signature → verdict → report, a file per step
+//! - [`check`]: nonce → request → transport → envelope → signature → verdict → messages, a file per step
 //! - [`schedule`]: when the next check is due, and the thread that waits for it; it knows when, never how
 //! - [`state`]: what is remembered between checks, in memory and in `state_dir`
 //! - [`checker`]: one handle, which holds all of this together; [`outcome`], [`status`]: what it tells
@@ -12,7 +12,7 @@
 //! Beside these: [`log`] (the host's callback), [`cancel`] (ends what runs), [`fork_guard`] (which process runs it), [`failure`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
 //! [`sys`] (what the standard library lacks of the operating system), [`libcurl`] (what psc uses of it).
 //!
-//! `unsafe` lives in `ffi`, `sys`, `libcurl`, `waker`, `curl_linkage`, `check::transport::{options, tls, staple}`; the allocator is in `sys::reserve`.
+//! `unsafe` lives in `ffi`, `sys`, `libcurl`, `waker`, `curl_linkage`, `check::transport::{options, tls, ocsp}`; the allocator is in `sys::reserve`.
 
 #![deny(unsafe_code)]
 #![warn(clippy::pedantic)]

@@ -1,13 +1,13 @@
 //! One check, in the order in which it happens; one file per step.
 //!
-//! nonce → request → transport → envelope → signature → verdict; `report` puts it into words.
+//! nonce → request → transport → envelope → signature → verdict; `messages` puts it into words.
 
 pub mod advisory;
 pub mod envelope;
 pub mod license;
+pub mod messages;
 pub mod nonce;
 pub mod preview;
-pub mod report;
 pub mod request;
 pub mod signature;
 pub mod transport;
@@ -21,7 +21,7 @@ use crate::log::LogHandle;
 use crate::selftest;
 use envelope::Envelope;
 use nonce::Nonce;
-use request::{Beside, Request};
+use request::{ExtraFields, Request};
 use signature::Authentic;
 use verdict::{Expected, Verdict};
 
@@ -41,7 +41,7 @@ pub struct Attempt {
     /// Lower-case hex SHA-256 of the request's body.
     pub request_sha256: Option<String>,
     /// What else the request had.
-    pub beside: Option<Beside>,
+    pub extra_fields: Option<ExtraFields>,
     pub http_status: i32,
     pub outcome: Result<Answer, Failure>,
 }
@@ -51,7 +51,7 @@ impl Attempt {
         Attempt {
             nonce: None,
             request_sha256: None,
-            beside: None,
+            extra_fields: None,
             http_status: failure.http_status,
             outcome: Err(failure),
         }
@@ -69,14 +69,14 @@ impl Attempt {
 pub fn run(config: &CheckConfig, cancel: &CancelToken, log: &LogHandle) -> Attempt {
     #[cfg(feature = "test-panic")]
     panic_on_demand(config);
-    let request = able(config)
+    let request = ensure_possible(config)
         .and_then(|()| Nonce::new())
         .and_then(|nonce| Request::new(config, nonce));
     let attempt = match request {
         Ok(request) => Attempt {
             nonce: Some(request.nonce.clone()),
             request_sha256: Some(request.sha256.clone()),
-            beside: Some(request.beside.clone()),
+            extra_fields: Some(request.extra_fields.clone()),
             ..exchange(config, &request, cancel, log)
         },
         Err(failure) => Attempt::failed(failure),
@@ -87,7 +87,7 @@ pub fn run(config: &CheckConfig, cancel: &CancelToken, log: &LogHandle) -> Attem
 }
 
 /// Whether there is all that a check needs; else there is no use in sending anything.
-fn able(config: &CheckConfig) -> Result<(), Failure> {
+fn ensure_possible(config: &CheckConfig) -> Result<(), Failure> {
     match config.errors.first() {
         Some(error) => Err(error.clone()),
         None => selftest::check(),
@@ -108,12 +108,12 @@ fn exchange(
     cancel: &CancelToken,
     log: &LogHandle,
 ) -> Attempt {
-    report::sending(log, config, request);
+    messages::sending(log, config, request);
     let body = match transport::post(config, request, cancel) {
         Ok(body) => body,
         Err(failure) => return Attempt::failed(failure),
     };
-    report::received_envelope(log, &body);
+    messages::received_envelope(log, &body);
     let expected = Expected {
         nonce: &request.nonce,
         request_sha256: &request.sha256,
@@ -121,13 +121,13 @@ fn exchange(
     };
     let outcome = authentic(&body, config).and_then(|authentic| {
         // Before it is judged: what is authentic is shown also when it cannot be used.
-        report::received_data(log, &authentic);
-        judge(&authentic, &expected)
+        messages::received_data(log, &authentic);
+        read_verdict(&authentic, &expected)
     });
     Attempt {
         nonce: None,
         request_sha256: None,
-        beside: None,
+        extra_fields: None,
         http_status: 200,
         outcome,
     }
@@ -135,7 +135,7 @@ fn exchange(
 
 /// The verdict on an answer, whichever way it came.
 pub fn verify(body: &[u8], config: &CheckConfig, expected: &Expected) -> Result<Answer, Failure> {
-    judge(&authentic(body, config)?, expected)
+    read_verdict(&authentic(body, config)?, expected)
 }
 
 fn authentic(body: &[u8], config: &CheckConfig) -> Result<Authentic, Failure> {
@@ -154,7 +154,7 @@ fn signed(envelope: Envelope, config: &CheckConfig) -> Result<Authentic, Failure
 
 /// The verdict of an answer that was kept, verified again. Where OpenSSL cannot tell (`PSC_ERR_SYSTEM`) a warning stays a
 /// warning, and there is no key that it is known to be signed with.
-pub fn recalled(
+pub fn verify_stored(
     data: &str,
     signature: &str,
     config: &CheckConfig,
@@ -170,7 +170,7 @@ pub fn recalled(
     }
 }
 
-fn judge(authentic: &Authentic, expected: &Expected) -> Result<Answer, Failure> {
+fn read_verdict(authentic: &Authentic, expected: &Expected) -> Result<Answer, Failure> {
     let verdict = Verdict::read(authentic, expected)?;
     let envelope = authentic.envelope();
     Ok(Answer {

@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 /// What a request has beside nonce, version and integration: what else the same question may be asked with. Kept with an
 /// answer, so that the request can be made again from this, the configuration and the nonce.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Beside {
+pub struct ExtraFields {
     server_version: Option<String>,
     curl_static: bool,
     /// Encrypted for the vendor, differently each time.
     license: Option<Value>,
 }
 
-impl Beside {
-    fn of(config: &CheckConfig, license: Option<Value>) -> Beside {
-        Beside {
+impl ExtraFields {
+    fn of(config: &CheckConfig, license: Option<Value>) -> ExtraFields {
+        ExtraFields {
             server_version: config.settings.web_server_version.clone(),
             curl_static: curl_linkage::is_static(),
             license,
@@ -44,33 +44,37 @@ pub struct Request {
     pub sha256: String,
     /// The fields for people: the license shows as its size.
     pub shown: Vec<(String, String)>,
-    pub beside: Beside,
+    pub extra_fields: ExtraFields,
 }
 
 impl Request {
     pub fn new(config: &CheckConfig, nonce: Nonce) -> Result<Request, Failure> {
         let license = config.license.as_ref();
         let sealed = license.map(|license| license::sealed(license, &nonce));
-        let beside = Beside::of(config, sealed.transpose()?);
-        let mut shown = shown(&fields(config, &nonce, &beside));
+        let extra_fields = ExtraFields::of(config, sealed.transpose()?);
+        let mut shown = shown(&fields(config, &nonce, &extra_fields));
         if let Some(license) = license {
             shown.push(("license".to_owned(), license::shown(license)));
         }
-        let body = body(config, &nonce, &beside);
+        let body = body(config, &nonce, &extra_fields);
         Ok(Request {
             nonce,
             sha256: sha256(&body),
             body,
             shown,
-            beside,
+            extra_fields,
         })
     }
 
     /// The digest of an earlier request to the question of this configuration.
-    pub fn sha256_of(config: &CheckConfig, nonce: &Nonce, beside: Option<&Beside>) -> String {
-        match beside {
-            Some(beside) => sha256(&body(config, nonce, beside)),
-            None => sha256(&body(config, nonce, &Beside::of(config, None))),
+    pub fn sha256_of(
+        config: &CheckConfig,
+        nonce: &Nonce,
+        extra_fields: Option<&ExtraFields>,
+    ) -> String {
+        match extra_fields {
+            Some(extra_fields) => sha256(&body(config, nonce, extra_fields)),
+            None => sha256(&body(config, nonce, &ExtraFields::of(config, None))),
         }
     }
 }
@@ -79,20 +83,20 @@ fn sha256(body: &str) -> String {
     sha256_hex(body.as_bytes())
 }
 
-fn body(config: &CheckConfig, nonce: &Nonce, beside: &Beside) -> String {
-    let mut fields = fields(config, nonce, beside);
-    if let (Some(license), Some(object)) = (&beside.license, fields.as_object_mut()) {
+fn body(config: &CheckConfig, nonce: &Nonce, extra_fields: &ExtraFields) -> String {
+    let mut fields = fields(config, nonce, extra_fields);
+    if let (Some(license), Some(object)) = (&extra_fields.license, fields.as_object_mut()) {
         object.insert("license".to_owned(), license.clone());
     }
     fields.to_string()
 }
 
-fn fields(config: &CheckConfig, nonce: &Nonce, beside: &Beside) -> Value {
+fn fields(config: &CheckConfig, nonce: &Nonce, extra_fields: &ExtraFields) -> Value {
     json!({
         "passenger_version": config.passenger_version,
         "server_integration": config.server_identifier,
-        "server_version": beside.server_version,
-        "curl_static": beside.curl_static,
+        "server_version": extra_fields.server_version,
+        "curl_static": extra_fields.curl_static,
         "nonce": nonce.as_str(),
     })
 }

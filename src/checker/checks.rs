@@ -5,7 +5,7 @@ use super::{Checker, incomplete};
 use crate::cancel::CancelToken;
 use crate::check::nonce::Nonce;
 use crate::check::request::Request;
-use crate::check::{self, Attempt, report};
+use crate::check::{self, Attempt, messages};
 use crate::code::Code;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::failure::Failure;
@@ -113,7 +113,7 @@ impl Checker {
                 _ => self.remember(record, config, attempt),
             }
         });
-        let lines = report::lines(attempt, config, Some(next_check));
+        let lines = messages::lines(attempt, config, Some(next_check));
         for line in &lines {
             log.log(line.level, &line.text);
         }
@@ -123,7 +123,7 @@ impl Checker {
     fn outcome(
         &self,
         attempt: &Attempt,
-        lines: &[report::Line],
+        lines: &[messages::Line],
         config: &CheckConfig,
         next_check: u64,
     ) -> Outcome {
@@ -138,7 +138,7 @@ impl Checker {
     }
 
     fn disabled(&self, log: &LogHandle) -> Outcome {
-        let line = report::disabled(&self.config().settings);
+        let line = messages::disabled(&self.config().settings);
         log.log(line.level, &line.text);
         Outcome::without_check(Code::Disabled, crate::text::log_line(&line.text), 0)
     }
@@ -172,10 +172,10 @@ impl Checker {
             outcome: outcome.map_err(|failure| failure.with_status(0)),
             nonce: Some(request.nonce.clone()),
             request_sha256: Some(request.sha256.clone()),
-            beside: None,
+            extra_fields: None,
             http_status: 0,
         };
-        let lines = report::lines(&attempt, &config, None);
+        let lines = messages::lines(&attempt, &config, None);
         Ok(self.outcome(&attempt, &lines, &config, 0))
     }
 }

@@ -94,7 +94,7 @@ impl Checker {
                     running_version: config.passenger_version.clone(),
                     nonce: text(attempt.nonce.as_ref().map(Nonce::as_str)),
                     // The digest of the request is not kept: it would be believed for no better reason than that.
-                    beside: attempt.beside.clone(),
+                    extra_fields: attempt.extra_fields.clone(),
                     data: answer.data.clone(),
                     signature: answer.signature.clone(),
                 });
@@ -238,9 +238,9 @@ impl Checker {
         if stored.running_version != config.passenger_version || nonce.made().is_none() {
             return Known::Nothing;
         }
-        let sha256 = Request::sha256_of(config, &nonce, stored.beside.as_ref());
+        let sha256 = Request::sha256_of(config, &nonce, stored.extra_fields.as_ref());
         let expected = expected(config, &nonce, &sha256);
-        let verdict = check::recalled(&stored.data, &stored.signature, config, &expected);
+        let verdict = check::verify_stored(&stored.data, &stored.signature, config, &expected);
         // What OpenSSL left in this thread's error queue is not the next one's.
         drop(openssl::error::ErrorStack::get());
         match verdict {

@@ -3,7 +3,7 @@
 use super::agenda::{self, Step};
 use super::run;
 use crate::cancel::Generation;
-use crate::check::report;
+use crate::check::messages;
 use crate::checker::Checker;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::log::{ERROR, LogHandle};
@@ -144,7 +144,7 @@ impl Shift<'_> {
                 continue;
             }
             if matches!(readiness, Readiness::Disabled) && !was_disabled {
-                let line = report::disabled(&self.checker.config().settings);
+                let line = messages::disabled(&self.checker.config().settings);
                 self.log.log(line.level, &line.text);
                 was_disabled = true;
             }
@@ -180,7 +180,7 @@ impl Shift<'_> {
         let at_start = !std::mem::replace(&mut self.reminded_at_start, true)
             && record.reminded_in.as_deref() != Some(&run::id());
         if let Some(update) = update.filter(|_| at_start || step == Step::Remind) {
-            let lines = report::reminder(&update.verdict, config, update.age);
+            let lines = messages::reminder(&update.verdict, config, update.age);
             return self.remind(config, &lines);
         }
         match step {
@@ -244,7 +244,7 @@ impl Shift<'_> {
         }
     }
 
-    fn remind(&self, config: &CheckConfig, lines: &[report::Line]) {
+    fn remind(&self, config: &CheckConfig, lines: &[messages::Line]) {
         self.checker.reminds(config, self.log);
         for line in lines {
             self.log.log(line.level, &line.text);
@@ -255,7 +255,7 @@ impl Shift<'_> {
         self.checker
             .update_memory(config, self.log, |record| record.silence_warned = true);
         let silence = agenda::heard(record).age(self.checker.clock.now());
-        let program = report::shown_program(&config.settings);
+        let program = messages::shown_program(&config.settings);
         // A server's log shows errors, and often nothing below.
         self.log.log(
             ERROR,

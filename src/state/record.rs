@@ -3,7 +3,7 @@
 use super::store::Question;
 use crate::check::envelope::Envelope;
 use crate::check::nonce::Nonce;
-use crate::check::request::Beside;
+use crate::check::request::ExtraFields;
 use crate::check::verdict;
 use crate::schedule::plan::Ending;
 use crate::sys::clock::Now;
@@ -95,7 +95,8 @@ pub struct Authenticated {
     pub nonce: String,
     /// What the request had that the question does not say. `None`: what it would have now.
     #[serde(default)]
-    pub beside: Option<Beside>,
+    #[serde(rename = "beside")]
+    pub extra_fields: Option<ExtraFields>,
     /// D and S as sent (contract section 5).
     pub data: String,
     pub signature: String,
@@ -170,8 +171,8 @@ impl Authenticated {
 
     /// Bytes of its texts.
     pub fn size(&self) -> usize {
-        let beside = self.beside.as_ref().map_or(0, Beside::size);
-        [self.data.len(), self.signature.len(), beside]
+        let extra_fields = self.extra_fields.as_ref().map_or(0, ExtraFields::size);
+        [self.data.len(), self.signature.len(), extra_fields]
             .into_iter()
             .fold(0, usize::saturating_add)
     }
@@ -417,7 +418,7 @@ mod tests {
             at: moment,
             running_version: String::new(),
             nonce: String::new(),
-            beside: None,
+            extra_fields: None,
             data: String::new(),
             signature: String::new(),
         });

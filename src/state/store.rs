@@ -203,7 +203,7 @@ mod tests {
             at: Moment::of(now(day)),
             running_version: "6.0.10".to_owned(),
             nonce: String::new(),
-            beside: None,
+            extra_fields: None,
             data: STANDARD.encode(json!({ "update": update, "version": "6.0.20" }).to_string()),
             signature: String::new(),
         }

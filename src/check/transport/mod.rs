@@ -1,13 +1,13 @@
 //! Step 3: the HTTPS exchange, on libcurl's multi interface so that it can be cancelled at any moment.
 //!
-//! `options` sets libcurl up, `tls` hardens its TLS context, `staple` looks
-//! at revocation, `failure` turns its errors into reasons and advice, for which `route` knows of proxies.
+//! `options` sets libcurl up, `tls` hardens its TLS context, `ocsp` looks
+//! at revocation, `errors` turns its errors into reasons and advice, for which `proxy_route` knows of proxies.
 
-mod failure;
+mod errors;
+mod ocsp;
 mod options;
+mod proxy_route;
 mod retry_after;
-mod route;
-mod staple;
 mod tls;
 
 use super::request::Request;
@@ -60,16 +60,16 @@ pub fn post(
 ) -> Result<Vec<u8>, Failure> {
     let started = Instant::now();
     let limit = Duration::from_secs(config.settings.timeout);
-    let mut may_pass = false;
-    let mut exchanged = exchange(config, request, cancel, limit, &mut may_pass);
+    let mut is_transient = false;
+    let mut exchanged = exchange(config, request, cancel, limit, &mut is_transient);
     let left = limit.saturating_sub(started.elapsed());
     // One allocation that failed inside OpenSSL or libcurl has many names, which blame others; what is so stays so.
-    if exchanged.is_err() && may_pass && !left.is_zero() {
-        exchanged = exchange(config, request, cancel, left, &mut may_pass);
+    if exchanged.is_err() && is_transient && !left.is_zero() {
+        exchanged = exchange(config, request, cancel, left, &mut is_transient);
     }
-    exchanged.map_err(|failure| match failure.or_out_of_memory() {
-        failure if may_pass => failure.or_broken_since(),
-        failure => failure,
+    exchanged.map_err(|errors| match errors.or_out_of_memory() {
+        errors if is_transient => errors.or_broken_since(),
+        errors => errors,
     })
 }
 
@@ -78,15 +78,12 @@ fn exchange(
     request: &Request,
     cancel: &CancelToken,
     timeout: Duration,
-    may_pass: &mut bool,
+    is_transient: &mut bool,
 ) -> Result<Vec<u8>, Failure> {
     if !tls::libcurl_uses_our_openssl() {
-        return Err(failure::foreign_tls());
+        return Err(errors::foreign_tls());
     }
-    let trust_store = config
-        .trust_store
-        .as_deref()
-        .ok_or_else(failure::no_trust)?;
+    let trust_store = config.trust_store.as_deref().ok_or_else(errors::no_trust)?;
     // A newer libcurl does not say that it is descriptors that it lacks for a new handle.
     if !pipe::has_room(PIPES_OF_A_CHECK) {
         return Err(Failure::system("hardly a descriptor is left"));
@@ -95,10 +92,10 @@ fn exchange(
     let signals = Blocked::all();
     // Dropped last, because OpenSSL knows its place.
     let certificate_request = Arc::default();
-    let multi = Multi::new().map_err(|error| failure::of_setup(&error))?;
+    let multi = Multi::new().map_err(|error| errors::from_setup(&error))?;
     options::quit_quickly(&multi);
     let easy = options::configured(config, trust_store, request, timeout, &certificate_request)
-        .map_err(|error| failure::of_setup(&error))?;
+        .map_err(|error| errors::from_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
     let ended = drive(&multi, &transfer, timeout, cancel, &signals);
     if let Err(over) = selftest::alive() {
@@ -110,7 +107,7 @@ fn exchange(
     let easy = multi.remove2(transfer).map_err(|error| internal(&error))?;
     let ended = ended?;
     if let Err(error) = &ended {
-        *may_pass = failure::may_pass(error);
+        *is_transient = errors::is_transient(error);
     }
     answer(easy, ended, config)
 }
@@ -170,18 +167,18 @@ fn answer(
     if let Some(text) = easy.take_panic() {
         return Err(Failure::bug(&text));
     }
-    let status = failure::status(&easy);
+    let status = errors::http_status(&easy);
     let exchange = easy.get_mut();
     let is_error_page = exchange.overflow == Some(Overflow::Body) && status != 200;
     match (ended, exchange.overflow) {
         (_, Some(Overflow::Memory)) => Err(Failure::system("there is no memory for the answer")),
         (_, Some(_)) if !is_error_page => Err(too_large().with_status(status)),
         (Err(error), None) => Err(match exchange.no_socket.take() {
-            Some(reason) if error.is_couldnt_connect() => failure::no_socket(&reason),
-            _ => failure::of_transfer(&easy, &error, config),
+            Some(reason) if error.is_couldnt_connect() => errors::no_socket(&reason),
+            _ => errors::from_transfer(&easy, &error, config),
         }),
         (Ok(()), None) if status == 200 => exchange.take_body(),
-        _ => Err(failure::of_status(
+        _ => Err(errors::from_status(
             status,
             exchange.retry_after,
             &exchange.body,

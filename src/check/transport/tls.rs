@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use super::staple;
+use super::ocsp;
 use crate::libcurl::Version;
 use crate::panic::catch_panic;
 use foreign_types::ForeignTypeRef;
@@ -90,7 +90,7 @@ pub fn harden(context: *mut c_void, asked_for: &AtomicBool) -> Policy {
         );
         // libcurl has set it where the environment has SSLKEYLOGFILE: the secrets of a check are nobody's.
         ffi::SSL_CTX_set_keylog_callback(context, None);
-        staple::ask(context);
+        ocsp::ask(context);
         Policy {
             security_level,
             forbids_tls_1_2: options & NO_TLS_1_2 != 0,

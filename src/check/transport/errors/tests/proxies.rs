@@ -1,12 +1,12 @@
 //! What proxies say, and what is said of them.
 
-use super::super::judged;
+use super::super::classify;
 use super::*;
 use crate::failure::Retry;
 
 #[test]
 fn addresses_of_proxies_that_libcurl_cannot_read() {
-    for (code, words) in [
+    for (code, message) in [
         (
             NO_CONNECT,
             "Unsupported proxy scheme for 'ftp://user:secret@proxy.example'",
@@ -25,21 +25,21 @@ fn addresses_of_proxies_that_libcurl_cannot_read() {
         ),
         (NO_PROXY, "Unsupported pre-proxy type for 'secret'"),
     ] {
-        let parties = parties(Route::Proxy("that https_proxy names".to_owned()));
-        let failure = judged(&facts(code, words), &parties);
+        let context = context(Route::Proxy("that https_proxy names".to_owned()));
+        let failure = classify(&transfer(code, message), &context);
         let parts = [
             "the proxy that https_proxy names cannot be read",
             "quotes",
             "65535",
         ];
-        assert_told(&failure, Code::Network, &parts, words);
+        assert_error(&failure, Code::Network, &parts, message);
         assert!(!failure.text().contains("secret"), "{}", failure.text());
     }
 }
 
 #[test]
 fn proxies_that_refuse() {
-    for (status, part, retry) in [
+    for (http_status, part, retry) in [
         (302, "captive portal", Retry::Interval),
         (511, "captive portal", Retry::Interval),
         (407, "wants authentication", Retry::Interval),
@@ -49,34 +49,37 @@ fn proxies_that_refuse() {
         (503, "cannot reach check.example", Retry::Unanswered),
         (504, "cannot reach check.example", Retry::Unanswered),
     ] {
-        for (code, words) in [
+        for (code, message) in [
             (
                 RECV,
-                format!("Received HTTP code {status} from proxy after CONNECT"),
+                format!("Received HTTP code {http_status} from proxy after CONNECT"),
             ),
-            (RECV, format!("CONNECT tunnel failed, response {status}")),
+            (
+                RECV,
+                format!("CONNECT tunnel failed, response {http_status}"),
+            ),
             (
                 NO_CONNECT,
-                format!("CONNECT tunnel failed, response {status}"),
+                format!("CONNECT tunnel failed, response {http_status}"),
             ),
         ] {
-            let facts = Facts {
-                connect_status: status,
-                ..facts(code, &words)
+            let transfer = Transfer {
+                connect_status: http_status,
+                ..transfer(code, &message)
             };
-            let failure = judged(&facts, &by_proxy());
+            let failure = classify(&transfer, &by_proxy());
             let parts = [part, "the proxy http://proxy.example:3128"];
-            assert_told(&failure, Code::Network, &parts, &words);
-            assert_eq!(failure.retry, retry, "{words}");
+            assert_error(&failure, Code::Network, &parts, &message);
+            assert_eq!(failure.retry, retry, "{message}");
         }
     }
-    let words = "Proxy CONNECT aborted";
-    let failure = judged(&facts(RECV, words), &by_proxy());
-    assert_told(
+    let message = "Proxy CONNECT aborted";
+    let failure = classify(&transfer(RECV, message), &by_proxy());
+    assert_error(
         &failure,
         Code::Network,
         &["the proxy http://proxy.example:3128 closed"],
-        words,
+        message,
     );
 }
 
@@ -184,13 +187,13 @@ const SOCKS_REPLIES: [(curl_sys::CURLcode, &str, i64, &str, Retry); 14] = [
 /// Before 7.73 a SOCKS proxy's reply is in the words alone.
 #[test]
 fn replies_of_socks_proxies() {
-    for (code, words, reply, part, retry) in SOCKS_REPLIES {
-        let facts = Facts {
+    for (code, message, reply, part, retry) in SOCKS_REPLIES {
+        let transfer = Transfer {
             socks_reply: reply,
-            ..facts(code, words)
+            ..transfer(code, message)
         };
-        let failure = judged(&facts, &by_proxy());
-        assert_told(&failure, Code::Network, &[part], words);
-        assert_eq!(failure.retry, retry, "{words}");
+        let failure = classify(&transfer, &by_proxy());
+        assert_error(&failure, Code::Network, &[part], message);
+        assert_eq!(failure.retry, retry, "{message}");
     }
 }

@@ -1,7 +1,7 @@
 //! Faults of this machine.
 
-use super::super::facts::NoLookUp;
-use super::super::judged;
+use super::super::classify;
+use super::super::transfer::LookupShortage;
 use super::*;
 
 /// Where nobody outside is at fault.
@@ -185,20 +185,20 @@ const THIS_MACHINE: &[(curl_sys::CURLcode, &str, &str)] = &[
 
 #[test]
 fn a_fault_of_this_machine_blames_nobody_else() {
-    for (code, words, part) in THIS_MACHINE {
-        for parties in [direct(), by_proxy()] {
-            let failure = judged(&facts(*code, words), &parties);
+    for (code, message, part) in THIS_MACHINE {
+        for context in [direct(), by_proxy()] {
+            let failure = classify(&transfer(*code, message), &context);
             let is_handshake = part.starts_with("TLS handshake");
             let expected = if is_handshake {
                 Code::Tls
             } else {
                 Code::System
             };
-            assert_told(&failure, expected, &[part], words);
+            assert_error(&failure, expected, &[part], message);
             for other in ["name servers", "firewall", "TLS 1.2 or", "intercept"] {
                 assert!(
                     is_handshake || !failure.text().contains(other),
-                    "{words}: {}",
+                    "{message}: {}",
                     failure.text()
                 );
             }
@@ -209,7 +209,7 @@ fn a_fault_of_this_machine_blames_nobody_else() {
 /// 8.14 and newer do not say that there is no thread, or try again until the time is up.
 #[test]
 fn a_look_up_that_could_not_be_begun_blames_no_name_server() {
-    for (code, words) in [
+    for (code, message) in [
         (NO_HOST, "Could not resolve host: check.example"),
         (NO_PROXY, "Could not resolve proxy: proxy.example"),
         (NO_HOST, "Could not resolve: check.example:443"),
@@ -223,24 +223,31 @@ fn a_look_up_that_could_not_be_begun_blames_no_name_server() {
                 "limits on threads",
                 &error.to_string(),
             ];
-            let facts = Facts {
-                no_look_up: Some(NoLookUp::Threads(std::io::Error::from_raw_os_error(errno))),
+            let transfer = Transfer {
+                lookup_shortage: Some(LookupShortage::Threads(std::io::Error::from_raw_os_error(
+                    errno,
+                ))),
                 addresses: Vec::new(),
-                ..facts(code, words)
+                ..transfer(code, message)
             };
-            assert_told(&judged(&facts, &direct()), Code::System, &parts, words);
+            assert_error(
+                &classify(&transfer, &direct()),
+                Code::System,
+                &parts,
+                message,
+            );
         }
-        let facts = Facts {
-            no_look_up: Some(NoLookUp::Descriptors),
+        let transfer = Transfer {
+            lookup_shortage: Some(LookupShortage::Descriptors),
             addresses: Vec::new(),
-            ..facts(code, words)
+            ..transfer(code, message)
         };
-        let failure = judged(&facts, &direct());
-        assert_told(
+        let failure = classify(&transfer, &direct());
+        assert_error(
             &failure,
             Code::System,
             &["hardly a descriptor is left"],
-            words,
+            message,
         );
     }
 }

@@ -1,8 +1,8 @@
 //! Names: not resolved, not in time, or to an address that is nobody's.
 
-use super::super::route::Route;
-use super::facts::{Facts, Parties};
-use super::{unanswered, words::Words};
+use super::super::proxy_route::Route;
+use super::transfer::{Context, Transfer};
+use super::{curl_message::CurlMessage, unanswered};
 use crate::failure::Failure;
 use std::net::IpAddr;
 
@@ -12,35 +12,35 @@ const CHECK_DNS_OF_PROXY: &str =
 const CHECK_FILTER: &str = "check your DNS: a filtering name server or /etc/hosts keeps the name from its address; let it resolve, or set a proxy that resolves names (check your connection security)";
 
 /// libcurl could not resolve the server's name, or the proxy's.
-pub fn failed(facts: &Facts, parties: &Parties) -> Failure {
-    let words = &facts.words;
+pub fn failed(transfer: &Transfer, context: &Context) -> Failure {
+    let message = &transfer.message;
     // libcurl before 8 calls the name of a SOCKS proxy a host's.
-    let of_proxy = facts.code == curl_sys::CURLE_COULDNT_RESOLVE_PROXY
-        || words.name().is_some_and(|name| parties.is_another(name));
-    if of_proxy && parties.route != Route::Direct {
+    let of_proxy = transfer.code == curl_sys::CURLE_COULDNT_RESOLVE_PROXY
+        || message.name().is_some_and(|name| context.is_another(name));
+    if of_proxy && context.route != Route::Direct {
         return unanswered(
             format!(
-                "the name of the proxy{} cannot be resolved{words}",
-                parties.proxy()
+                "the name of the proxy{} cannot be resolved{message}",
+                context.proxy()
             ),
             CHECK_DNS_OF_PROXY,
         );
     }
-    unresolved(parties, words)
+    unresolved(context, message)
 }
 
-pub fn unresolved(parties: &Parties, words: &Words) -> Failure {
+pub fn unresolved(context: &Context, message: &CurlMessage) -> Failure {
     unanswered(
-        format!("the name {} cannot be resolved{words}", parties.server),
+        format!("the name {} cannot be resolved{message}", context.server),
         CHECK_DNS,
     )
 }
 
 /// The time was up before there was an address to connect to.
-pub fn timed_out(facts: &Facts, parties: &Parties) -> Failure {
-    let words = &facts.words;
-    let server = &parties.server;
-    let (name, advice) = match &parties.route {
+pub fn timed_out(transfer: &Transfer, context: &Context) -> Failure {
+    let message = &transfer.message;
+    let server = &context.server;
+    let (name, advice) = match &context.route {
         Route::Direct => (server.clone(), CHECK_DNS),
         Route::Proxy(proxy) => (format!("the proxy {proxy}"), CHECK_DNS_OF_PROXY),
         Route::Either(proxy) => (
@@ -49,20 +49,20 @@ pub fn timed_out(facts: &Facts, parties: &Parties) -> Failure {
         ),
     };
     unanswered(
-        format!("timed out: the name servers did not answer for {name}{words}"),
+        format!("timed out: the name servers did not answer for {name}{message}"),
         advice,
     )
 }
 
 /// The address, of this machine or of none, that a name has which should have one elsewhere: what name servers answer that
 /// block it.
-pub fn nowhere(facts: &Facts, parties: &Parties) -> Option<IpAddr> {
-    let is_public = parties.server.trim_end_matches('.').contains('.')
-        && parties.server_address().is_none()
-        && !is_of_this_machine(&parties.server);
+pub fn nowhere(transfer: &Transfer, context: &Context) -> Option<IpAddr> {
+    let is_public = context.server.trim_end_matches('.').contains('.')
+        && context.server_address().is_none()
+        && !is_of_this_machine(&context.server);
     let leads_nowhere = |address: &IpAddr| address.is_unspecified() || address.is_loopback();
-    let addresses = &facts.addresses;
-    (is_public && parties.route == Route::Direct && addresses.iter().all(leads_nowhere))
+    let addresses = &transfer.addresses;
+    (is_public && context.route == Route::Direct && addresses.iter().all(leads_nowhere))
         .then(|| addresses.first().copied())
         .flatten()
 }
@@ -74,8 +74,8 @@ fn is_of_this_machine(name: &str) -> bool {
 }
 
 /// The reason of a check that went to such an address, and what to do about it.
-pub fn blocked(address: IpAddr, reason: &str, parties: &Parties) -> (String, &'static str) {
-    let server = &parties.server;
+pub fn blocked(address: IpAddr, reason: &str, context: &Context) -> (String, &'static str) {
+    let server = &context.server;
     let reason = format!(
         "the name servers answer {address} for {server}, or /etc/hosts says so, which is no server's address: {reason}"
     );

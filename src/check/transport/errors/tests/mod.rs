@@ -1,14 +1,14 @@
 //! libcurl's own words, of versions 7.71 to 8.22, and whom they must not blame: what an administrator is told of each.
 
-mod machine;
+mod local;
 mod network;
 mod proxies;
 mod tls;
 
-use super::super::route::Route;
+use super::super::proxy_route::Route;
 use super::super::tls::Policy;
-use super::facts::{Facts, Parties};
-use super::words::Words;
+use super::curl_message::CurlMessage;
+use super::transfer::{Context, Transfer};
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::libcurl::Error;
@@ -37,34 +37,34 @@ const PROXY: curl_sys::CURLcode = super::CURLE_PROXY;
 const CLIENTCERT: curl_sys::CURLcode = super::CURLE_SSL_CLIENTCERT;
 const POLL: curl_sys::CURLcode = super::CURLE_UNRECOVERABLE_POLL;
 
-fn facts(code: curl_sys::CURLcode, words: &str) -> Facts {
+fn transfer(code: curl_sys::CURLcode, message: &str) -> Transfer {
     let mut error = Error::new(code);
-    if !words.is_empty() {
-        error.set_extra(words.to_owned());
+    if !message.is_empty() {
+        error.set_extra(message.to_owned());
     }
-    Facts {
+    Transfer {
         code,
-        words: Words::of(&error),
-        status: 0,
+        message: CurlMessage::of(&error),
+        http_status: 0,
         connect_status: 0,
         socks_reply: 0,
-        server_verdict: 1,
-        proxy_verdict: 1,
+        server_verify_result: 1,
+        proxy_verify_result: 1,
         os_errno: 0,
         addresses: vec!["192.0.2.1".parse().expect("an address")],
         is_connected: false,
         is_encrypted: false,
-        client_certificate_was_asked_for: false,
+        client_certificate_requested: false,
         policy: Policy {
             security_level: 2,
             ..Policy::default()
         },
-        no_look_up: None,
+        lookup_shortage: None,
     }
 }
 
-fn parties(route: Route) -> Parties {
-    Parties {
+fn context(route: Route) -> Context {
+    Context {
         server: "check.example".to_owned(),
         route,
         client_certificate: None,
@@ -72,19 +72,19 @@ fn parties(route: Route) -> Parties {
     }
 }
 
-fn direct() -> Parties {
-    parties(Route::Direct)
+fn direct() -> Context {
+    context(Route::Direct)
 }
 
-fn by_proxy() -> Parties {
-    parties(Route::Proxy("http://proxy.example:3128".to_owned()))
+fn by_proxy() -> Context {
+    context(Route::Proxy("http://proxy.example:3128".to_owned()))
 }
 
-fn assert_told(failure: &Failure, code: Code, parts: &[&str], row: &str) {
+fn assert_error(failure: &Failure, code: Code, parts: &[&str], case: &str) {
     let text = failure.text();
-    assert_eq!(failure.code, code, "{row}: {text}");
+    assert_eq!(failure.code, code, "{case}: {text}");
     for part in parts {
-        assert!(text.contains(part), "{row}: `{part}` is missing: {text}");
+        assert!(text.contains(part), "{case}: `{part}` is missing: {text}");
     }
 }
 

@@ -1,13 +1,13 @@
 //! Handshakes, certificates and policies.
 
-use super::super::judged;
+use super::super::classify;
 use super::*;
 use crate::failure::Retry;
 
 #[test]
 fn certificates_that_are_not_verified() {
     const STORE: &str = "truststore";
-    for (verdict, words, part, retry) in [
+    for (verdict, message, part, retry) in [
         (
             9,
             "certificate is not yet valid",
@@ -57,46 +57,51 @@ fn certificates_that_are_not_verified() {
             Retry::Interval,
         ),
     ] {
-        for words in [
-            format!("SSL certificate problem: {words}"),
-            format!("SSL certificate verify result: {words} ({verdict})"),
-            format!("SSL certificate OpenSSL verify result: {words} ({verdict})"),
+        for message in [
+            format!("SSL certificate problem: {message}"),
+            format!("SSL certificate verify result: {message} ({verdict})"),
+            format!("SSL certificate OpenSSL verify result: {message} ({verdict})"),
         ] {
-            let of_server = Facts {
-                server_verdict: verdict,
-                ..facts(PEER, &words)
+            let of_server = Transfer {
+                server_verify_result: verdict,
+                ..transfer(PEER, &message)
             };
-            let failure = judged(&of_server, &direct());
-            assert_told(&failure, Code::Tls, &[part, STORE, "the server's"], &words);
-            assert_eq!(failure.retry, retry, "{words}");
-            let of_proxy = Facts {
-                proxy_verdict: verdict,
-                ..facts(PEER, &words)
+            let failure = classify(&of_server, &direct());
+            assert_error(
+                &failure,
+                Code::Tls,
+                &[part, STORE, "the server's"],
+                &message,
+            );
+            assert_eq!(failure.retry, retry, "{message}");
+            let of_proxy = Transfer {
+                proxy_verify_result: verdict,
+                ..transfer(PEER, &message)
             };
-            let failure = judged(&of_proxy, &by_proxy());
-            assert_told(&failure, Code::Tls, &[part, STORE, "the proxy's"], &words);
+            let failure = classify(&of_proxy, &by_proxy());
+            assert_error(&failure, Code::Tls, &[part, STORE, "the proxy's"], &message);
         }
     }
-    for words in [
+    for message in [
         "SSL: no alternative certificate subject name matches target host name 'check.example'",
         "SSL: no alternative certificate subject name matches target hostname 'check.example'",
         "SSL: certificate subject name 'x' does not match target host name 'check.example'",
     ] {
-        let facts = Facts {
-            server_verdict: 0,
-            ..facts(PEER, words)
+        let transfer = Transfer {
+            server_verify_result: 0,
+            ..transfer(PEER, message)
         };
-        let failure = judged(&facts, &direct());
-        assert_told(
+        let failure = classify(&transfer, &direct());
+        assert_error(
             &failure,
             Code::Tls,
             &["not for the host name", STORE],
-            words,
+            message,
         );
     }
-    let words = "SSL: couldn't get peer certificate!";
-    let failure = judged(&facts(PEER, words), &direct());
-    assert_told(&failure, Code::Tls, &["cannot be verified"], words);
+    let message = "SSL: couldn't get peer certificate!";
+    let failure = classify(&transfer(PEER, message), &direct());
+    assert_error(&failure, Code::Tls, &["cannot be verified"], message);
     assert!(!failure.text().contains("host name"), "{}", failure.text());
 }
 
@@ -108,36 +113,41 @@ fn the_policy_of_this_machine_is_named() {
         ..Policy::default()
     };
     for verdict in [66, 67, 68] {
-        let facts = Facts {
-            server_verdict: verdict,
+        let transfer = Transfer {
+            server_verify_result: verdict,
             policy: strict,
-            ..facts(PEER, "SSL certificate problem: EE certificate key too weak")
+            ..transfer(PEER, "SSL certificate problem: EE certificate key too weak")
         };
         let parts = ["security level 3 of this machine", POLICY, "truststore"];
-        assert_told(&judged(&facts, &direct()), Code::Tls, &parts, "verdict");
+        assert_error(
+            &classify(&transfer, &direct()),
+            Code::Tls,
+            &parts,
+            "verdict",
+        );
     }
-    for words in [
+    for message in [
         "error:0A0000B5:SSL routines::no ciphers available",
         "TLS connect error: error:0A0000BF:SSL routines::no protocols available",
         "error:141E70BF:SSL routines:tls_construct_client_hello:no protocols available",
     ] {
-        let failure = judged(&facts(HANDSHAKE, words), &direct());
-        assert_told(
+        let failure = classify(&transfer(HANDSHAKE, message), &direct());
+        assert_error(
             &failure,
             Code::Tls,
             &["policy of this machine leaves nothing", POLICY],
-            words,
+            message,
         );
     }
-    let words = "failed setting cipher list: X";
-    let failure = judged(&facts(CIPHER, words), &direct());
-    assert_told(
+    let message = "failed setting cipher list: X";
+    let failure = classify(&transfer(CIPHER, message), &direct());
+    assert_error(
         &failure,
         Code::Tls,
         &["policy of this machine", POLICY],
-        words,
+        message,
     );
-    for words in [
+    for message in [
         "error:0A00018A:SSL routines::dh key too small",
         "error:141A318A:SSL routines:tls_process_ske_dhe:dh key too small",
         "error:0A000152:SSL routines::unsafe legacy renegotiation disabled",
@@ -150,47 +160,47 @@ fn the_policy_of_this_machine_is_named() {
         "error:0A00042E:SSL routines::tlsv1 alert protocol version",
         "error:0A00042F:SSL routines::tlsv1 alert insufficient security",
     ] {
-        let failure = judged(&facts(HANDSHAKE, words), &direct());
-        assert_told(&failure, Code::Tls, &[POLICY, "check.example"], words);
-        assert!(!failure.text().contains("client certificate"), "{words}");
+        let failure = classify(&transfer(HANDSHAKE, message), &direct());
+        assert_error(&failure, Code::Tls, &[POLICY, "check.example"], message);
+        assert!(!failure.text().contains("client certificate"), "{message}");
         let policy = Policy {
             forbids_tls_1_2: true,
             ..Policy::default()
         };
-        let facts = Facts {
+        let transfer = Transfer {
             policy,
-            ..facts(HANDSHAKE, words)
+            ..transfer(HANDSHAKE, message)
         };
         let parts = ["policy of this machine (it forbids TLS 1.2)", POLICY];
-        assert_told(&judged(&facts, &direct()), Code::Tls, &parts, words);
+        assert_error(&classify(&transfer, &direct()), Code::Tls, &parts, message);
     }
-    for words in ["ee key too small", "ca md too weak"] {
-        let words = format!(
-            "could not load PEM client certificate, OpenSSL error error:0A00018F:SSL routines::{words}, (no key found, wrong pass phrase, or wrong file format?)"
+    for message in ["ee key too small", "ca md too weak"] {
+        let message = format!(
+            "could not load PEM client certificate, OpenSSL error error:0A00018F:SSL routines::{message}, (no key found, wrong pass phrase, or wrong file format?)"
         );
-        let failure = judged(&facts(CERTPROBLEM, &words), &direct());
+        let failure = classify(&transfer(CERTPROBLEM, &message), &direct());
         let parts = [
             "client certificate",
             "too weak",
             POLICY,
             "try upgrading or reinstalling",
         ];
-        assert_told(&failure, Code::File, &parts, &words);
+        assert_error(&failure, Code::File, &parts, &message);
     }
 }
 
 #[test]
 fn client_certificates() {
     const AGAIN: &str = "try upgrading or reinstalling";
-    let shown = || Parties {
+    let shown = || Context {
         client_certificate: Some("/client.pem".to_owned()),
         ..direct()
     };
-    let asked_for = |code, words: &str| Facts {
-        client_certificate_was_asked_for: true,
-        ..facts(code, words)
+    let asked_for = |code, message: &str| Transfer {
+        client_certificate_requested: true,
+        ..transfer(code, message)
     };
-    for (code, words) in [
+    for (code, message) in [
         (
             HANDSHAKE,
             "error:0A000410:SSL routines::sslv3 alert handshake failure",
@@ -221,37 +231,37 @@ fn client_certificates() {
         ),
         (CLIENTCERT, ""),
     ] {
-        let failure = judged(&asked_for(code, words), &direct());
-        assert_told(
+        let failure = classify(&asked_for(code, message), &direct());
+        assert_error(
             &failure,
             Code::Tls,
             &["wants a client certificate, and none is configured", AGAIN],
-            words,
+            message,
         );
-        let failure = judged(&asked_for(code, words), &shown());
-        assert_told(
+        let failure = classify(&asked_for(code, message), &shown());
+        assert_error(
             &failure,
             Code::Tls,
             &["refused the client certificate (/client.pem)", AGAIN],
-            words,
+            message,
         );
     }
     // The server's alert that ours has expired, which libcurl takes for a fault of the server's certificate.
-    let words = "SSL certificate verification failed";
-    for server_verdict in [0, 1] {
-        let facts = Facts {
-            server_verdict,
-            ..asked_for(PEER, words)
+    let message = "SSL certificate verification failed";
+    for server_verify_result in [0, 1] {
+        let transfer = Transfer {
+            server_verify_result,
+            ..asked_for(PEER, message)
         };
-        let failure = judged(&facts, &shown());
-        assert_told(
+        let failure = classify(&transfer, &shown());
+        assert_error(
             &failure,
             Code::Tls,
             &["refused the client certificate (/client.pem)"],
-            words,
+            message,
         );
     }
-    for (code, words) in [
+    for (code, message) in [
         (
             HANDSHAKE,
             "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to check.example:443 ",
@@ -265,16 +275,16 @@ fn client_certificates() {
         (GOT_NOTHING, "Empty reply from server"),
     ] {
         let parts = ["broke off", "asked for a client certificate and got none"];
-        let failure = judged(&asked_for(code, words), &direct());
-        assert_told(&failure, Code::Network, &parts, words);
-        let failure = judged(&asked_for(code, words), &shown());
-        assert!(!failure.text().contains("client certificate"), "{words}");
+        let failure = classify(&asked_for(code, message), &direct());
+        assert_error(&failure, Code::Network, &parts, message);
+        let failure = classify(&asked_for(code, message), &shown());
+        assert!(!failure.text().contains("client certificate"), "{message}");
     }
-    for words in [
+    for message in [
         "unable to set private key file: '(memory blob)' type PEM",
         "Private key does not match the certificate public key",
     ] {
-        let failure = judged(&facts(CERTPROBLEM, words), &shown());
-        assert_told(&failure, Code::File, &["/client.pem", AGAIN], words);
+        let failure = classify(&transfer(CERTPROBLEM, message), &shown());
+        assert_error(&failure, Code::File, &["/client.pem", AGAIN], message);
     }
 }

@@ -5,8 +5,8 @@ use crate::code::Code;
 use crate::failure::{Failure, Retry};
 
 /// `body` is what came with it: a page for people, of which nothing is shown.
-pub fn failure(status: i32, retry_after: Option<u64>, body: &[u8]) -> Failure {
-    let (what, advice) = match status {
+pub fn failure(http_status: i32, retry_after: Option<u64>, body: &[u8]) -> Failure {
+    let (what, advice) = match http_status {
         300..=303 | 305..=399 => (
             "a redirect, which is never followed",
             "something on the way redirects the check, for instance a login page (captive portal): check `url` and the network",
@@ -50,17 +50,17 @@ pub fn failure(status: i32, retry_after: Option<u64>, body: &[u8]) -> Failure {
             "check `url` and proxies on the way",
         ),
     };
-    let retry = match (status, retry_after) {
+    let retry = match (http_status, retry_after) {
         (429 | 503, Some(seconds)) => Retry::After(seconds),
         _ => Retry::Interval,
     };
-    Failure::new(Code::Http, format!("HTTP {status}: {what}"), advice)
-        .with_status(status)
+    Failure::new(Code::Http, format!("HTTP {http_status}: {what}"), advice)
+        .with_status(http_status)
         .retried(retry)
 }
 
-fn mentions(body: &[u8], words: &[u8]) -> bool {
-    body.windows(words.len()).any(|part| part == words)
+fn mentions(body: &[u8], message: &[u8]) -> bool {
+    body.windows(message.len()).any(|part| part == message)
 }
 
 #[cfg(test)]
@@ -69,20 +69,20 @@ mod tests {
 
     #[test]
     fn only_redirects_are_called_so() {
-        for status in [300, 301, 302, 303, 305, 307, 308, 399] {
-            let failure = failure(status, None, b"");
-            assert!(failure.reason.contains("redirect"), "{status}");
+        for http_status in [300, 301, 302, 303, 305, 307, 308, 399] {
+            let failure = failure(http_status, None, b"");
+            assert!(failure.reason.contains("redirect"), "{http_status}");
         }
-        for status in [204, 304, 400, 407, 511] {
-            let failure = failure(status, None, b"");
-            assert!(!failure.text().contains("redirect"), "{status}");
+        for http_status in [204, 304, 400, 407, 511] {
+            let failure = failure(http_status, None, b"");
+            assert!(!failure.text().contains("redirect"), "{http_status}");
         }
     }
 
     /// The words that administrators grep for.
     #[test]
     fn statuses_have_their_words() {
-        for (status, words) in [
+        for (http_status, message) in [
             (404, &["HTTP 404", "not found"] as &[&str]),
             (429, &["HTTP 429", "rate limit", "try again later"]),
             (500, &["HTTP 500", "try again later"]),
@@ -90,9 +90,9 @@ mod tests {
             (418, &["HTTP 418"]),
             (511, &["HTTP 511", "captive portal"]),
         ] {
-            let text = failure(status, None, b"").text();
-            for words in words {
-                assert!(text.contains(words), "{status}: {text}");
+            let text = failure(http_status, None, b"").text();
+            for message in message {
+                assert!(text.contains(message), "{http_status}: {text}");
             }
         }
     }

@@ -1,13 +1,13 @@
 //! Names, time and connections.
 
-use super::super::judged;
+use super::super::classify;
 use super::*;
 use crate::failure::Retry;
 use std::net::IpAddr;
 
 #[test]
 fn names_that_are_not_resolved() {
-    for (code, words) in [
+    for (code, message) in [
         (NO_HOST, "Couldn't resolve host 'check.example'"),
         (NO_HOST, "Could not resolve host: check.example"),
         (
@@ -17,33 +17,33 @@ fn names_that_are_not_resolved() {
         (NO_HOST, "Could not resolve: check.example:443"),
         (NO_HOST, ""),
     ] {
-        let failure = judged(&facts(code, words), &direct());
+        let failure = classify(&transfer(code, message), &direct());
         let parts = ["the name check.example cannot be resolved", DNS];
-        assert_told(&failure, Code::Network, &parts, words);
-        assert_eq!(failure.retry, Retry::Unanswered, "{words}");
+        assert_error(&failure, Code::Network, &parts, message);
+        assert_eq!(failure.retry, Retry::Unanswered, "{message}");
     }
-    for (code, words) in [
+    for (code, message) in [
         (NO_PROXY, "Couldn't resolve proxy 'proxy.example'"),
         (NO_PROXY, "Could not resolve proxy: proxy.example"),
         // A SOCKS proxy's, before 8.
         (NO_HOST, "Could not resolve host: proxy.example"),
     ] {
-        let failure = judged(&facts(code, words), &by_proxy());
+        let failure = classify(&transfer(code, message), &by_proxy());
         let parts = [
             "the name of the proxy http://proxy.example:3128 cannot be resolved",
             DNS,
         ];
-        assert_told(&failure, Code::Network, &parts, words);
+        assert_error(&failure, Code::Network, &parts, message);
     }
 }
 
 #[test]
 fn the_time_was_up() {
-    let unresolved = |words: &str| Facts {
+    let unresolved = |message: &str| Transfer {
         addresses: Vec::new(),
-        ..facts(TIMED_OUT, words)
+        ..transfer(TIMED_OUT, message)
     };
-    for words in [
+    for message in [
         "Resolving timed out after 20000 milliseconds",
         "Failed to resolve host 'check.example' with timeout after 20001 ms",
         "Failed to resolve 'check.example' with timeout after 20001 ms",
@@ -51,17 +51,17 @@ fn the_time_was_up() {
         "Connection timed out after 20000 milliseconds",
         "",
     ] {
-        let failure = judged(&unresolved(words), &direct());
+        let failure = classify(&unresolved(message), &direct());
         let parts = [
             "timed out: the name servers did not answer for check.example",
             DNS,
         ];
-        assert_told(&failure, Code::Network, &parts, words);
-        assert_eq!(failure.retry, Retry::Unanswered, "{words}");
-        assert!(!failure.text().contains("firewall"), "{words}");
-        let failure = judged(&unresolved(words), &by_proxy());
+        assert_error(&failure, Code::Network, &parts, message);
+        assert_eq!(failure.retry, Retry::Unanswered, "{message}");
+        assert!(!failure.text().contains("firewall"), "{message}");
+        let failure = classify(&unresolved(message), &by_proxy());
         let part = "the name servers did not answer for the proxy http://proxy.example:3128";
-        assert_told(&failure, Code::Network, &[part], words);
+        assert_error(&failure, Code::Network, &[part], message);
     }
     for (is_connected, is_encrypted, part) in [
         (false, false, "timed out: cannot connect to check.example"),
@@ -72,7 +72,7 @@ fn the_time_was_up() {
         ),
         (true, true, "no complete answer from check.example"),
     ] {
-        for words in [
+        for message in [
             "Connection timed out after 20000 milliseconds",
             "Connection timeout after 20001 ms",
             "Connection time-out",
@@ -80,36 +80,36 @@ fn the_time_was_up() {
             "SSL connection timeout",
             "Operation timed out after 60000 milliseconds with 0 bytes received",
         ] {
-            let facts = Facts {
+            let transfer = Transfer {
                 is_connected,
                 is_encrypted,
-                ..facts(TIMED_OUT, words)
+                ..transfer(TIMED_OUT, message)
             };
-            let failure = judged(&facts, &direct());
-            assert_told(
+            let failure = classify(&transfer, &direct());
+            assert_error(
                 &failure,
                 Code::Network,
                 &[part, "check your connection security"],
-                words,
+                message,
             );
-            assert!(!failure.text().contains("name server"), "{words}");
-            assert_eq!(failure.retry, Retry::Unanswered, "{words}");
+            assert!(!failure.text().contains("name server"), "{message}");
+            assert_eq!(failure.retry, Retry::Unanswered, "{message}");
         }
     }
-    let words = "Proxy CONNECT aborted due to timeout";
+    let message = "Proxy CONNECT aborted due to timeout";
     let part = "cannot connect to the proxy http://proxy.example:3128, or it does not answer";
-    assert_told(
-        &judged(&facts(TIMED_OUT, words), &by_proxy()),
+    assert_error(
+        &classify(&transfer(TIMED_OUT, message), &by_proxy()),
         Code::Network,
         &[part],
-        words,
+        message,
     );
 }
 
 #[test]
 fn connections_that_cannot_be_made_tell_why() {
     const SECURITY: &str = "check your connection security";
-    for words in [
+    for message in [
         "Failed to connect to check.example port 443: Connection refused",
         "Failed to connect to check.example port 443 after 0 ms: Couldn't connect to server",
         "Failed to connect to check.example:443 after 0 ms: Could not connect to server",
@@ -123,40 +123,45 @@ fn connections_that_cannot_be_made_tell_why() {
             (libc::EHOSTUNREACH, "has no way there"),
             (libc::EADDRNOTAVAIL, "ip_local_port_range"),
         ] {
-            let facts = Facts {
+            let transfer = Transfer {
                 os_errno: errno,
-                ..facts(NO_CONNECT, words)
+                ..transfer(NO_CONNECT, message)
             };
-            let failure = judged(&facts, &direct());
+            let failure = classify(&transfer, &direct());
             let parts = ["cannot connect to check.example", part, SECURITY];
-            assert_told(&failure, Code::Network, &parts, words);
+            assert_error(&failure, Code::Network, &parts, message);
             assert_eq!(failure.retry, Retry::Unanswered);
         }
         for errno in [libc::ENOBUFS, libc::ENOMEM, libc::EMFILE, libc::ENFILE] {
-            let facts = Facts {
+            let transfer = Transfer {
                 os_errno: errno,
-                ..facts(NO_CONNECT, words)
+                ..transfer(NO_CONNECT, message)
             };
-            assert_told(&judged(&facts, &direct()), Code::System, &["limits"], words);
+            assert_error(
+                &classify(&transfer, &direct()),
+                Code::System,
+                &["limits"],
+                message,
+            );
         }
-        let failure = judged(&facts(NO_CONNECT, words), &by_proxy());
+        let failure = classify(&transfer(NO_CONNECT, message), &by_proxy());
         let parts = [
             "cannot connect to the proxy http://proxy.example:3128",
             SECURITY,
         ];
-        assert_told(&failure, Code::Network, &parts, words);
+        assert_error(&failure, Code::Network, &parts, message);
     }
 }
 
 #[test]
 fn a_name_that_leads_nowhere_is_blocked_by_name_servers() {
-    let to = |addresses: &[&str], code, words: &str, server_verdict| Facts {
+    let to = |addresses: &[&str], code, message: &str, server_verify_result| Transfer {
         addresses: addresses
             .iter()
             .map(|text| text.parse::<IpAddr>().expect("an address"))
             .collect(),
-        server_verdict,
-        ..facts(code, words)
+        server_verify_result,
+        ..transfer(code, message)
     };
     let refused =
         "Failed to connect to check.example port 443 after 0 ms: Couldn't connect to server";
@@ -166,22 +171,22 @@ fn a_name_that_leads_nowhere_is_blocked_by_name_servers() {
         &["127.0.0.1"],
         &["::1", "127.0.0.1"],
     ] {
-        let failure = judged(&to(addresses, NO_CONNECT, refused, 1), &direct());
+        let failure = classify(&to(addresses, NO_CONNECT, refused, 1), &direct());
         let part = format!("the name servers answer {} for check.example", addresses[0]);
-        assert_told(&failure, Code::Network, &[&part, DNS], addresses[0]);
+        assert_error(&failure, Code::Network, &[&part, DNS], addresses[0]);
         assert_eq!(failure.retry, Retry::Unanswered);
     }
     // Where this machine's own web server answers.
     let wrong_name =
         "SSL: no alternative certificate subject name matches target host name 'check.example'";
-    let failure = judged(&to(&["0.0.0.0"], PEER, wrong_name, 0), &direct());
-    assert_told(
+    let failure = classify(&to(&["0.0.0.0"], PEER, wrong_name, 0), &direct());
+    assert_error(
         &failure,
         Code::Tls,
         &["the name servers answer 0.0.0.0", DNS],
         wrong_name,
     );
-    for (addresses, server, route) in [
+    for (addresses, server, proxy_route) in [
         (
             &["192.0.2.1", "127.0.0.1"] as &[&str],
             "check.example",
@@ -197,11 +202,11 @@ fn a_name_that_leads_nowhere_is_blocked_by_name_servers() {
             Route::Proxy("p".to_owned()),
         ),
     ] {
-        let parties = Parties {
+        let context = Context {
             server: server.to_owned(),
-            ..parties(route)
+            ..context(proxy_route)
         };
-        let failure = judged(&to(addresses, NO_CONNECT, refused, 1), &parties);
+        let failure = classify(&to(addresses, NO_CONNECT, refused, 1), &context);
         assert!(
             !failure.text().contains("name servers answer"),
             "{server} {addresses:?}"
@@ -327,18 +332,18 @@ const OTHERS: [(curl_sys::CURLcode, &str, Code, &str, Retry); 16] = [
 /// Where the other side, or the way there, is at fault, and no policy or limit of this machine's.
 #[test]
 fn the_other_side_and_the_way_there() {
-    for (code, words, expected, part, retry) in OTHERS {
-        let failure = judged(&facts(code, words), &direct());
-        assert_told(&failure, expected, &[part], words);
-        assert_eq!(failure.retry, retry, "{words}");
+    for (code, message, expected, part, retry) in OTHERS {
+        let failure = classify(&transfer(code, message), &direct());
+        assert_error(&failure, expected, &[part], message);
+        assert_eq!(failure.retry, retry, "{message}");
     }
     // A header line that is too long, before 8.5.
-    let facts = Facts {
-        status: 200,
-        ..facts(MEMORY, "")
+    let transfer = Transfer {
+        http_status: 200,
+        ..transfer(MEMORY, "")
     };
-    assert_told(
-        &judged(&facts, &direct()),
+    assert_error(
+        &classify(&transfer, &direct()),
         Code::Response,
         &["larger than"],
         "header",

@@ -1,9 +1,9 @@
 //! What is known of a transfer that failed, and whom it was between: all that a failure is judged by.
 
-use super::super::route::Route;
+use super::super::proxy_route::Route;
 use super::super::tls::Policy;
 use super::super::{Exchange, options};
-use super::words::Words;
+use super::curl_message::CurlMessage;
 use crate::config::check_config::CheckConfig;
 use crate::libcurl::{Easy2, Error};
 use crate::sys::{pipe, threads};
@@ -16,18 +16,18 @@ use std::sync::atomic::Ordering;
 /// More than a look-up needs: a few name services, each with a file and a socket.
 const PIPES_OF_A_LOOK_UP: usize = 4;
 
-pub struct Facts {
+pub struct Transfer {
     pub code: curl_sys::CURLcode,
-    pub words: Words,
+    pub message: CurlMessage,
     /// Of the server's answer; 0 when there was none.
-    pub status: i32,
+    pub http_status: i32,
     /// Of a proxy's answer to CONNECT; 0 when there was none.
     pub connect_status: c_long,
     /// What a SOCKS proxy said (`CURLPX_…`); 0 when nothing.
     pub socks_reply: c_long,
     /// OpenSSL's verdict (`X509_V_…`) on the server's certificate, and on that of an https proxy.
-    pub server_verdict: c_long,
-    pub proxy_verdict: c_long,
+    pub server_verify_result: c_long,
+    pub proxy_verify_result: c_long,
     /// Why the last connection could not be made; 0 when that is not known.
     pub os_errno: i32,
     /// What was connected to, the first of it; empty before a name is resolved.
@@ -35,38 +35,38 @@ pub struct Facts {
     /// A TLS handshake was begun, with the server or an https proxy, and completed.
     pub is_connected: bool,
     pub is_encrypted: bool,
-    pub client_certificate_was_asked_for: bool,
+    pub client_certificate_requested: bool,
     pub policy: Policy,
     /// Why no look-up could be made now.
-    pub no_look_up: Option<NoLookUp>,
+    pub lookup_shortage: Option<LookupShortage>,
 }
 
 #[derive(Debug)]
-pub enum NoLookUp {
+pub enum LookupShortage {
     Threads(io::Error),
     Descriptors,
 }
 
-impl Facts {
-    pub fn of(easy: &Easy2<Exchange>, error: &Error) -> Facts {
+impl Transfer {
+    pub fn of(easy: &Easy2<Exchange>, error: &Error) -> Transfer {
         let exchange = easy.get_ref();
         let addresses = exchange.addresses.clone();
         let socks_reply = options::proxy_error(easy);
-        Facts {
+        Transfer {
             code: error.code(),
-            words: Words::of(error),
-            status: super::status(easy),
+            message: CurlMessage::of(error),
+            http_status: super::http_status(easy),
             connect_status: options::connect_code(easy),
             socks_reply,
-            server_verdict: options::verify_result(easy),
-            proxy_verdict: options::proxy_verify_result(easy),
+            server_verify_result: options::verify_result(easy),
+            proxy_verify_result: options::proxy_verify_result(easy),
             os_errno: options::os_errno(easy),
             is_connected: exchange.policy.is_some(),
             is_encrypted: options::is_encrypted(easy),
-            client_certificate_was_asked_for: exchange.certificate_request.load(Ordering::Relaxed),
+            client_certificate_requested: exchange.certificate_request.load(Ordering::Relaxed),
             policy: exchange.policy.unwrap_or_default(),
-            no_look_up: may_be_a_look_up(error.code(), socks_reply, &addresses)
-                .then(NoLookUp::now)
+            lookup_shortage: may_be_lookup(error.code(), socks_reply, &addresses)
+                .then(LookupShortage::now)
                 .flatten(),
             addresses,
         }
@@ -75,7 +75,7 @@ impl Facts {
 
 /// Most versions of libcurl say of a look-up that could not be begun what they say of a name that does not exist, or try
 /// again until the time is up.
-fn may_be_a_look_up(code: curl_sys::CURLcode, socks_reply: c_long, addresses: &[IpAddr]) -> bool {
+fn may_be_lookup(code: curl_sys::CURLcode, socks_reply: c_long, addresses: &[IpAddr]) -> bool {
     match code {
         curl_sys::CURLE_COULDNT_RESOLVE_HOST | curl_sys::CURLE_COULDNT_RESOLVE_PROXY => true,
         super::CURLE_PROXY => socks_reply == super::proxy::NOT_RESOLVED,
@@ -84,17 +84,17 @@ fn may_be_a_look_up(code: curl_sys::CURLcode, socks_reply: c_long, addresses: &[
     }
 }
 
-impl NoLookUp {
-    fn now() -> Option<NoLookUp> {
+impl LookupShortage {
+    fn now() -> Option<LookupShortage> {
         if !pipe::has_room(PIPES_OF_A_LOOK_UP) {
-            return Some(NoLookUp::Descriptors);
+            return Some(LookupShortage::Descriptors);
         }
-        threads::shortage().map(NoLookUp::Threads)
+        threads::shortage().map(LookupShortage::Threads)
     }
 }
 
 /// Who takes part in a check, as messages name them.
-pub struct Parties {
+pub struct Context {
     /// The server's host name.
     pub server: String,
     pub route: Route,
@@ -103,12 +103,12 @@ pub struct Parties {
     pub truststore: String,
 }
 
-impl Parties {
-    pub fn of(config: &CheckConfig) -> Parties {
+impl Context {
+    pub fn of(config: &CheckConfig) -> Context {
         let settings = &config.settings;
         let identity = config.client_identity.as_ref();
         let path = settings.client_certificate_path.as_deref();
-        Parties {
+        Context {
             server: text::quoted(settings.url.host()),
             route: Route::of(config),
             client_certificate: identity

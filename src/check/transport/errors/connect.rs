@@ -1,7 +1,7 @@
 //! Connections: not made, not in time, or broken off.
 
-use super::super::route::Route;
-use super::facts::{Facts, Parties};
+use super::super::proxy_route::Route;
+use super::transfer::{Context, Transfer};
 use super::{resolve, unanswered};
 use crate::code::Code;
 use crate::failure::Failure;
@@ -20,26 +20,26 @@ const CHECK_PORTS: &str = "check your connection security: this machine has no l
 pub const AFTER_REQUEST: &str = ", after the server asked for a client certificate and got none";
 
 /// No connection could be made.
-pub fn failed(facts: &Facts, parties: &Parties) -> Failure {
-    let words = &facts.words;
-    let cause = (facts.os_errno != 0).then(|| io::Error::from_raw_os_error(facts.os_errno));
+pub fn failed(transfer: &Transfer, context: &Context) -> Failure {
+    let message = &transfer.message;
+    let cause = (transfer.os_errno != 0).then(|| io::Error::from_raw_os_error(transfer.os_errno));
     if let Some(error) = cause.as_ref().filter(|error| errno::is_shortage(error)) {
-        return Failure::system(format!("no connection can be made{words}: {error}"));
+        return Failure::system(format!("no connection can be made{message}: {error}"));
     }
-    let (to, general) = target(parties);
-    let advice = match facts.os_errno {
+    let (to, general) = target(context);
+    let advice = match transfer.os_errno {
         libc::EACCES | libc::EPERM => CHECK_RULES,
         libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN => CHECK_ROUTES,
         libc::EADDRNOTAVAIL | libc::EAGAIN => CHECK_PORTS,
         _ => general,
     };
     let cause = cause.map_or(String::new(), |error| format!(": {error}"));
-    unanswered(format!("cannot connect to {to}{words}{cause}"), advice)
+    unanswered(format!("cannot connect to {to}{message}{cause}"), advice)
 }
 
-fn target(parties: &Parties) -> (String, &'static str) {
-    let server = &parties.server;
-    match &parties.route {
+fn target(context: &Context) -> (String, &'static str) {
+    let server = &context.server;
+    match &context.route {
         Route::Direct => (server.clone(), CHECK_SERVER),
         Route::Proxy(name) => (format!("the proxy {name}"), CHECK_PROXY),
         Route::Either(name) => (
@@ -50,56 +50,56 @@ fn target(parties: &Parties) -> (String, &'static str) {
 }
 
 /// The time was up.
-pub fn timed_out(facts: &Facts, parties: &Parties) -> Failure {
-    let words = &facts.words;
-    if is_resolving(facts, parties) {
-        return resolve::timed_out(facts, parties);
+pub fn timed_out(transfer: &Transfer, context: &Context) -> Failure {
+    let message = &transfer.message;
+    if is_resolving(transfer, context) {
+        return resolve::timed_out(transfer, context);
     }
-    let (to, advice) = target(parties);
-    if !facts.is_connected {
+    let (to, advice) = target(context);
+    if !transfer.is_connected {
         // Most versions of libcurl say the same of a proxy that is not reached and of one that does not answer.
-        let or_not_answered = match parties.route {
+        let or_not_answered = match context.route {
             Route::Direct => "",
             _ => ", or it does not answer",
         };
-        let reason = format!("timed out: cannot connect to {to}{or_not_answered}{words}");
+        let reason = format!("timed out: cannot connect to {to}{or_not_answered}{message}");
         return unanswered(reason, advice);
     }
-    let server = &parties.server;
-    let reason = if facts.is_encrypted {
-        format!("timed out: no complete answer from {server} in time{words}")
+    let server = &context.server;
+    let reason = if transfer.is_encrypted {
+        format!("timed out: no complete answer from {server} in time{message}")
     } else {
-        format!("timed out: {server} accepts the connection and does not go on with it{words}")
+        format!("timed out: {server} accepts the connection and does not go on with it{message}")
     };
     unanswered(reason, advice)
 }
 
-fn is_resolving(facts: &Facts, parties: &Parties) -> bool {
-    if facts.words.contain_any(&[
+fn is_resolving(transfer: &Transfer, context: &Context) -> bool {
+    if transfer.message.contains_any(&[
         "Resolving timed out",
         "Failed to resolve",
         "name lookup timed out",
     ]) {
         return true;
     }
-    let has_name = parties.route != Route::Direct || parties.server_address().is_none();
-    has_name && facts.addresses.is_empty()
+    let has_name = context.route != Route::Direct || context.server_address().is_none();
+    has_name && transfer.addresses.is_empty()
 }
 
 /// The connection was made, and ended too early.
-pub fn broken(facts: &Facts, parties: &Parties) -> Failure {
-    let (words, server) = (&facts.words, &parties.server);
+pub fn broken(transfer: &Transfer, context: &Context) -> Failure {
+    let (message, server) = (&transfer.message, &context.server);
     // The alert that says so may be lost when the server closes the connection.
-    if facts.client_certificate_was_asked_for && parties.client_certificate.is_none() {
+    if transfer.client_certificate_requested && context.client_certificate.is_none() {
         return Failure::new(
             Code::Network,
-            format!("the connection to {server} broke off{AFTER_REQUEST}{words}"),
+            format!("the connection to {server} broke off{AFTER_REQUEST}{message}"),
             "set client_certificate_path, if the server wants one; else check the network and proxies on the way",
         );
     }
     Failure::new(
         Code::Network,
-        format!("the connection to {server} broke off{words}"),
+        format!("the connection to {server} broke off{message}"),
         "check the network and proxies on the way",
     )
 }

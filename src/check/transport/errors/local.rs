@@ -1,8 +1,8 @@
 //! Faults of this machine or process: memory, threads, descriptors, random numbers, an OpenSSL that does not work. Nobody else
 //! is to blame for them, whatever libcurl's code says.
 
-use super::facts::{Facts, NoLookUp, Parties};
-use super::words::Words;
+use super::curl_message::CurlMessage;
+use super::transfer::{Context, LookupShortage, Transfer};
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::libcurl::Error;
@@ -78,68 +78,68 @@ const NOT_BUILT_FOR_THIS: [curl_sys::CURLcode; 4] = [
 ];
 
 /// Whether it may be for want of memory at one moment, whatever it is called.
-pub fn may_pass(error: &Error) -> bool {
-    let words = Words::of(error);
+pub fn is_transient(error: &Error) -> bool {
+    let message = CurlMessage::of(error);
     error.code() == curl_sys::CURLE_OUT_OF_MEMORY
-        || words.contain_any(&NO_MEMORY)
-        || words.contain_any(&BROKEN_OPENSSL)
-        || words.contain_any(&FROM_BELOW)
-        || words.contain(OWN_INTERNAL_ERROR)
-        || (words.contain(OPENSSL_ERROR) && !words.contain(TLS_ERROR))
+        || message.contains_any(&NO_MEMORY)
+        || message.contains_any(&BROKEN_OPENSSL)
+        || message.contains_any(&FROM_BELOW)
+        || message.contains(OWN_INTERNAL_ERROR)
+        || (message.contains(OPENSSL_ERROR) && !message.contains(TLS_ERROR))
 }
 
 /// The failure, when this machine is at fault.
-pub fn failure(facts: &Facts, parties: &Parties) -> Option<Failure> {
-    let words = &facts.words;
+pub fn failure(transfer: &Transfer, context: &Context) -> Option<Failure> {
+    let message = &transfer.message;
     // Before 8.5 libcurl calls a header line that is too long out of memory, without words of its own.
-    if facts.code == curl_sys::CURLE_OUT_OF_MEMORY && facts.status != 0 {
+    if transfer.code == curl_sys::CURLE_OUT_OF_MEMORY && transfer.http_status != 0 {
         return None;
     }
-    if words.contain_any(&NO_MEMORY) {
-        return Some(Failure::system(format!("out of memory{words}")));
+    if message.contains_any(&NO_MEMORY) {
+        return Some(Failure::system(format!("out of memory{message}")));
     }
-    if words.contain(NO_THREAD) || facts.no_look_up.is_some() {
-        return Some(no_look_up(facts, parties));
+    if message.contains(NO_THREAD) || transfer.lookup_shortage.is_some() {
+        return Some(lookup_shortage(transfer, context));
     }
-    if words.contain_any(&NO_RANDOMNESS) {
+    if message.contains_any(&NO_RANDOMNESS) {
         return Some(broken_openssl(format!(
-            "OpenSSL has no random numbers in this process{words}"
+            "OpenSSL has no random numbers in this process{message}"
         )));
     }
-    if words.contain_any(&BROKEN_OPENSSL) || words.contain(OWN_INTERNAL_ERROR) {
+    if message.contains_any(&BROKEN_OPENSSL) || message.contains(OWN_INTERNAL_ERROR) {
         return Some(broken_openssl(format!(
-            "OpenSSL does not work in this process{words}"
+            "OpenSSL does not work in this process{message}"
         )));
     }
-    if words.contain(POLL_FAILED) || facts.code == super::CURLE_UNRECOVERABLE_POLL {
+    if message.contains(POLL_FAILED) || transfer.code == super::CURLE_UNRECOVERABLE_POLL {
         return Some(Failure::system(format!(
-            "this process cannot wait for its sockets{words}"
+            "this process cannot wait for its sockets{message}"
         )));
     }
-    match facts.code {
-        curl_sys::CURLE_OUT_OF_MEMORY => Some(Failure::system(format!("out of memory{words}"))),
+    match transfer.code {
+        curl_sys::CURLE_OUT_OF_MEMORY => Some(Failure::system(format!("out of memory{message}"))),
         curl_sys::CURLE_FAILED_INIT => {
-            Some(Failure::system(format!("libcurl cannot start{words}")))
+            Some(Failure::system(format!("libcurl cannot start{message}")))
         }
         code if NOT_BUILT_FOR_THIS.contains(&code) => {
-            Some(super::unfit_libcurl(&words.to_string()))
+            Some(super::unsuitable_libcurl(&message.to_string()))
         }
         _ => None,
     }
 }
 
 /// The look-up of a name could not be begun, which says nothing about the name.
-fn no_look_up(facts: &Facts, parties: &Parties) -> Failure {
-    let why = match &facts.no_look_up {
-        Some(NoLookUp::Descriptors) => "hardly a descriptor is left".to_owned(),
-        Some(NoLookUp::Threads(error)) => format!("no thread can be made for it: {error}"),
+fn lookup_shortage(transfer: &Transfer, context: &Context) -> Failure {
+    let why = match &transfer.lookup_shortage {
+        Some(LookupShortage::Descriptors) => "hardly a descriptor is left".to_owned(),
+        Some(LookupShortage::Threads(error)) => format!("no thread can be made for it: {error}"),
         None => "no thread could be made for it".to_owned(),
     };
     Failure::new(
         Code::System,
         format!(
             "the name {} cannot be looked up{}: {why}",
-            parties.server, facts.words
+            context.server, transfer.message
         ),
         "check the limits on threads, processes, memory and open files of this process (ulimit -u, the pids limit of its container or service, seccomp)",
     )

@@ -1,6 +1,6 @@
 //! Certificates of the other side that cannot be verified.
 
-use super::facts::{Facts, Parties};
+use super::transfer::{Context, Transfer};
 use crate::code::Code;
 use crate::failure::{Failure, Retry};
 
@@ -20,21 +20,21 @@ const CHECK_NAME: &str = "check `url` and the proxy setting, and whether somethi
 const THEIR_OPERATOR: &str =
     "the operator of that server must act, or a proxy intercepts the connection";
 
-pub fn failure(facts: &Facts, parties: &Parties) -> Failure {
-    let (whose, verdict) = if facts.proxy_verdict > NOT_JUDGED {
-        ("the proxy's", facts.proxy_verdict)
+pub fn failure(transfer: &Transfer, context: &Context) -> Failure {
+    let (whose, verdict) = if transfer.proxy_verify_result > NOT_JUDGED {
+        ("the proxy's", transfer.proxy_verify_result)
     } else {
-        ("the server's", facts.server_verdict)
+        ("the server's", transfer.server_verify_result)
     };
-    let level = facts.policy.security_level;
+    let level = transfer.policy.security_level;
     let is_too_weak = (KEY_TOO_SMALL..=DIGEST_TOO_WEAK).contains(&verdict);
-    if is_too_weak && facts.policy.is_stricter_than_psc() {
+    if is_too_weak && transfer.policy.is_stricter_than_psc() {
         let what = format!(
             "{whose} certificate chain uses keys or digests that are too weak for the security level {level} of this machine"
         );
         return unverified(
-            facts,
-            parties,
+            transfer,
+            context,
             &what,
             "the policy of OpenSSL on this machine (openssl.cnf, CipherString @SECLEVEL, update-crypto-policies) is stricter than psc's: change it, or the operator of that server must act",
         );
@@ -65,7 +65,7 @@ pub fn failure(facts: &Facts, parties: &Parties) -> Failure {
             CHECK_NAME,
         ),
         // libcurl's own comparison leaves no result.
-        0 | 1 if is_about_the_name(facts) => (
+        0 | 1 if is_about_the_name(transfer) => (
             "certificate is not for the host name that was asked for",
             CHECK_NAME,
         ),
@@ -74,7 +74,7 @@ pub fn failure(facts: &Facts, parties: &Parties) -> Failure {
             "check the clock of this machine, the truststore (ca-certificates, certificate_path), and whether a proxy intercepts the connection",
         ),
     };
-    let failure = unverified(facts, parties, &format!("{whose} {what}"), advice);
+    let failure = unverified(transfer, context, &format!("{whose} {what}"), advice);
     match verdict {
         NOT_YET_VALID | HAS_EXPIRED => failure.retried(Retry::Clock),
         _ => failure,
@@ -82,18 +82,18 @@ pub fn failure(facts: &Facts, parties: &Parties) -> Failure {
 }
 
 /// The words of libcurl 7 and 8.
-fn is_about_the_name(facts: &Facts) -> bool {
-    facts.words.contain_any(&[
+fn is_about_the_name(transfer: &Transfer) -> bool {
+    transfer.message.contains_any(&[
         "no alternative certificate subject name",
         "does not match target",
         "common name",
     ])
 }
 
-fn unverified(facts: &Facts, parties: &Parties, what: &str, advice: &'static str) -> Failure {
+fn unverified(transfer: &Transfer, context: &Context, what: &str, advice: &'static str) -> Failure {
     let reason = format!(
         "verification with the truststore {} failed: {what}{}",
-        parties.truststore, facts.words
+        context.truststore, transfer.message
     );
     Failure::new(Code::Tls, reason, advice)
 }

@@ -1,6 +1,6 @@
 //! OCSP stapling (RFC 6066, section 8): a certificate that its issuer has revoked is refused, and one that says it must
-//! come with a staple (RFC 7633) is refused without one. Where nothing usable is stapled, nothing is known: that is no
-//! reason to refuse, since an attacker would leave the staple away.
+//! come with a stapled response (RFC 7633) is refused without one. Where nothing usable is stapled, nothing is known: that is no
+//! reason to refuse, since an attacker would leave it away.
 
 #![allow(unsafe_code)]
 
@@ -17,13 +17,13 @@ use std::ptr;
 /// TLS features (RFC 7633), of which "status request" is the only one in use.
 const NID_TLSFEATURE: c_int = 1020;
 
-/// Asks for a staple in the handshakes of this context.
+/// Asks for a stapled response in the handshakes of this context.
 ///
 /// # Safety
 /// `context` is a live `SSL_CTX` of the OpenSSL that psc is linked with.
 pub unsafe fn ask(context: *mut ffi::SSL_CTX) {
     type Callback = extern "C" fn(*mut ffi::SSL, *mut c_void) -> c_int;
-    let callback: Callback = on_staple;
+    let callback: Callback = on_ocsp_response;
     // SAFETY: the caller's promise; the callback is a plain function of the type that OpenSSL documents for it.
     unsafe {
         ffi::SSL_CTX_ctrl(
@@ -42,8 +42,8 @@ pub unsafe fn ask(context: *mut ffi::SSL_CTX) {
     }
 }
 
-/// Called by OpenSSL when the server's certificate is verified, with or without a staple.
-extern "C" fn on_staple(ssl: *mut ffi::SSL, _: *mut c_void) -> c_int {
+/// Called by OpenSSL when the server's certificate is verified, with or without a stapled response.
+extern "C" fn on_ocsp_response(ssl: *mut ffi::SSL, _: *mut c_void) -> c_int {
     const ACCEPTED: c_int = 1;
     const REFUSED: c_int = 0;
     let acceptable = catch_panic(|| {

@@ -1,6 +1,6 @@
 //! TLS handshakes that fail for another reason than the other side's certificate.
 
-use super::facts::{Facts, Parties};
+use super::transfer::{Context, Transfer};
 use super::{certificate, connect, unanswered};
 use crate::code::Code;
 use crate::failure::Failure;
@@ -51,150 +51,157 @@ const NO_TLS: [&str; 4] = [
     "packet length too long",
 ];
 
-pub fn failure(facts: &Facts, parties: &Parties) -> Failure {
-    let words = &facts.words;
-    let server = &parties.server;
-    if facts.server_verdict.max(facts.proxy_verdict) > certificate::NOT_JUDGED {
-        return certificate::failure(facts, parties);
+pub fn failure(transfer: &Transfer, context: &Context) -> Failure {
+    let message = &transfer.message;
+    let server = &context.server;
+    if transfer
+        .server_verify_result
+        .max(transfer.proxy_verify_result)
+        > certificate::NOT_JUDGED
+    {
+        return certificate::failure(transfer, context);
     }
-    if words.contain_any(&NOTHING_TO_OFFER) {
+    if message.contains_any(&NOTHING_TO_OFFER) {
         return tls(
-            format!("the TLS policy of this machine leaves nothing to offer{words}"),
+            format!("the TLS policy of this machine leaves nothing to offer{message}"),
             "check the policy of OpenSSL on this machine (openssl.cnf, OPENSSL_CONF, update-crypto-policies): TLS 1.2 or newer is needed, and a cipher for it",
         );
     }
-    if is_about_our_certificate(facts, parties) {
-        return client_certificate(facts, parties);
+    if is_about_our_certificate(transfer, context) {
+        return client_certificate(transfer, context);
     }
-    if is_cut_off(facts) {
-        let after = match parties.client_certificate {
-            None if facts.client_certificate_was_asked_for => connect::AFTER_REQUEST,
+    if is_cut_off(transfer) {
+        let after = match context.client_certificate {
+            None if transfer.client_certificate_requested => connect::AFTER_REQUEST,
             _ => "",
         };
         return unanswered(
-            format!("the connection to {server} broke off in the TLS handshake{after}{words}"),
+            format!("the connection to {server} broke off in the TLS handshake{after}{message}"),
             "check your connection security: the network, a firewall on the way, and whether a proxy must be set",
         );
     }
-    if words.contain("status response") {
+    if message.contains("status response") {
         return tls(
             format!(
-                "the server's certificate has been revoked, or lacks the proof that it is not{words}"
+                "the server's certificate has been revoked, or lacks the proof that it is not{message}"
             ),
             THEIR_OPERATOR,
         );
     }
-    if words.contain_any(&NO_TLS) {
+    if message.contains_any(&NO_TLS) {
         return tls(
-            format!("what answers in the place of {server} does not speak TLS{words}"),
+            format!("what answers in the place of {server} does not speak TLS{message}"),
             "check host and port in `url` and the proxy setting, and whether a login page (captive portal) or a proxy answers",
         );
     }
-    if words.contain("unrecognized name") {
+    if message.contains("unrecognized name") {
         return tls(
-            format!("what answers in the place of {server} does not know that name{words}"),
+            format!("what answers in the place of {server} does not know that name{message}"),
             "check `url`, and whether its name leads to the right address",
         );
     }
-    if words.contain_any(&REFUSED_OFFERS) || words.contain_any(&TOO_WEAK) {
-        return no_common_ground(facts, parties);
+    if message.contains_any(&REFUSED_OFFERS) || message.contains_any(&TOO_WEAK) {
+        return no_common_ground(transfer, context);
     }
     tls(
-        format!("the TLS handshake with {server} failed{words}"),
+        format!("the TLS handshake with {server} failed{message}"),
         "check whether a proxy or firewall interferes with the connection; TLS 1.2 or newer is needed",
     )
 }
 
 /// Neither side is wrong by itself.
-fn no_common_ground(facts: &Facts, parties: &Parties) -> Failure {
-    let (words, server) = (&facts.words, &parties.server);
-    if let Some(rule) = facts.policy.rule() {
+fn no_common_ground(transfer: &Transfer, context: &Context) -> Failure {
+    let (message, server) = (&transfer.message, &context.server);
+    if let Some(rule) = transfer.policy.rule() {
         return tls(
-            format!("the TLS policy of this machine ({rule}) and {server} do not fit{words}"),
+            format!("the TLS policy of this machine ({rule}) and {server} do not fit{message}"),
             THIS_POLICY,
         );
     }
-    if words.contain_any(&TOO_WEAK) && !words.contain("unsupported protocol") {
+    if message.contains_any(&TOO_WEAK) && !message.contains("unsupported protocol") {
         return tls(
             format!(
-                "{server} wants a weaker handshake than psc and OpenSSL on this machine accept{words}"
+                "{server} wants a weaker handshake than psc and OpenSSL on this machine accept{message}"
             ),
             EITHER_POLICY,
         );
     }
     tls(
-        format!("{server} has no version or cipher of TLS in common with this machine{words}"),
+        format!("{server} has no version or cipher of TLS in common with this machine{message}"),
         "TLS 1.2 or newer is needed: the operator of that server must act, a proxy intercepts the connection, or the policy of OpenSSL on this machine (openssl.cnf, update-crypto-policies) is too strict",
     )
 }
 
 /// The server has refused the client certificate, or wants one and gets none.
-pub fn client_certificate(facts: &Facts, parties: &Parties) -> Failure {
-    let (words, server) = (&facts.words, &parties.server);
-    match &parties.client_certificate {
+pub fn client_certificate(transfer: &Transfer, context: &Context) -> Failure {
+    let (message, server) = (&transfer.message, &context.server);
+    match &context.client_certificate {
         Some(path) => tls(
-            format!("{server} refused the client certificate ({path}){words}"),
+            format!("{server} refused the client certificate ({path}){message}"),
             "check client_certificate_path, and the clock of this machine; the certificate may be too old: try upgrading or reinstalling",
         ),
         None => tls(
-            format!("{server} wants a client certificate, and none is configured{words}"),
+            format!("{server} wants a client certificate, and none is configured{message}"),
             "set client_certificate_path; if it is set, its file is missing: try upgrading or reinstalling",
         ),
     }
 }
 
-fn is_about_our_certificate(facts: &Facts, parties: &Parties) -> bool {
-    let words = &facts.words;
-    if words.contain("certificate required") {
+fn is_about_our_certificate(transfer: &Transfer, context: &Context) -> bool {
+    let message = &transfer.message;
+    if message.contains("certificate required") {
         return true;
     }
-    let asked_for = facts.client_certificate_was_asked_for;
-    words.contain("alert")
-        && ((asked_for && words.contain("alert handshake failure"))
-            || ((asked_for || parties.client_certificate.is_some())
-                && words.contain_any(&ABOUT_OUR_CERTIFICATE)))
+    let asked_for = transfer.client_certificate_requested;
+    message.contains("alert")
+        && ((asked_for && message.contains("alert handshake failure"))
+            || ((asked_for || context.client_certificate.is_some())
+                && message.contains_any(&ABOUT_OUR_CERTIFICATE)))
 }
 
 /// libcurl takes the server's alert that the client's certificate has expired for a fault of the server's certificate, and then
 /// has no verdict on that.
-pub fn is_alert_of_expiry(facts: &Facts) -> bool {
-    facts
-        .words
-        .start_with("SSL certificate verification failed")
-        && facts.server_verdict.max(facts.proxy_verdict) <= certificate::NOT_JUDGED
+pub fn is_alert_of_expiry(transfer: &Transfer) -> bool {
+    transfer
+        .message
+        .starts_with("SSL certificate verification failed")
+        && transfer
+            .server_verify_result
+            .max(transfer.proxy_verify_result)
+            <= certificate::NOT_JUDGED
 }
 
 /// It was read at configuration, and OpenSSL or libcurl does not take it now.
-pub fn unusable_client_certificate(facts: &Facts, parties: &Parties) -> Failure {
-    let path = parties.client_certificate.as_deref().unwrap_or_default();
-    let words = &facts.words;
-    if words.contain_any(&["key too small", "md too weak"]) {
+pub fn unusable_client_certificate(transfer: &Transfer, context: &Context) -> Failure {
+    let path = context.client_certificate.as_deref().unwrap_or_default();
+    let message = &transfer.message;
+    if message.contains_any(&["key too small", "md too weak"]) {
         return Failure::new(
             Code::File,
             format!(
-                "the client certificate {path} is too weak for the TLS policy of this machine{words}"
+                "the client certificate {path} is too weak for the TLS policy of this machine{message}"
             ),
             "try upgrading or reinstalling, for a newer certificate, or change the policy of OpenSSL (openssl.cnf, update-crypto-policies)",
         );
     }
     Failure::new(
         Code::File,
-        format!("the client certificate {path} cannot be used{words}"),
+        format!("the client certificate {path} cannot be used{message}"),
         "check client_certificate_path; try upgrading or reinstalling",
     )
 }
 
 /// The words of libcurl 7 and 8 for a connection that ends before the handshake does; `SSL_connect:` goes before an errno.
-fn is_cut_off(facts: &Facts) -> bool {
-    let words = &facts.words;
-    words.contain_any(&[
+fn is_cut_off(transfer: &Transfer) -> bool {
+    let message = &transfer.message;
+    message.contains_any(&[
         "reset",
         "SSL_ERROR_SYSCALL",
         "SSL_ERROR_ZERO_RETURN",
         "unexpected eof",
         "Recv failure",
         "Send failure",
-    ]) || words.contain("SSL_connect: ") && !words.contain("SSL_ERROR_SSL")
+    ]) || message.contains("SSL_connect: ") && !message.contains("SSL_ERROR_SSL")
 }
 
 fn tls(reason: String, advice: &'static str) -> Failure {

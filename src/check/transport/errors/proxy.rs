@@ -1,6 +1,6 @@
 //! What proxies say: HTTP proxies to CONNECT (RFC 9110, section 9.3.6), SOCKS proxies to a request (RFC 1928, section 6).
 
-use super::facts::{Facts, Parties};
+use super::transfer::{Context, Transfer};
 use super::{connect, resolve, unanswered};
 use crate::code::Code;
 use crate::failure::{Failure, Retry};
@@ -14,13 +14,13 @@ pub const CAPTIVE_PORTAL: &str = "it looks like a login page (captive portal): l
 pub const NOT_RESOLVED: i64 = 27;
 
 /// A proxy has refused CONNECT.
-pub fn refused(facts: &Facts, parties: &Parties) -> Failure {
-    let name = parties.proxy();
-    let server = &parties.server;
-    let status = facts.connect_status;
-    let (reason, advice, retry) = match status {
+pub fn refused(transfer: &Transfer, context: &Context) -> Failure {
+    let name = context.proxy();
+    let server = &context.server;
+    let http_status = transfer.connect_status;
+    let (reason, advice, retry) = match http_status {
         300..=399 => (
-            format!("the proxy{name} redirects the check elsewhere (status {status})"),
+            format!("the proxy{name} redirects the check elsewhere (status {http_status})"),
             CAPTIVE_PORTAL,
             Retry::Interval,
         ),
@@ -31,7 +31,7 @@ pub fn refused(facts: &Facts, parties: &Parties) -> Failure {
         ),
         // Some proxies say 401 to wrong credentials, 407 to missing ones.
         401 | 407 => (
-            format!("the proxy{name} wants authentication (status {status})"),
+            format!("the proxy{name} wants authentication (status {http_status})"),
             "check user and password in the proxy setting, and that the proxy accepts Basic authentication: psc offers no other",
             Retry::Interval,
         ),
@@ -41,12 +41,12 @@ pub fn refused(facts: &Facts, parties: &Parties) -> Failure {
             Retry::Interval,
         ),
         502..=504 => (
-            format!("the proxy{name} cannot reach {server} (status {status})"),
+            format!("the proxy{name} cannot reach {server} (status {http_status})"),
             CHECK_REACH,
             Retry::Unanswered,
         ),
         _ => (
-            format!("the proxy{name} cannot connect to {server} (status {status})"),
+            format!("the proxy{name} cannot connect to {server} (status {http_status})"),
             CHECK_REACH,
             Retry::Interval,
         ),
@@ -55,11 +55,11 @@ pub fn refused(facts: &Facts, parties: &Parties) -> Failure {
 }
 
 /// A SOCKS proxy has refused, or has not kept to its protocol.
-pub fn socks(reply: i64, facts: &Facts, parties: &Parties) -> Failure {
-    let words = &facts.words;
+pub fn socks(reply: i64, transfer: &Transfer, context: &Context) -> Failure {
+    let message = &transfer.message;
     // CURLPX_… of include/curl/curl.h.
     let (what, advice, retry) = match reply {
-        NOT_RESOLVED => return resolve::unresolved(parties, words),
+        NOT_RESOLVED => return resolve::unresolved(context, message),
         9 => (
             "cannot be given so long a host name",
             CHECK_SETTING,
@@ -119,22 +119,22 @@ pub fn socks(reply: i64, facts: &Facts, parties: &Parties) -> Failure {
             Retry::Interval,
         ),
     };
-    let reason = format!("the proxy{} {what}{words}", parties.proxy());
+    let reason = format!("the proxy{} {what}{message}", context.proxy());
     Failure::new(Code::Network, reason, advice).retried(retry)
 }
 
 /// What libcurl before 7.73 calls a connection that could not be made, and newer ones a failed proxy handshake: the reply in
 /// the words, as `CURLPX_…`.
-pub fn reply_in_words(facts: &Facts) -> Option<i64> {
-    let words = &facts.words;
-    if words.contain_any(&["complete SOCKS5 connection"]) {
+pub fn reply_in_words(transfer: &Transfer) -> Option<i64> {
+    let message = &transfer.message;
+    if message.contains_any(&["complete SOCKS5 connection"]) {
         // RFC 1928's replies 1 to 8.
         const REPLIES: [i64; 8] = [20, 23, 22, 21, 19, 24, 18, 17];
-        let reply = usize::try_from(words.number()?).ok()?.checked_sub(1)?;
+        let reply = usize::try_from(message.number()?).ok()?.checked_sub(1)?;
         return Some(REPLIES.get(reply).copied().unwrap_or(25));
     }
-    if words.contain("complete SOCKS4 connection") {
-        return Some(match words.number() {
+    if message.contains("complete SOCKS4 connection") {
+        return Some(match message.number() {
             Some(92) => 7,
             Some(93) => 8,
             _ => 26,
@@ -159,31 +159,31 @@ pub fn reply_in_words(facts: &Facts) -> Option<i64> {
         ("for SOCKS4 connect", NOT_RESOLVED),
     ]
     .into_iter()
-    .find(|(part, _)| words.contain(part))
+    .find(|(part, _)| message.contains(part))
     .map(|(_, reply)| reply)
 }
 
 /// A proxy's address that libcurl makes nothing of.
-pub fn unreadable(facts: &Facts, parties: &Parties) -> Failure {
+pub fn unreadable(transfer: &Transfer, context: &Context) -> Failure {
     Failure::new(
         Code::Network,
         format!(
             "the address of the proxy{} cannot be read{}",
-            parties.proxy(),
-            facts.words
+            context.proxy(),
+            transfer.message
         ),
         "check the proxy setting: scheme://host:port, without quotes and blanks, the scheme one of http, https, socks4, socks4a, socks5, socks5h, the port at most 65535",
     )
 }
 
 /// CONNECT was not answered.
-pub fn aborted(facts: &Facts, parties: &Parties) -> Failure {
-    let broken = connect::broken(facts, parties);
+pub fn aborted(transfer: &Transfer, context: &Context) -> Failure {
+    let broken = connect::broken(transfer, context);
     unanswered(
         format!(
             "the proxy{} closed the connection{}",
-            parties.proxy(),
-            facts.words
+            context.proxy(),
+            transfer.message
         ),
         broken.advice,
     )

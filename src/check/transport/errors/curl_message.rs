@@ -4,33 +4,33 @@ use crate::libcurl::Error;
 use crate::text;
 use std::fmt;
 
-pub struct Words {
+pub struct CurlMessage {
     raw: String,
     shown: String,
 }
 
-impl Words {
-    pub fn of(error: &Error) -> Words {
+impl CurlMessage {
+    pub fn of(error: &Error) -> CurlMessage {
         let general = error.description();
         let raw = error.extra_description().unwrap_or(general).trim();
         // A login that was configured is never in libcurl's words: it does not get it as part of a URL. Words about what
         // somebody else wrote into a URL are cut by libcurl, perhaps in the middle of a login.
         let shown = if quotes_a_url(raw) { general } else { raw };
-        Words {
+        CurlMessage {
             raw: raw.to_owned(),
             shown: text::quoted(shown),
         }
     }
 
-    pub fn contain(&self, part: &str) -> bool {
+    pub fn contains(&self, part: &str) -> bool {
         self.raw.contains(part)
     }
 
-    pub fn contain_any(&self, parts: &[&str]) -> bool {
-        parts.iter().any(|part| self.contain(part))
+    pub fn contains_any(&self, parts: &[&str]) -> bool {
+        parts.iter().any(|part| self.contains(part))
     }
 
-    pub fn start_with(&self, beginning: &str) -> bool {
+    pub fn starts_with(&self, beginning: &str) -> bool {
         self.raw.starts_with(beginning)
     }
 
@@ -47,18 +47,18 @@ impl Words {
     }
 }
 
-fn quotes_a_url(words: &str) -> bool {
+fn quotes_a_url(message: &str) -> bool {
     let about_a_proxy = [
         "Unsupported proxy",
         "Unsupported pre-proxy",
         "pre-proxy and proxy",
     ];
-    words.contains(['@'])
-        || words.contains("://")
-        || about_a_proxy.iter().any(|part| words.contains(part))
+    message.contains(['@'])
+        || message.contains("://")
+        || about_a_proxy.iter().any(|part| message.contains(part))
 }
 
-impl fmt::Display for Words {
+impl fmt::Display for CurlMessage {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         write!(formatter, " ({})", self.shown)
     }
@@ -68,10 +68,10 @@ impl fmt::Display for Words {
 mod tests {
     use super::*;
 
-    fn words(code: curl_sys::CURLcode, text: &str) -> Words {
+    fn message(code: curl_sys::CURLcode, text: &str) -> CurlMessage {
         let mut error = Error::new(code);
         error.set_extra(text.to_owned());
-        Words::of(&error)
+        CurlMessage::of(&error)
     }
 
     #[test]
@@ -83,11 +83,11 @@ mod tests {
             "Unsupported proxy syntax in 'user:alert",
             "Unsupported pre-proxy type for 'alert'",
         ] {
-            let words = words(general.code(), text);
-            assert!(words.contain("alert"), "{text}");
-            assert_eq!(words.to_string(), format!(" ({})", general.description()));
+            let message = message(general.code(), text);
+            assert!(message.contains("alert"), "{text}");
+            assert_eq!(message.to_string(), format!(" ({})", general.description()));
         }
-        let plain = words(
+        let plain = message(
             general.code(),
             "Failed to connect to proxy.example port 1 after 0 ms: Couldn't connect to server",
         );
@@ -97,13 +97,13 @@ mod tests {
     #[test]
     fn parts_of_words() {
         let code = curl_sys::CURLE_COULDNT_CONNECT;
-        let host = words(code, "Could not resolve host: a.example (No such name)");
+        let host = message(code, "Could not resolve host: a.example (No such name)");
         assert_eq!(host.name(), Some("a.example"));
         let reply = "Can't complete SOCKS5 connection to a.example. (5)";
-        assert_eq!(words(code, reply).number(), Some(5));
+        assert_eq!(message(code, reply).number(), Some(5));
         let reply =
             "Can't complete SOCKS4 connection to 1.2.3.4:443. (91), request rejected or failed.";
-        assert_eq!(words(code, reply).number(), Some(91));
-        assert_eq!(words(code, "User was rejected").number(), None);
+        assert_eq!(message(code, reply).number(), Some(91));
+        assert_eq!(message(code, "User was rejected").number(), None);
     }
 }
