@@ -28,8 +28,7 @@ pub(crate) struct Identity {
 pub(crate) struct Profile<'a> {
     pub common_name: &'a str,
     pub role: Role,
-    pub dns_name: Option<&'a str>,
-    pub ip_addresses: &'a [&'a str],
+    pub subject_alt_names: &'a [SubjectAltName],
     /// Days from now.
     pub valid_from: i64,
     pub valid_to: i64,
@@ -45,13 +44,18 @@ pub(crate) enum Role {
     Client,
 }
 
+pub(crate) enum SubjectAltName {
+    Dns(&'static str),
+    Ip(&'static str),
+    Email(&'static str),
+}
+
 impl<'a> Profile<'a> {
     pub fn ca(common_name: &'a str) -> Profile<'a> {
         Profile {
             common_name,
             role: Role::Ca,
-            dns_name: None,
-            ip_addresses: &[],
+            subject_alt_names: &[],
             valid_from: -1,
             valid_to: 3650,
             digest: MessageDigest::sha256(),
@@ -62,8 +66,11 @@ impl<'a> Profile<'a> {
     pub fn server() -> Profile<'a> {
         Profile {
             role: Role::Server,
-            dns_name: Some("localhost"),
-            ip_addresses: &["127.0.0.1", "::1"],
+            subject_alt_names: &[
+                SubjectAltName::Dns("localhost"),
+                SubjectAltName::Ip("127.0.0.1"),
+                SubjectAltName::Ip("::1"),
+            ],
             ..Profile::ca("localhost")
         }
     }
@@ -152,11 +159,14 @@ fn add_extensions(
             .build(&builder.x509v3_context(issuer_certificate, None))?;
         builder.append_extension(key_identifier)?;
     }
-    if let Some(dns_name) = profile.dns_name {
+    if !profile.subject_alt_names.is_empty() {
         let mut names = SubjectAlternativeName::new();
-        names.dns(dns_name);
-        for address in profile.ip_addresses {
-            names.ip(address);
+        for name in profile.subject_alt_names {
+            match name {
+                SubjectAltName::Dns(name) => names.dns(name),
+                SubjectAltName::Ip(address) => names.ip(address),
+                SubjectAltName::Email(address) => names.email(address),
+            };
         }
         let names = names.build(&builder.x509v3_context(issuer_certificate, None))?;
         builder.append_extension(names)?;

@@ -38,7 +38,7 @@ impl Data {
             data.set("backoff", minutes.to_string());
         }
         if let Some(request) = request {
-            data.set("request_sha256", quote(&hex(&sha256(request))));
+            data.set("request_sha256", quote(&hex::encode(sha256(request))));
         }
         data
     }
@@ -99,8 +99,4 @@ pub(crate) fn sign(
 ) -> Result<Vec<u8>, Error> {
     let mut signer = Signer::new(digest, key)?;
     Ok(signer.sign_oneshot_to_vec(text)?)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

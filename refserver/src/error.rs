@@ -27,3 +27,9 @@ impl From<openssl::error::ErrorStack> for Error {
         Error::at("OpenSSL", cause)
     }
 }
+
+impl From<x509_cert::der::Error> for Error {
+    fn from(cause: x509_cert::der::Error) -> Error {
+        Error::at("DER", cause)
+    }
+}

@@ -11,7 +11,6 @@ mod cancel;
 mod certificate;
 mod check;
 mod connection;
-mod der;
 mod envelope;
 mod error;
 mod fault;

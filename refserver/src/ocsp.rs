@@ -1,15 +1,22 @@
-//! Signed OCSP responses (RFC 6960), as a server staples them. The OpenSSL bindings only read them, so they are written
-//! here.
+//! Signed OCSP responses (RFC 6960), as a server staples them. The OpenSSL bindings only read them.
 
 use crate::certificate::Identity;
-use crate::der;
-use openssl::error::ErrorStack;
+use crate::error::Error;
 use openssl::hash::MessageDigest;
-use openssl::ocsp::{OcspCertId, OcspRequest};
+use openssl::ocsp::OcspCertId;
 use openssl::pkey::{Id, PKeyRef, Private};
 use openssl::sign::Signer;
 use openssl::x509::X509Ref;
 use std::time::{Duration, SystemTime};
+use x509_cert::der::asn1::{Any, BitString};
+use x509_cert::der::oid::db::rfc5912::{ECDSA_WITH_SHA_256, SHA_256_WITH_RSA_ENCRYPTION};
+use x509_cert::der::{Decode, Encode};
+use x509_cert::name::Name;
+use x509_cert::spki::AlgorithmIdentifierOwned;
+use x509_ocsp::{
+    BasicOcspResponse, CertId, CertStatus, OcspGeneralizedTime, OcspRequest, OcspResponse,
+    ResponderId, ResponseData, RevokedInfo, SingleResponse, Version,
+};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -30,77 +37,76 @@ pub(crate) fn response(
     issuer: &Identity,
     status: Status,
     digest: MessageDigest,
-) -> Result<Vec<u8>, ErrorStack> {
-    const SUCCESSFUL: u8 = 0;
-    const BASIC_RESPONSE: &str = "1.3.6.1.5.5.7.48.1.1";
-    let basic = der::octet_string(&basic_response(certificate, issuer, status, digest)?);
-    let bytes = der::sequence(&[&der::object(BASIC_RESPONSE)?, &basic]);
-    Ok(der::sequence(&[
-        &der::enumerated(SUCCESSFUL),
-        &der::explicit(0, &bytes),
-    ]))
-}
-
-fn basic_response(
-    certificate: &X509Ref,
-    issuer: &Identity,
-    status: Status,
-    digest: MessageDigest,
-) -> Result<Vec<u8>, ErrorStack> {
+) -> Result<Vec<u8>, Error> {
     let now = match status {
         Status::WasGood => SystemTime::now() - 8 * DAY,
         Status::Good | Status::Revoked => SystemTime::now(),
     };
-    let an_hour_ago = der::generalized_time(now - HOUR);
-    let single = der::sequence(&[
-        &certificate_id(certificate, &issuer.certificate, digest)?,
-        &match status {
-            Status::Good | Status::WasGood => der::implicit(0, &[]),
-            Status::Revoked => der::explicit(1, &an_hour_ago),
-        },
-        &an_hour_ago,
-        &der::explicit(0, &der::generalized_time(now + DAY)),
-    ]);
-    let responder = der::explicit(1, &issuer.certificate.subject_name().to_der()?);
-    let data = der::sequence(&[&responder, &an_hour_ago, &der::sequence(&[&single])]);
-    let signature =
-        Signer::new(MessageDigest::sha256(), &issuer.key)?.sign_oneshot_to_vec(&data)?;
-    Ok(der::sequence(&[
-        &data,
-        &signature_algorithm(&issuer.key)?,
-        &der::bit_string(&signature),
-    ]))
+    let an_hour_ago = OcspGeneralizedTime::try_from(now - HOUR)?;
+    let cert_status = match status {
+        Status::Good | Status::WasGood => CertStatus::good(),
+        Status::Revoked => CertStatus::Revoked(RevokedInfo {
+            revocation_time: an_hour_ago,
+            revocation_reason: None,
+        }),
+    };
+    let subject = issuer.certificate.subject_name().to_der()?;
+    let data = ResponseData {
+        version: Version::V1,
+        responder_id: ResponderId::ByName(Name::from_der(&subject)?),
+        produced_at: an_hour_ago,
+        responses: vec![SingleResponse {
+            cert_id: certificate_id(certificate, &issuer.certificate, digest)?,
+            cert_status,
+            this_update: an_hour_ago,
+            next_update: Some(OcspGeneralizedTime::try_from(now + DAY)?),
+            single_extensions: None,
+        }],
+        response_extensions: None,
+    };
+    let mut signer = Signer::new(MessageDigest::sha256(), &issuer.key)?;
+    let signature = signer.sign_oneshot_to_vec(&data.to_der()?)?;
+    let basic = BasicOcspResponse {
+        tbs_response_data: data,
+        signature_algorithm: signature_algorithm(&issuer.key),
+        signature: BitString::from_bytes(&signature)?,
+        certs: None,
+    };
+    Ok(OcspResponse::successful(basic)?.to_der()?)
 }
 
-/// The CertID, cut out of a request: the bindings encode it nowhere else.
+/// Out of a request: the bindings encode a CertID nowhere else.
 fn certificate_id(
     certificate: &X509Ref,
     issuer: &X509Ref,
     digest: MessageDigest,
-) -> Result<Vec<u8>, ErrorStack> {
-    // OCSPRequest, TBSRequest, requestList and Request, each shorter than 128 bytes.
-    const HEADERS: usize = 4 * 2;
-    let mut request = OcspRequest::new()?;
+) -> Result<CertId, Error> {
+    let mut request = openssl::ocsp::OcspRequest::new()?;
     request.add_id(OcspCertId::from_cert(digest, certificate, issuer)?)?;
-    Ok(request.to_der()?.split_off(HEADERS))
+    let mut request = OcspRequest::from_der(&request.to_der()?)?;
+    Ok(request.tbs_request.request_list.swap_remove(0).req_cert)
 }
 
 /// Names SHA-256 with the kind of `key`; RSA wants a NULL as the parameters, ECDSA nothing.
-fn signature_algorithm(key: &PKeyRef<Private>) -> Result<Vec<u8>, ErrorStack> {
-    const SHA256_WITH_RSA: &str = "1.2.840.113549.1.1.11";
-    const ECDSA_WITH_SHA256: &str = "1.2.840.10045.4.3.2";
-    Ok(if key.id() == Id::RSA {
-        der::sequence(&[&der::object(SHA256_WITH_RSA)?, &der::null()])
+fn signature_algorithm(key: &PKeyRef<Private>) -> AlgorithmIdentifierOwned {
+    if key.id() == Id::RSA {
+        AlgorithmIdentifierOwned {
+            oid: SHA_256_WITH_RSA_ENCRYPTION,
+            parameters: Some(Any::null()),
+        }
     } else {
-        der::sequence(&[&der::object(ECDSA_WITH_SHA256)?])
-    })
+        AlgorithmIdentifierOwned {
+            oid: ECDSA_WITH_SHA_256,
+            parameters: None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::certificate::{Profile, ec_key, issue, issue_for, rsa_key};
-    use openssl::ocsp::{OcspCertStatus, OcspFlag, OcspResponse, OcspResponseStatus};
+    use openssl::ocsp::{OcspCertStatus, OcspFlag, OcspResponseStatus};
     use openssl::pkey::PKey;
     use openssl::stack::Stack;
     use openssl::x509::store::X509StoreBuilder;
@@ -114,7 +120,7 @@ mod tests {
         let ca = issue_for(key, &Profile::ca("CA"), None).unwrap();
         let server = issue(&Profile::server(), Some(&ca)).unwrap();
         let der = response(&server.certificate, &ca, status, digest).unwrap();
-        let response = OcspResponse::from_der(&der).unwrap();
+        let response = openssl::ocsp::OcspResponse::from_der(&der).unwrap();
         assert_eq!(response.to_der().unwrap(), der);
         assert_eq!(response.status(), OcspResponseStatus::SUCCESSFUL);
 

@@ -4,7 +4,9 @@ use super::tls::context_builder;
 use crate::certificate::{Identity, Profile, ec_key, issue};
 use crate::error::Error;
 use crate::keys::ca;
+use crate::log;
 use crate::ocsp::{self, Status};
+use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::ssl::SslContext;
 use std::path::Path;
@@ -68,20 +70,23 @@ fn stapled(dir: &Path, extensions: &[(&str, &[u8])], staple: Staple) -> Result<S
         key: ec_key()?,
         ..ca.clone()
     };
-    builder.set_status_callback(move |ssl| {
+    let response = move || {
         let (signer, status, digest) = match staple {
-            Staple::Nothing => return Ok(false),
-            Staple::Garbage => {
-                ssl.set_ocsp_status(b"no OCSP response")?;
-                return Ok(true);
-            }
+            Staple::Nothing => return Ok(None),
+            Staple::Garbage => return Ok(Some(b"no OCSP response".to_vec())),
             Staple::Signed(status) => (&ca, status, MessageDigest::sha1()),
             Staple::WithSha256(status) => (&ca, status, MessageDigest::sha256()),
             Staple::Forged(status) => (&forger, status, MessageDigest::sha1()),
         };
-        let response = ocsp::response(&server.certificate, signer, status, digest)?;
-        ssl.set_ocsp_status(&response)?;
-        Ok(true)
+        ocsp::response(&server.certificate, signer, status, digest).map(Some)
+    };
+    builder.set_status_callback(move |ssl| match response() {
+        Ok(None) => Ok(false),
+        Ok(Some(response)) => ssl.set_ocsp_status(&response).map(|()| true),
+        Err(cause) => {
+            log::error(&cause.to_string());
+            Err(ErrorStack::get())
+        }
     })?;
     Ok(builder.build())
 }

@@ -1,6 +1,8 @@
 //! Certificates and protocols that a client must not accept. Each function is one fault.
 
-use crate::certificate::{self, Identity, Profile, Role, ec_key, issue, issue_for, rsa_key};
+use crate::certificate::{
+    self, Identity, Profile, Role, SubjectAltName, ec_key, issue, issue_for, rsa_key,
+};
 use crate::error::Error;
 use crate::keys::ca;
 use crate::tls;
@@ -8,6 +10,11 @@ use openssl::hash::MessageDigest;
 use openssl::ssl::{SslContext, SslContextBuilder, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 use std::path::Path;
+use x509_cert::der::Encode;
+use x509_cert::der::asn1::Ia5String;
+use x509_cert::ext::pkix::NameConstraints;
+use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
+use x509_cert::ext::pkix::name::GeneralName;
 
 pub fn expired(dir: &Path) -> Result<SslContext, Error> {
     server_certificate(
@@ -35,8 +42,7 @@ pub fn wrong_host(dir: &Path) -> Result<SslContext, Error> {
     server_certificate(
         dir,
         &Profile {
-            dns_name: Some("wrong.example"),
-            ip_addresses: &[],
+            subject_alt_names: &[SubjectAltName::Dns("wrong.example")],
             ..Profile::server()
         },
     )
@@ -46,20 +52,17 @@ pub fn cn_only(dir: &Path) -> Result<SslContext, Error> {
     server_certificate(
         dir,
         &Profile {
-            dns_name: None,
+            subject_alt_names: &[],
             ..Profile::server()
         },
     )
 }
 
 pub fn mail_name_only(dir: &Path) -> Result<SslContext, Error> {
-    // SubjectAltName { rfc822Name "localhost" } in DER.
-    let mail = b"\x30\x0b\x81\x09localhost";
     server_certificate(
         dir,
         &Profile {
-            dns_name: None,
-            extensions: &[("2.5.29.17", mail)],
+            subject_alt_names: &[SubjectAltName::Email("localhost")],
             ..Profile::server()
         },
     )
@@ -117,10 +120,18 @@ pub fn ca_false_issuer(dir: &Path) -> Result<SslContext, Error> {
 }
 
 pub fn name_constraint(dir: &Path) -> Result<SslContext, Error> {
-    // NameConstraints { permittedSubtrees { dNSName "example.test" } } in DER.
-    let only_example_test = b"\x30\x12\xa0\x10\x30\x0e\x82\x0cexample.test";
+    let name = GeneralName::DnsName(Ia5String::new("example.test")?);
+    let only_this = GeneralSubtree {
+        base: name,
+        minimum: 0,
+        maximum: None,
+    };
+    let constraints = NameConstraints {
+        permitted_subtrees: Some(vec![only_this]),
+        excluded_subtrees: None,
+    };
     let constrained = Profile {
-        extensions: &[("2.5.29.30", only_example_test)],
+        extensions: &[("2.5.29.30", &constraints.to_der()?)],
         ..Profile::ca("constrained")
     };
     let intermediate = issue(&constrained, Some(&ca(dir)?))?;
