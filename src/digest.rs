@@ -1,7 +1,6 @@
 //! SHA-256 as text.
 
 use openssl::sha::Sha256;
-use std::fmt::Write;
 
 /// The lower-case hex SHA-256 of `bytes`.
 ///
@@ -10,15 +9,7 @@ use std::fmt::Write;
 pub fn sha256_hex(bytes: &[u8]) -> String {
     let mut digest = Sha256::new();
     digest.update(bytes);
-    hex(&digest.finish())
-}
-
-/// Lower-case hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(digest.finish())
 }
 
 #[cfg(test)]

@@ -147,8 +147,7 @@ impl Case {
             5 => ("json", "misspelt", configured("proxy_ulr")),
             _ => ("env", variable, self.url.clone()),
         };
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-        format!("{kind} {name} {hex}\n")
+        format!("{kind} {name} {}\n", hex::encode(text))
     }
 
     /// As it was written, and as it is sent.

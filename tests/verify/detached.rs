@@ -2,8 +2,8 @@
 
 use crate::support::{
     LIMIT, LINKS, PSC_ERR_NONCE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_OK, PSC_UPDATE_AVAILABLE,
-    Report, answer, fingerprint, hex, merged, offline_config, preview, public_pem, rsa_key,
-    signing_key, verify, verify_under_valgrind,
+    Report, answer, fingerprint, merged, offline_config, preview, public_pem, rsa_key, signing_key,
+    verify, verify_under_valgrind,
 };
 use openssl::hash::MessageDigest;
 use openssl::sha::sha256;
@@ -245,7 +245,7 @@ fn a_request_can_be_made_while_checks_are_disabled() {
         assert_eq!(preview["disabled"], disabled);
         let body = preview["body"].as_str().expect("a body");
         let nonce = &preview["request"]["nonce"];
-        let digest = hex(&sha256(body.as_bytes()));
+        let digest = hex::encode(sha256(body.as_bytes()));
         let fields = json!({"nonce": nonce, "request_sha256": digest});
         let answer = answer(signing_key(), &data(fields));
         let report = verify(&config, answer.as_bytes(), nonce.as_str().expect("a nonce"));
@@ -265,7 +265,7 @@ fn the_binding_counts_here_too() {
         "server_integration": "nginx",
         "server_version": null,
     });
-    let digest = |request: &Value| hex(&sha256(request.to_string().as_bytes()));
+    let digest = |request: &Value| hex::encode(sha256(request.to_string().as_bytes()));
     let careful = offline_config(&pinned.keys(), json!({"require_request_binding": true}));
     let check = |fields: Value| {
         verify(

@@ -1,7 +1,7 @@
 //! The worked example of docs/protocol.md, byte for byte: the text, the files beside it, the cryptography, and psc.
 
 use crate::support::{
-    LIMIT, PSC_UPDATE_AVAILABLE, Service, answer, check, fingerprint_of_pem, hex, offline_config,
+    LIMIT, PSC_UPDATE_AVAILABLE, Service, answer, check, fingerprint_of_pem, offline_config,
     shell_blocks, unwrapped, verify,
 };
 use base64::Engine;
@@ -83,7 +83,7 @@ fn the_page_shows_what_the_files_hold() {
 #[test]
 fn the_answer_follows_from_the_request_and_the_key() {
     let request = file("request.json");
-    let digest = hex(&sha256(request.as_bytes()));
+    let digest = hex::encode(sha256(request.as_bytes()));
     assert_eq!(shown("request_sha256"), digest);
     assert_eq!(object("data.json")["request_sha256"], digest);
     assert_eq!(
@@ -174,7 +174,10 @@ fn the_license_follows_from_its_key() {
     let request = object("request_with_license.json");
     let license = &request["license"];
     let one_time_key: Vec<u8> = (0x20..0x40).collect();
-    assert_eq!(file("license_one_time_key.hex"), hex(&one_time_key) + "\n");
+    assert_eq!(
+        file("license_one_time_key.hex"),
+        hex::encode(&one_time_key) + "\n"
+    );
     let iv: Vec<u8> = (0x40..0x4c).collect();
     let nonce = request["nonce"].as_str().expect("a nonce");
     let mut tag = [0; 16];

@@ -3,7 +3,7 @@
 use crate::relay::{Relay, Rewrite};
 use crate::support::{
     LIMIT, LINKS, PSC_ERR_CONFIG, PSC_ERR_FILE, PSC_ERR_HTTP, PSC_UPDATE_AVAILABLE, Report,
-    Service, check, check_under_valgrind, hex, merged, public_pem, rsa_key, unwrapped,
+    Service, check, check_under_valgrind, merged, public_pem, rsa_key, unwrapped,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -280,9 +280,9 @@ fn it_is_shown_nowhere() {
         SECRET.to_owned(),
         OWNER.to_owned(),
         STANDARD.encode(&license)[..24].to_owned(),
-        hex(license.as_bytes())[..24].to_owned(),
+        hex::encode(license.as_bytes())[..24].to_owned(),
         STANDARD.encode(&key),
-        hex(&key),
+        hex::encode(key),
     ];
     let sealed = PARTS.map(|part| {
         request["license"][part]
@@ -343,7 +343,7 @@ fn assert_wiped(link: Link) {
     output.read_line(&mut line).expect("a line");
     assert_eq!(line, "checked\n");
     let (key, _) = opened(&service, &service.server.requests()[0].body);
-    let inverted = |bytes: &[u8]| hex(&bytes.iter().map(|byte| !byte).collect::<Vec<u8>>());
+    let inverted = |bytes: &[u8]| hex::encode(bytes.iter().map(|byte| !byte).collect::<Vec<u8>>());
     let pieces = [100, 6_000, 20_000, 49_900].map(|at| inverted(&license[at..at + 64]));
     let needles = format!("{}\n{}\n", inverted(&key), pieces.join("\n"));
     child

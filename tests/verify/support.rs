@@ -244,11 +244,7 @@ pub fn fingerprint_of_pem(pem: &[u8]) -> String {
 }
 
 fn fingerprint_of_der(der: &[u8]) -> String {
-    format!("SHA256:{}", hex(&openssl::sha::sha256(der)))
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("SHA256:{}", hex::encode(openssl::sha::sha256(der)))
 }
 
 /// The shell commands of a page.
