@@ -1,6 +1,6 @@
 //! Cancellation: any thread, or a signal handler, asks the background thread and the check in flight to end.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::sys::errno;
 use crate::sys::event_count::EventCount;
 use crate::waker::Waker;
@@ -48,7 +48,7 @@ impl CancelSource {
     }
 
     /// Makes the descriptors, once per process, and again when the host has closed them. Before the first check there are none.
-    pub fn prepare(&self) -> Result<(), Failure> {
+    pub fn prepare(&self) -> Result<(), Error> {
         self.waker.prepare()
     }
 

@@ -9,7 +9,7 @@
 //! - [`checker`]: one handle, which holds all of this together; [`outcome`], [`status`]: what it tells
 //! - [`ffi`]: the C functions of `include/psc.h`; they only translate
 //!
-//! Beside these: [`log`] (the host's callback), [`cancel`] (ends what runs), [`fork_guard`] (which process runs it), [`failure`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
+//! Beside these: [`log`] (the host's callback), [`cancel`] (ends what runs), [`fork_guard`] (which process runs it), [`error`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
 //! [`sys`] (what the standard library lacks of the operating system), [`libcurl`] (what psc uses of it).
 //!
 //! `unsafe` lives in `ffi`, `sys`, `libcurl`, `waker`, `curl_linkage`, `check::transport::{options, tls, ocsp}`; the allocator is in `sys::reserve`.
@@ -50,7 +50,7 @@ pub mod code;
 pub mod config;
 pub mod curl_linkage;
 pub mod digest;
-pub mod failure;
+pub mod error;
 pub mod ffi;
 pub mod fork_guard;
 pub mod json;

@@ -2,7 +2,7 @@
 //!
 //! Two ways: directly, from whichever thread logs, or queued (`psc_log_fd`) until the host drains them in a thread of its own.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::panic::unwind_forked_child;
 use crate::sync::{ThreadMark, lock};
 use crate::sys::process::Process;
@@ -90,14 +90,14 @@ impl Logger {
     }
 
     /// From now on lines wait for [`Logger::drain`]; the descriptor is readable while some do.
-    pub fn queue(&self) -> Result<RawFd, Failure> {
+    pub fn queue(&self) -> Result<RawFd, Error> {
         self.waker.prepare()?;
         let mut state = lock(&self.state);
         state.queued = true;
         if !state.queue.is_empty() {
             self.waker.wake();
         }
-        let lost = || Failure::system("the host has closed the descriptor");
+        let lost = || Error::system("the host has closed the descriptor");
         self.waker.descriptor().ok_or_else(lost)
     }
 

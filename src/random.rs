@@ -1,21 +1,21 @@
 //! Random numbers from the operating system, for nonces, keys and jitter.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 
 /// `N` random bytes. Fails rather than give weak ones.
-pub fn bytes<const N: usize>() -> Result<[u8; N], Failure> {
+pub fn bytes<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     fill(&mut bytes)?;
     Ok(bytes)
 }
 
 /// Random bytes in place: no copy of a key is left behind.
-pub fn fill(bytes: &mut [u8]) -> Result<(), Failure> {
+pub fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     match OsRng.try_fill_bytes(bytes) {
         Ok(()) => Ok(()),
-        Err(error) => Err(Failure::system(format!(
+        Err(error) => Err(Error::system(format!(
             "no random numbers from the operating system: {error}"
         ))),
     }

@@ -4,7 +4,7 @@
 //! OpenSSL says "no" to a signature that is wrong and to one that it cannot verify because its configuration has switched
 //! the algorithm off, or memory is short. The one is a forgery, the other a fault of this process.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::sys;
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
@@ -26,14 +26,14 @@ pub enum Doubt {
     /// It is wrong itself.
     Wrong,
     /// OpenSSL cannot tell.
-    OpenSsl(Failure),
+    OpenSsl(Error),
 }
 
 impl Doubt {
-    pub fn failure(self, wrong: impl FnOnce() -> Failure) -> Failure {
+    pub fn error(self, wrong: impl FnOnce() -> Error) -> Error {
         match self {
             Doubt::Wrong => wrong(),
-            Doubt::OpenSsl(failure) => failure,
+            Doubt::OpenSsl(error) => error,
         }
     }
 }
@@ -41,8 +41,8 @@ impl Doubt {
 /// What `work` comes to; `known` does the same with what is known to be good. `Ok(None)` of `work` is a "no" that may be
 /// OpenSSL's fault: it counts where OpenSSL says yes to what is known, and then no once more.
 pub fn judged<T>(
-    known: impl Fn() -> Result<(), Failure>,
-    mut work: impl FnMut() -> Result<Option<T>, Failure>,
+    known: impl Fn() -> Result<(), Error>,
+    mut work: impl FnMut() -> Result<Option<T>, Error>,
 ) -> Result<T, Doubt> {
     alive().map_err(Doubt::OpenSsl)?;
     if let Ok(Some(value)) = work() {
@@ -52,27 +52,27 @@ pub fn judged<T>(
     match work() {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(Doubt::Wrong),
-        Err(failure) => Err(Doubt::OpenSsl(failure)),
+        Err(error) => Err(Doubt::OpenSsl(error)),
     }
 }
 
 /// Whether OpenSSL may be called at all; what is not [`judged`] asks this before.
-pub fn alive() -> Result<(), Failure> {
+pub fn alive() -> Result<(), Error> {
     if sys::openssl::is_over() {
-        Err(Failure::openssl_is_over())
+        Err(Error::openssl_is_over())
     } else {
         Ok(())
     }
 }
 
 /// All that a check needs; else there is no use in sending anything.
-pub fn check() -> Result<(), Failure> {
+pub fn check() -> Result<(), Error> {
     signatures()?;
     random()
 }
 
 /// Whether a signature can be verified.
-pub fn signatures() -> Result<(), Failure> {
+pub fn signatures() -> Result<(), Error> {
     passed("cannot verify any signature", || {
         let key = public_key()?;
         is_signature(&key, SIGNATURE, SIGNED)
@@ -80,7 +80,7 @@ pub fn signatures() -> Result<(), Failure> {
 }
 
 /// Whether a public key can be read.
-pub fn keys() -> Result<(), Failure> {
+pub fn keys() -> Result<(), Error> {
     passed("cannot read any public key", || {
         let key = public_key()?;
         Ok(key.rsa()?.size() > 0 && !key.public_key_to_der()?.is_empty())
@@ -88,7 +88,7 @@ pub fn keys() -> Result<(), Failure> {
 }
 
 /// Whether a certificate, and the key in it, can be read.
-pub fn certificates() -> Result<(), Failure> {
+pub fn certificates() -> Result<(), Error> {
     passed("cannot read any certificate", || {
         let of_certificate = X509::from_der(CERTIFICATE)?.public_key()?;
         let key = public_key()?;
@@ -97,7 +97,7 @@ pub fn certificates() -> Result<(), Failure> {
 }
 
 /// Whether a key is found to be the same as itself.
-pub fn comparisons<T: HasPublic>(key: &PKeyRef<T>) -> Result<(), Failure> {
+pub fn comparisons<T: HasPublic>(key: &PKeyRef<T>) -> Result<(), Error> {
     passed("cannot compare keys", || {
         let itself = PKey::public_key_from_der(&key.public_key_to_der()?)?;
         Ok(itself.public_eq(key))
@@ -118,7 +118,7 @@ pub fn is_signature<T: HasPublic>(
         .unwrap_or_default())
 }
 
-fn random() -> Result<(), Failure> {
+fn random() -> Result<(), Error> {
     passed("has no random numbers", || {
         openssl::rand::rand_bytes(&mut [0; 16]).map(|()| true)
     })
@@ -128,14 +128,14 @@ fn public_key() -> Result<PKey<Public>, ErrorStack> {
     PKey::public_key_from_der(PUBLIC_KEY)
 }
 
-fn passed(problem: &str, test: impl FnOnce() -> Result<bool, ErrorStack>) -> Result<(), Failure> {
+fn passed(problem: &str, test: impl FnOnce() -> Result<bool, ErrorStack>) -> Result<(), Error> {
     alive()?;
     // What is left there by others is not the reason.
     drop(ErrorStack::get());
     match test() {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::openssl(problem, &ErrorStack::get())),
-        Err(errors) => Err(Failure::openssl(problem, &errors)),
+        Ok(false) => Err(Error::openssl(problem, &ErrorStack::get())),
+        Err(errors) => Err(Error::openssl(problem, &errors)),
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
         assert!(!is_signature(&key, b"", SIGNED).unwrap());
     }
 
-    fn broken() -> Result<(), Failure> {
+    fn broken() -> Result<(), Error> {
         passed("cannot", || Ok(false))
     }
 
@@ -167,10 +167,10 @@ mod tests {
         ));
         assert!(matches!(
             judged(broken, || Ok(None::<()>)),
-            Err(Doubt::OpenSsl(failure)) if failure.code == Code::System
+            Err(Doubt::OpenSsl(error)) if error.code == Code::System
         ));
         assert!(matches!(
-            judged(signatures, || Err::<Option<()>, _>(Failure::system(""))),
+            judged(signatures, || Err::<Option<()>, _>(Error::system(""))),
             Err(Doubt::OpenSsl(_))
         ));
         let tries = Cell::new(0);

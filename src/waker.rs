@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::sys::fd::FdGuard;
 use crate::sys::process::Process;
 use crate::sys::socket_pair;
@@ -33,12 +33,12 @@ impl Waker {
     }
 
     /// Makes the descriptors unless they are there.
-    pub fn prepare(&self) -> Result<(), Failure> {
+    pub fn prepare(&self) -> Result<(), Error> {
         if self.ends().is_some() {
             return Ok(());
         }
         let (receiver, sender) = socket_pair::pair()
-            .map_err(|error| Failure::system(format!("no descriptors: {error}")))?;
+            .map_err(|error| Error::system(format!("no descriptors: {error}")))?;
         let earlier = self.newest.load(Ordering::SeqCst);
         let ends = Box::into_raw(Box::new(SocketPair {
             process: Process::current(),

@@ -1,6 +1,6 @@
 //! Step 4: the form of the answer, before anything in it is believed.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::json;
 use crate::text;
 use base64::Engine;
@@ -17,15 +17,15 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    pub fn parse(body: &[u8]) -> Result<Envelope, Failure> {
+    pub fn parse(body: &[u8]) -> Result<Envelope, Error> {
         let object = json::object(body).map_err(|problem| not_agreed(body, &problem))?;
         Envelope::from_texts(field(&object, "data")?, field(&object, "signature")?)
     }
 
     /// An envelope out of its two texts, as they were sent.
-    pub fn from_texts(data: String, signature_text: String) -> Result<Envelope, Failure> {
+    pub fn from_texts(data: String, signature_text: String) -> Result<Envelope, Error> {
         let signature = STANDARD.decode(&signature_text).map_err(|_| {
-            Failure::response(
+            Error::response(
                 "the answer's `signature` is not canonical base64 (corrupted signature)",
             )
         })?;
@@ -42,9 +42,9 @@ impl Envelope {
     }
 }
 
-fn field(object: &Map<String, Value>, name: &str) -> Result<String, Failure> {
+fn field(object: &Map<String, Value>, name: &str) -> Result<String, Error> {
     let missing =
-        |what: &str| Failure::response(format!("the answer{what} (missing response fields)"));
+        |what: &str| Error::response(format!("the answer{what} (missing response fields)"));
     match object.get(name) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
         Some(Value::String(_)) => Err(missing(&format!("'s `{name}` is empty"))),
@@ -71,23 +71,23 @@ fn compression(body: &[u8]) -> Option<&'static str> {
         .map(|(_, how)| how)
 }
 
-fn not_agreed(body: &[u8], problem: &str) -> Failure {
+fn not_agreed(body: &[u8], problem: &str) -> Error {
     if body.is_empty() {
-        return Failure::response("the answer is empty");
+        return Error::response("the answer is empty");
     }
     if let Some(how) = compression(body) {
-        return Failure::compressed(&format!(" ({how})"));
+        return Error::compressed(&format!(" ({how})"));
     }
     // Some pages begin with a byte order mark.
     let page = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     if page.trim_ascii_start().first() == Some(&b'<') {
-        let failure = Failure::response("the answer is a web page, not the agreed JSON");
-        return Failure {
+        let error = Error::response("the answer is a web page, not the agreed JSON");
+        return Error {
             advice: "it looks like a login page (captive portal) or an intercepting proxy: let the server reach the check server directly, or set a proxy",
-            ..failure
+            ..error
         };
     }
-    Failure::response(format!("the answer is {}", text::quoted(problem)))
+    Error::response(format!("the answer is {}", text::quoted(problem)))
 }
 
 #[cfg(test)]
@@ -111,12 +111,12 @@ mod tests {
             "\u{feff}<html>",
             "\u{feff}\r\n<html>",
         ] {
-            let failure = Envelope::parse(page.as_bytes()).err().expect(page);
-            assert!(failure.advice.contains("login page"), "{page}");
+            let error = Envelope::parse(page.as_bytes()).err().expect(page);
+            assert!(error.advice.contains("login page"), "{page}");
         }
         for other in ["\u{feff}{}", "\u{feff}", "html"] {
-            let failure = Envelope::parse(other.as_bytes()).err().expect(other);
-            assert!(!failure.advice.contains("login page"), "{other}");
+            let error = Envelope::parse(other.as_bytes()).err().expect(other);
+            assert!(!error.advice.contains("login page"), "{other}");
         }
     }
 
@@ -127,10 +127,10 @@ mod tests {
             (b"\x28\xb5\x2f\xfd\0", "zstd"),
             (b"\x78\x9c\xab", "deflate"),
         ] {
-            let failure = Envelope::parse(body).err().expect(how);
-            assert_eq!(failure.code, Code::Response, "{how}");
-            assert!(failure.reason.contains("compressed"), "{how}");
-            assert!(failure.reason.contains(how), "{}", failure.reason);
+            let error = Envelope::parse(body).err().expect(how);
+            assert_eq!(error.code, Code::Response, "{how}");
+            assert!(error.reason.contains("compressed"), "{how}");
+            assert!(error.reason.contains(how), "{}", error.reason);
         }
     }
 
@@ -152,9 +152,9 @@ mod tests {
             (r#"{"data":"e30=","signature":"AA_="}"#, SIGNATURE),
             (r#"{"data":"e30=","signature":"AAA=="}"#, SIGNATURE),
         ] {
-            let failure = Envelope::parse(bad.as_bytes()).err().expect(bad);
-            assert_eq!(failure.code, Code::Response, "{bad}");
-            assert!(failure.reason.contains(phrase), "{bad}: {}", failure.reason);
+            let error = Envelope::parse(bad.as_bytes()).err().expect(bad);
+            assert_eq!(error.code, Code::Response, "{bad}");
+            assert!(error.reason.contains(phrase), "{bad}: {}", error.reason);
         }
     }
 

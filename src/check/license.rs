@@ -3,7 +3,7 @@
 
 use super::nonce::Nonce;
 use crate::config::files::License;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::random;
 use crate::selftest;
 use base64::Engine;
@@ -20,12 +20,12 @@ use zeroize::Zeroizing;
 const TAG_BYTES: usize = 16;
 
 /// The `license` object: a one-time AES-256-GCM key under RSA-OAEP with SHA-256, iv, data and tag, in base64.
-pub fn sealed(license: &License, nonce: &Nonce) -> Result<Value, Failure> {
+pub fn sealed(license: &License, nonce: &Nonce) -> Result<Value, Error> {
     selftest::alive()?;
     let mut key = Zeroizing::new([0; 32]);
     random::fill(key.as_mut_slice())?;
     let iv = random::bytes::<12>()?;
-    let failed = |errors: ErrorStack| Failure::openssl("cannot encrypt the licence", &errors);
+    let failed = |errors: ErrorStack| Error::openssl("cannot encrypt the licence", &errors);
     let mut tag = [0; TAG_BYTES];
     let data = encrypt_aead(
         Cipher::aes_256_gcm(),

@@ -7,7 +7,7 @@ use super::verdict::{LONGEST_VERSION, Update, Verdict, is_of_version};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::config::settings::Settings;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::json;
 use crate::log::{ERROR, INFO, LogHandle, NOTICE, TRACE};
 use crate::text;
@@ -40,7 +40,7 @@ pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -
                 .chain(notice_lines(answer.verdict.notice()))
                 .collect()
         }
-        Err(failure) => vec![failure_line(failure, &config.settings, &when)],
+        Err(error) => vec![failure_line(error, &config.settings, &when)],
     }
 }
 
@@ -146,8 +146,8 @@ fn notice_line(text: &str) -> Line {
     }
 }
 
-fn failure_line(failure: &Failure, settings: &Settings, when: &str) -> Line {
-    if failure.code == Code::Cancelled {
+fn failure_line(error: &Error, settings: &Settings, when: &str) -> Line {
+    if error.code == Code::Cancelled {
         return Line {
             level: INFO,
             text: "Security update check cancelled".to_owned(),
@@ -159,7 +159,7 @@ fn failure_line(failure: &Failure, settings: &Settings, when: &str) -> Line {
             "Security update check failed: for {} at {}: {}{when}",
             shown_program(settings),
             text::quoted(settings.url.host()),
-            failure.text()
+            error.text()
         ),
     }
 }

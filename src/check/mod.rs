@@ -16,7 +16,7 @@ pub mod verdict;
 use crate::cancel::CancelToken;
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::log::LogHandle;
 use crate::selftest;
 use envelope::Envelope;
@@ -43,24 +43,24 @@ pub struct Attempt {
     /// What else the request had.
     pub extra_fields: Option<ExtraFields>,
     pub http_status: i32,
-    pub outcome: Result<Answer, Failure>,
+    pub outcome: Result<Answer, Error>,
 }
 
 impl Attempt {
-    pub fn failed(failure: Failure) -> Attempt {
+    pub fn failed(error: Error) -> Attempt {
         Attempt {
             nonce: None,
             request_sha256: None,
             extra_fields: None,
-            http_status: failure.http_status,
-            outcome: Err(failure),
+            http_status: error.http_status,
+            outcome: Err(error),
         }
     }
 
     pub fn code(&self) -> Code {
         match &self.outcome {
             Ok(answer) => answer.verdict.code(),
-            Err(failure) => failure.code,
+            Err(error) => error.code,
         }
     }
 }
@@ -79,7 +79,7 @@ pub fn run(config: &CheckConfig, cancel: &CancelToken, log: &LogHandle) -> Attem
             extra_fields: Some(request.extra_fields.clone()),
             ..exchange(config, &request, cancel, log)
         },
-        Err(failure) => Attempt::failed(failure),
+        Err(error) => Attempt::failed(error),
     };
     // What OpenSSL left in this thread's error queue is not the next one's.
     drop(openssl::error::ErrorStack::get());
@@ -87,7 +87,7 @@ pub fn run(config: &CheckConfig, cancel: &CancelToken, log: &LogHandle) -> Attem
 }
 
 /// Whether there is all that a check needs; else there is no use in sending anything.
-fn ensure_possible(config: &CheckConfig) -> Result<(), Failure> {
+fn ensure_possible(config: &CheckConfig) -> Result<(), Error> {
     match config.errors.first() {
         Some(error) => Err(error.clone()),
         None => selftest::check(),
@@ -111,7 +111,7 @@ fn exchange(
     messages::sending(log, config, request);
     let body = match transport::post(config, request, cancel) {
         Ok(body) => body,
-        Err(failure) => return Attempt::failed(failure),
+        Err(error) => return Attempt::failed(error),
     };
     messages::received_envelope(log, &body);
     let expected = Expected {
@@ -134,18 +134,18 @@ fn exchange(
 }
 
 /// The verdict on an answer, whichever way it came.
-pub fn verify(body: &[u8], config: &CheckConfig, expected: &Expected) -> Result<Answer, Failure> {
+pub fn verify(body: &[u8], config: &CheckConfig, expected: &Expected) -> Result<Answer, Error> {
     read_verdict(&authentic(body, config)?, expected)
 }
 
-fn authentic(body: &[u8], config: &CheckConfig) -> Result<Authentic, Failure> {
+fn authentic(body: &[u8], config: &CheckConfig) -> Result<Authentic, Error> {
     if body.len() > transport::LARGEST_BODY {
         return Err(transport::too_large());
     }
     signed(Envelope::parse(body)?, config)
 }
 
-fn signed(envelope: Envelope, config: &CheckConfig) -> Result<Authentic, Failure> {
+fn signed(envelope: Envelope, config: &CheckConfig) -> Result<Authentic, Error> {
     match &config.key_error {
         Some(error) if config.server_keys.is_empty() => Err(error.clone()),
         _ => Authentic::verify(envelope, &config.server_keys),
@@ -159,18 +159,18 @@ pub fn verify_stored(
     signature: &str,
     config: &CheckConfig,
     expected: &Expected,
-) -> Result<Verdict, Failure> {
+) -> Result<Verdict, Error> {
     let envelope = || Envelope::from_texts(data.to_owned(), signature.to_owned());
     match signed(envelope()?, config) {
         Ok(authentic) => Verdict::read(&authentic, expected),
-        Err(failure) if failure.code == Code::System => {
-            Verdict::unverified_warning(&envelope()?, expected).ok_or(failure)
+        Err(error) if error.code == Code::System => {
+            Verdict::unverified_warning(&envelope()?, expected).ok_or(error)
         }
-        Err(failure) => Err(failure),
+        Err(error) => Err(error),
     }
 }
 
-fn read_verdict(authentic: &Authentic, expected: &Expected) -> Result<Answer, Failure> {
+fn read_verdict(authentic: &Authentic, expected: &Expected) -> Result<Answer, Error> {
     let verdict = Verdict::read(authentic, expected)?;
     let envelope = authentic.envelope();
     Ok(Answer {

@@ -1,6 +1,6 @@
 //! Step 1: what ties an answer to its request.
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::random;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ const RANDOM_TEXT: usize = 24;
 pub struct Nonce(String);
 
 impl Nonce {
-    pub fn new() -> Result<Nonce, Failure> {
+    pub fn new() -> Result<Nonce, Error> {
         // A clock before 1970 gives 0: the random part alone makes the nonce unique.
         let microseconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -4,12 +4,12 @@ use super::nonce::Nonce;
 use super::request::Request;
 use super::transport;
 use crate::config::check_config::CheckConfig;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::json;
 use serde_json::{Value, json};
 
 /// The license shows as its size; `body` is therefore the exact text only without one, and null with one.
-pub fn preview(config: &CheckConfig) -> Result<Value, Failure> {
+pub fn preview(config: &CheckConfig) -> Result<Value, Error> {
     let request = Request::new(config, Nonce::new()?)?;
     let mut fields = json::object(request.body.as_bytes()).unwrap_or_default();
     for (name, shown) in &request.shown {

@@ -5,7 +5,7 @@ use super::nonce::Nonce;
 use crate::config::check_config::CheckConfig;
 use crate::curl_linkage;
 use crate::digest::sha256_hex;
-use crate::failure::Failure;
+use crate::error::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ pub struct Request {
 }
 
 impl Request {
-    pub fn new(config: &CheckConfig, nonce: Nonce) -> Result<Request, Failure> {
+    pub fn new(config: &CheckConfig, nonce: Nonce) -> Result<Request, Error> {
         let license = config.license.as_ref();
         let sealed = license.map(|license| license::sealed(license, &nonce));
         let extra_fields = ExtraFields::of(config, sealed.transpose()?);

@@ -4,7 +4,7 @@ use super::envelope::Envelope;
 use super::verdict;
 use crate::code::Code;
 use crate::config::public_key::PublicKey;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::selftest::{self, Doubt};
 
 /// An answer that one of the pinned keys has signed.
@@ -18,11 +18,11 @@ impl Authentic {
     /// RSA PKCS#1 v1.5 with SHA-256 over the text D as sent (contract section 5), by any of the keys; D is decoded after that.
     ///
     /// `PSC_ERR_SIGNATURE`: it is not signed by them. `PSC_ERR_SYSTEM`: OpenSSL cannot tell.
-    pub fn verify(envelope: Envelope, keys: &[PublicKey]) -> Result<Authentic, Failure> {
+    pub fn verify(envelope: Envelope, keys: &[PublicKey]) -> Result<Authentic, Error> {
         let verified = selftest::judged(selftest::signatures, || signer(&envelope, keys));
         let signer = verified.map_err(|doubt| match doubt {
             Doubt::Wrong => forged(),
-            Doubt::OpenSsl(failure) => cannot_tell(failure),
+            Doubt::OpenSsl(error) => cannot_tell(error),
         })?;
         let decoded = envelope.decoded().ok_or_else(|| {
             verdict::unusable("the signed `data` of the answer is not canonical base64")
@@ -50,37 +50,34 @@ impl Authentic {
 }
 
 /// `None`: by none of the keys. An error: by none of those that OpenSSL can use, and there are others.
-fn signer<'a>(
-    envelope: &Envelope,
-    keys: &'a [PublicKey],
-) -> Result<Option<&'a PublicKey>, Failure> {
+fn signer<'a>(envelope: &Envelope, keys: &'a [PublicKey]) -> Result<Option<&'a PublicKey>, Error> {
     let mut unusable = None;
     for pinned in keys {
         let key = match &pinned.key {
             Ok(key) => key,
-            Err(failure) => {
-                unusable = Some(failure.clone());
+            Err(error) => {
+                unusable = Some(error.clone());
                 continue;
             }
         };
         match selftest::is_signature(key, &envelope.signature, envelope.data.as_bytes()) {
             Ok(true) => return Ok(Some(pinned)),
             Ok(false) => {}
-            Err(errors) => unusable = Some(Failure::openssl("cannot use a pinned key", &errors)),
+            Err(errors) => unusable = Some(Error::openssl("cannot use a pinned key", &errors)),
         }
     }
     unusable.map_or(Ok(None), Err)
 }
 
-fn cannot_tell(failure: Failure) -> Failure {
-    Failure {
-        reason: format!("the answer cannot be verified: {}", failure.reason),
-        ..failure.with_status(200)
+fn cannot_tell(error: Error) -> Error {
+    Error {
+        reason: format!("the answer cannot be verified: {}", error.reason),
+        ..error.with_status(200)
     }
 }
 
-fn forged() -> Failure {
-    Failure::new(
+fn forged() -> Error {
+    Error::new(
         Code::Signature,
         "the answer is not signed by a pinned key (untrusted or forged signature)",
         "someone may be intercepting the connection, or the pinned key is out of date: look at proxies and certificate authorities on the way, and at server_public_key_path",

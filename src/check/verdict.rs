@@ -6,7 +6,7 @@ use super::envelope::Envelope;
 use super::nonce::Nonce;
 use super::signature::Authentic;
 use crate::code::Code;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::json;
 use serde_json::{Map, Number, Value};
 
@@ -45,7 +45,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub fn read(authentic: &Authentic, expected: &Expected) -> Result<Verdict, Failure> {
+    pub fn read(authentic: &Authentic, expected: &Expected) -> Result<Verdict, Error> {
         let verdict = Verdict::of_data(authentic.decoded(), expected)?;
         Ok(Verdict {
             key_fingerprint: Some(authentic.key_fingerprint().to_owned()),
@@ -60,7 +60,7 @@ impl Verdict {
         verdict.update.is_some().then_some(verdict)
     }
 
-    fn of_data(data: &[u8], expected: &Expected) -> Result<Verdict, Failure> {
+    fn of_data(data: &[u8], expected: &Expected) -> Result<Verdict, Error> {
         let fields = json::object(data)
             .map_err(|problem| unusable(format!("the signed data of the answer is {problem}")))?;
         let request_bound = check_origin(&fields, expected)?;
@@ -136,7 +136,7 @@ impl Verdict {
 }
 
 /// Nonce and request binding. Returns whether the answer is bound to the request.
-fn check_origin(fields: &Map<String, Value>, expected: &Expected) -> Result<bool, Failure> {
+fn check_origin(fields: &Map<String, Value>, expected: &Expected) -> Result<bool, Error> {
     match fields.get("nonce") {
         Some(Value::String(nonce)) if nonce == expected.nonce.as_str() => {}
         Some(Value::String(_)) => {
@@ -162,8 +162,8 @@ fn check_origin(fields: &Map<String, Value>, expected: &Expected) -> Result<bool
     }
 }
 
-fn replay(reason: &str) -> Failure {
-    Failure::new(
+fn replay(reason: &str) -> Error {
+    Error::new(
         Code::Nonce,
         reason,
         "someone may be intercepting the connection: look at proxies and certificate authorities on the way",
@@ -173,7 +173,7 @@ fn replay(reason: &str) -> Failure {
 
 /// A signed warning is never lost: every number but 0 is one, whatever stands beside it. A 0 that is not written as the
 /// integer is no "no update".
-fn update(fields: &Map<String, Value>) -> Result<Option<Update>, Failure> {
+fn update(fields: &Map<String, Value>) -> Result<Option<Update>, Error> {
     let wrong = |what: &str| {
         Err(unusable(format!(
             "the answer's `update` {what} (missing data fields)"
@@ -221,10 +221,10 @@ impl Update {
 }
 
 /// Nothing on the way can have made what is signed.
-pub(super) fn unusable(reason: impl Into<String>) -> Failure {
-    Failure {
+pub(super) fn unusable(reason: impl Into<String>) -> Error {
+    Error {
         advice: "the check server has signed this: its operator must act",
-        ..Failure::response(reason)
+        ..Error::response(reason)
     }
 }
 
@@ -246,7 +246,7 @@ fn text_of(fields: &Map<String, Value>, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(data: &str) -> Result<Verdict, Failure> {
+    fn read(data: &str) -> Result<Verdict, Error> {
         let nonce = Nonce::of_request("n");
         let expected = Expected {
             nonce: &nonce,
@@ -293,8 +293,8 @@ mod tests {
             r#"{"update":0}"#,
             r#"{"nonce":1,"update":0}"#,
         ] {
-            let failure = read(data).expect_err(data);
-            assert!(failure.reason.contains("missing data fields"), "{data}");
+            let error = read(data).expect_err(data);
+            assert!(error.reason.contains("missing data fields"), "{data}");
         }
     }
 

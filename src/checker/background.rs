@@ -3,7 +3,7 @@
 use super::{Checker, incomplete};
 use crate::code::Code;
 use crate::config::check_config::Readiness;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::log::LogHandle;
 use crate::schedule::thread;
 use crate::sync::{lock, wait};
@@ -47,14 +47,14 @@ impl Running {
 }
 
 impl Checker {
-    pub fn start(self: &Arc<Checker>) -> Result<(), Failure> {
+    pub fn start(self: &Arc<Checker>) -> Result<(), Error> {
         if matches!(self.readiness(), Readiness::Incomplete) {
             return Err(incomplete());
         }
         self.cancel.prepare()?;
         let mut running = lock(&self.running);
         if running.has_thread() {
-            return Err(Failure::new(
+            return Err(Error::new(
                 Code::State,
                 "already started, or the thread of an earlier start has not ended yet",
                 "",
@@ -70,8 +70,8 @@ impl Checker {
         Ok(())
     }
 
-    fn spawn(self: &Arc<Checker>) -> Result<Background, Failure> {
-        let reserve = Reserve::of_a_call().ok_or_else(Failure::out_of_memory)?;
+    fn spawn(self: &Arc<Checker>) -> Result<Background, Error> {
+        let reserve = Reserve::of_a_call().ok_or_else(Error::out_of_memory)?;
         let log = LogHandle::new(&self.logger);
         let ended = Arc::new(AtomicBool::new(false));
         let generation = self.cancel.generation();
@@ -103,13 +103,13 @@ impl Checker {
         )
         .map_err(|error| {
             drop(self.fork_guard.adopt());
-            Failure::system(format!("no thread: {error}"))
+            Error::system(format!("no thread: {error}"))
         })?;
         Ok(Background { handle, log, ended })
     }
 
     /// Ends what is running and waits for it, at most a second.
-    pub fn stop(&self) -> Result<(), Failure> {
+    pub fn stop(&self) -> Result<(), Error> {
         let _call = self.fork_guard.enter();
         self.cancel.stop();
         let started = Instant::now();
@@ -150,6 +150,6 @@ impl Checker {
     }
 }
 
-fn gave_up(reason: &str) -> Failure {
-    Failure::new(Code::Timeout, reason, "")
+fn gave_up(reason: &str) -> Error {
+    Error::new(Code::Timeout, reason, "")
 }

@@ -8,7 +8,7 @@ use crate::check::request::Request;
 use crate::check::{self, Attempt, messages};
 use crate::code::Code;
 use crate::config::check_config::{CheckConfig, Readiness};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::fork_guard::CallGuard;
 use crate::log::LogHandle;
 use crate::outcome::Outcome;
@@ -37,11 +37,11 @@ impl Drop for InFlight<'_> {
 
 impl Checker {
     /// One check in the calling thread, whatever the schedule says. `Err`: none was made.
-    pub fn run_once(&self) -> Result<Outcome, Failure> {
+    pub fn run_once(&self) -> Result<Outcome, Error> {
         let log = LogHandle::new(&self.logger);
         // In flight before anything is looked at: psc_stop waits for it from here on.
         let Some(_in_flight) = self.begin_check(&log) else {
-            return Err(Failure::new(
+            return Err(Error::new(
                 Code::State,
                 "a check of this handle is in flight already",
                 "",
@@ -56,8 +56,8 @@ impl Checker {
         };
         let config = self.renewed(&config, &log);
         let _signals = signals::Blocked::of_writing();
-        if let Err(failure) = self.cancel.prepare() {
-            return Ok(self.conclude(&Attempt::failed(failure), &config, &log, None));
+        if let Err(error) = self.cancel.prepare() {
+            return Ok(self.conclude(&Attempt::failed(error), &config, &log, None));
         }
         let mut before = None;
         self.update_memory(&config, &log, |record| {
@@ -92,7 +92,7 @@ impl Checker {
         before: Option<Before>,
     ) -> Outcome {
         let attempt = catch_panic(|| check::run(config, token, log))
-            .unwrap_or_else(|text| Attempt::failed(Failure::bug(&text)));
+            .unwrap_or_else(|text| Attempt::failed(Error::bug(&text)));
         self.conclude(&attempt, config, log, before)
     }
 
@@ -158,7 +158,7 @@ impl Checker {
     }
 
     /// The verdict on an answer to the request of this configuration and nonce, however it came.
-    pub fn verify(&self, response: &[u8], nonce: &str) -> Result<Outcome, Failure> {
+    pub fn verify(&self, response: &[u8], nonce: &str) -> Result<Outcome, Error> {
         // Also while checks are disabled: a machine without a connection is where answers are carried to.
         let config = self.config().check_config().ok_or_else(incomplete)?;
         let mut config = config.with_keys_refreshed();
@@ -169,7 +169,7 @@ impl Checker {
         let outcome = check::verify(response, &config, &expected);
         let attempt = Attempt {
             // There was no HTTP answer.
-            outcome: outcome.map_err(|failure| failure.with_status(0)),
+            outcome: outcome.map_err(|error| error.with_status(0)),
             nonce: Some(request.nonce.clone()),
             request_sha256: Some(request.sha256.clone()),
             extra_fields: None,

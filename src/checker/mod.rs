@@ -14,7 +14,7 @@ use crate::check::{preview, transport};
 use crate::code::Code;
 use crate::config::check_config::Readiness;
 use crate::config::{Config, Rejection};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::fork_guard::{CallGuard, ForkGuard};
 use crate::log::{Logger, Sink};
 use crate::schedule::run;
@@ -144,14 +144,14 @@ impl Checker {
         lock(&self.config).clone()
     }
 
-    pub fn preview(&self) -> Result<Value, Failure> {
+    pub fn preview(&self) -> Result<Value, Error> {
         // Also while checks are disabled: a machine without a connection has its request carried.
         let config = self.config().check_config().ok_or_else(incomplete)?;
         preview::preview(&config)
     }
 
     /// Makes the configured state directory fit for that user; nothing to do where none is configured.
-    pub fn make_state_dir(&self, user: User) -> Result<(), Failure> {
+    pub fn make_state_dir(&self, user: User) -> Result<(), Error> {
         let Some(path) = self.config().settings.state_dir.clone() else {
             return Ok(());
         };
@@ -161,9 +161,9 @@ impl Checker {
                 text::quoted(&path.to_string_lossy())
             );
             if errno::is_shortage(&error) {
-                Failure::system(reason)
+                Error::system(reason)
             } else {
-                Failure::new(Code::File, reason, "")
+                Error::new(Code::File, reason, "")
             }
         })
     }
@@ -189,8 +189,8 @@ impl Checker {
     }
 }
 
-fn incomplete() -> Failure {
-    Failure::new(
+fn incomplete() -> Error {
+    Error::new(
         Code::State,
         "the configuration is not complete: passenger_version and server_identifier are needed",
         "",

@@ -7,7 +7,7 @@ use crate::check::verdict::{Expected, Verdict};
 use crate::check::{self, Attempt};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
-use crate::failure::Retry;
+use crate::error::Retry;
 use crate::log::{LogHandle, WARNING};
 use crate::random;
 use crate::schedule::plan::{self, Ending};
@@ -104,12 +104,12 @@ impl Checker {
                 let backoff_minutes = answer.verdict.backoff_minutes();
                 (Ending::Authentic { backoff_minutes }, None)
             }
-            Err(failure) => {
-                if matches!(failure.code, Code::Signature | Code::Nonce) {
+            Err(error) => {
+                if matches!(error.code, Code::Signature | Code::Nonce) {
                     record.untrusted_since = record.untrusted_since.or(Some(at));
                 }
-                let message = crate::text::log_line(&failure.text());
-                (Ending::Failed(failure.retry), Some(message))
+                let message = crate::text::log_line(&error.text());
+                (Ending::Failed(error.retry), Some(message))
             }
         };
         if ending != Ending::Failed(Retry::Unanswered) {
@@ -252,7 +252,7 @@ impl Checker {
                     age: stored.age(now).unwrap_or_else(|| stored.at.age(now)),
                 }))
             }
-            Err(failure) if failure.code == Code::System => Known::Unverifiable,
+            Err(error) if error.code == Code::System => Known::Unverifiable,
             Err(_) => Known::Nothing,
         }
     }

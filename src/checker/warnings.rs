@@ -2,7 +2,7 @@
 
 use super::Checker;
 use crate::config::check_config::{CheckConfig, Readiness};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::log::{LogHandle, WARNING};
 use crate::sync::lock;
 
@@ -22,7 +22,7 @@ impl Checker {
             return;
         };
         let log = LogHandle::new(&self.logger);
-        let errors: Vec<String> = config.errors.iter().map(Failure::text).collect();
+        let errors: Vec<String> = config.errors.iter().map(Error::text).collect();
         let errors = (!errors.is_empty()).then(|| errors.join("; "));
         if is_news(&mut lock(&self.said).errors, errors.as_deref()) {
             let errors = errors.unwrap_or_default();

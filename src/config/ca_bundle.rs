@@ -1,7 +1,7 @@
 //! The certificates of a CA bundle: one that is damaged costs no other.
 
 use super::pem::{self, Block, Damage, Pem};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::selftest::{self, Doubt};
 use openssl::x509::X509;
 
@@ -30,7 +30,7 @@ pub struct CaBundle {
 
 impl CaBundle {
     /// Adds what a file holds. An error: OpenSSL cannot tell.
-    pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         for (number, block) in (1_usize..).zip(Pem::read(bytes).blocks) {
             if let Some(problem) = self.add_block(&block)? {
                 let line = block.line;
@@ -41,7 +41,7 @@ impl CaBundle {
     }
 
     /// What is wrong with a block, if anything. Other things than certificates are passed over.
-    fn add_block(&mut self, block: &Block) -> Result<Option<&'static str>, Failure> {
+    fn add_block(&mut self, block: &Block) -> Result<Option<&'static str>, Error> {
         let is_certificate = block.label.ends_with("CERTIFICATE");
         let der = match &block.der {
             Ok(der) => der,
@@ -57,7 +57,7 @@ impl CaBundle {
         let certificate = match selftest::judged(selftest::certificates, certificate) {
             Ok(certificate) => certificate,
             Err(Doubt::Wrong) => return Ok(Some("is not a certificate that can be read")),
-            Err(Doubt::OpenSsl(failure)) => return Err(failure),
+            Err(Doubt::OpenSsl(error)) => return Err(error),
         };
         if block.label == WITH_SETTINGS {
             let settings = der.get(certificate.len()..).unwrap_or_default();

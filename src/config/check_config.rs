@@ -8,7 +8,7 @@ use super::public_key::PublicKey;
 use super::settings::Settings;
 use super::trust_store::{CachedTrustStore, TrustStore};
 use crate::digest::sha256_hex;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::state::store::Question;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -27,9 +27,9 @@ pub struct CheckConfig {
     pub server_keys: Arc<Vec<PublicKey>>,
     pub license: Option<License>,
     /// Why an answer cannot be verified.
-    pub key_error: Option<Failure>,
+    pub key_error: Option<Error>,
     /// Why a check cannot be made, the first reason first.
-    pub errors: Vec<Failure>,
+    pub errors: Vec<Error>,
     files: Files,
 }
 
@@ -90,23 +90,23 @@ impl CheckConfig {
         self.with_files(trust_store)
     }
 
-    fn with_files(&self, trust_store: Option<Result<Arc<TrustStore>, Failure>>) -> CheckConfig {
+    fn with_files(&self, trust_store: Option<Result<Arc<TrustStore>, Error>>) -> CheckConfig {
         let mut errors = Vec::new();
-        let mut take = |failure: Failure| errors.push(failure);
+        let mut take = |error: Error| errors.push(error);
         let server_keys = match self.files.server_keys.as_ref().map(|file| file.cached()) {
             Some(Ok(keys)) => {
                 let unknown = keys.iter().find_map(|key| key.key.as_ref().err());
                 unknown.into_iter().cloned().for_each(&mut take);
                 keys
             }
-            Some(Err(failure)) => {
-                take(failure);
+            Some(Err(error)) => {
+                take(error);
                 Arc::default()
             }
             None => Arc::default(),
         };
         let key_error = errors.first().cloned();
-        let mut take = |failure: Failure| errors.push(failure);
+        let mut take = |error: Error| errors.push(error);
         let client_identity = match self
             .files
             .client_identity
@@ -120,22 +120,22 @@ impl CheckConfig {
                     .for_each(&mut take);
                 Some(identity)
             }
-            Some(Err(failure)) => {
-                take(failure);
+            Some(Err(error)) => {
+                take(error);
                 None
             }
             None => None,
         };
         let trust_store = match trust_store {
             Some(Ok(trust_store)) => Some(trust_store),
-            Some(Err(failure)) => {
-                take(failure);
+            Some(Err(error)) => {
+                take(error);
                 None
             }
             None => None,
         };
-        let license = self.files.license().unwrap_or_else(|failure| {
-            take(failure);
+        let license = self.files.license().unwrap_or_else(|error| {
+            take(error);
             None
         });
         CheckConfig {

@@ -4,7 +4,7 @@ use super::file;
 use super::pem::{self, Block, Damage, Pem};
 use super::public_key::LARGEST_PEM;
 use crate::code::Code;
-use crate::failure::{Failure, Retry};
+use crate::error::{Error, Retry};
 use crate::selftest;
 use crate::text;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
@@ -33,12 +33,12 @@ struct Date {
 }
 
 impl ClientIdentity {
-    pub fn read(path: &Path, advice: &'static str) -> Result<ClientIdentity, Failure> {
-        let bytes = file::read(path, LARGEST_PEM).map_err(|problem| problem.failure(advice))?;
+    pub fn read(path: &Path, advice: &'static str) -> Result<ClientIdentity, Error> {
+        let bytes = file::read(path, LARGEST_PEM).map_err(|problem| problem.error(advice))?;
         let name = text::quoted(&path.to_string_lossy());
         let malformed = |problem: &str| {
             let reason = format!("the client certificate in {name} cannot be used: {problem}");
-            Failure::new(Code::File, reason, advice)
+            Error::new(Code::File, reason, advice)
         };
         let blocks = Pem::read(&bytes).blocks;
         let (certificates, key) = parts(&blocks).map_err(|problem| malformed(&problem))?;
@@ -46,10 +46,10 @@ impl ClientIdentity {
             .into_iter()
             .map(|(_, line, der)| {
                 selftest::judged(selftest::certificates, || Ok(X509::from_der(der).ok())).map_err(
-                    |doubt| doubt.failure(|| malformed(&format!("{NO_CERTIFICATE} (line {line})"))),
+                    |doubt| doubt.error(|| malformed(&format!("{NO_CERTIFICATE} (line {line})"))),
                 )
             })
-            .collect::<Result<Vec<X509>, Failure>>()?;
+            .collect::<Result<Vec<X509>, Error>>()?;
         let certificate = certificates
             .first()
             .ok_or_else(|| malformed(NO_CERTIFICATE))?;
@@ -58,19 +58,17 @@ impl ClientIdentity {
                 selftest::keys,
                 || Ok(PKey::private_key_from_der(key.2).ok()),
             )
-            .map_err(|doubt| doubt.failure(|| malformed(NO_KEY)))?;
+            .map_err(|doubt| doubt.error(|| malformed(NO_KEY)))?;
         let known = || selftest::certificates().and_then(|()| selftest::comparisons(&private));
         selftest::judged(known, || Ok(is_of(&private, certificate).then_some(()))).map_err(
-            |doubt| {
-                doubt.failure(|| malformed("the private key does not belong to the certificate"))
-            },
+            |doubt| doubt.error(|| malformed("the private key does not belong to the certificate")),
         )?;
         identity(&name, certificate, &certificates, key)
-            .map_err(|errors| Failure::openssl("cannot read the client certificate", &errors))
+            .map_err(|errors| Error::openssl("cannot read the client certificate", &errors))
     }
 
     /// Why it cannot be used at that time, in seconds since the epoch.
-    pub fn validity_error(&self, now: i64) -> Option<Failure> {
+    pub fn validity_error(&self, now: i64) -> Option<Error> {
         let problem = if now > self.not_after.seconds {
             format!("has expired on {}", self.not_after.text)
         } else if now < self.not_before.seconds {
@@ -78,7 +76,7 @@ impl ClientIdentity {
         } else {
             return None;
         };
-        let failure = Failure::new(
+        let error = Error::new(
             Code::File,
             format!(
                 "the client certificate {}, which the vendor of this program has issued, {problem}, or the clock is wrong",
@@ -86,7 +84,7 @@ impl ClientIdentity {
             ),
             "check the clock of this machine; if it is right, try upgrading or reinstalling the program, which brings a new one",
         );
-        Some(failure.retried(Retry::Clock))
+        Some(error.retried(Retry::Clock))
     }
 }
 

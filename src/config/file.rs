@@ -1,7 +1,7 @@
 //! Reads the files that the configuration names: regular files only, bounded, never waiting.
 
 use crate::code::Code;
-use crate::failure::Failure;
+use crate::error::Error;
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,12 +19,12 @@ pub enum Problem {
 }
 
 impl Problem {
-    pub fn failure(self, advice: &'static str) -> Failure {
+    pub fn error(self, advice: &'static str) -> Error {
         match self {
             Problem::Unreadable(text) | Problem::Unfit(text) => {
-                Failure::new(Code::File, text, advice)
+                Error::new(Code::File, text, advice)
             }
-            Problem::NoMemory(text) => Failure::system(text),
+            Problem::NoMemory(text) => Error::system(text),
         }
     }
 }

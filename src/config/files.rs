@@ -11,7 +11,7 @@ use super::public_key::{self, PublicKey};
 use super::settings::{self, Settings};
 use super::trust_store::{CachedTrustStore, Source};
 use crate::code::Code;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::sync::lock;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -34,19 +34,19 @@ pub struct License {
 
 /// What a file held when it was last read, and how to read it.
 pub struct CachedFile<T> {
-    cached: Mutex<Result<Arc<T>, Failure>>,
-    read: Box<dyn Fn() -> Result<T, Failure> + Send + Sync>,
+    cached: Mutex<Result<Arc<T>, Error>>,
+    read: Box<dyn Fn() -> Result<T, Error> + Send + Sync>,
 }
 
 impl<T> CachedFile<T> {
-    fn new(read: impl Fn() -> Result<T, Failure> + Send + Sync + 'static) -> CachedFile<T> {
+    fn new(read: impl Fn() -> Result<T, Error> + Send + Sync + 'static) -> CachedFile<T> {
         CachedFile {
             cached: Mutex::new(read().map(Arc::new)),
             read: Box::new(read),
         }
     }
 
-    pub fn cached(&self) -> Result<Arc<T>, Failure> {
+    pub fn cached(&self) -> Result<Arc<T>, Error> {
         lock(&self.cached).clone()
     }
 
@@ -111,7 +111,7 @@ impl Files {
             settings::LICENSE_PATH,
             settings.license_path.clone(),
             |path| {
-                file::read(path, LARGEST_LICENSE).map_err(|problem| problem.failure(LICENSE_ADVICE))
+                file::read(path, LARGEST_LICENSE).map_err(|problem| problem.error(LICENSE_ADVICE))
             },
         );
         let wrapping_key = loader.load(
@@ -153,7 +153,7 @@ impl Files {
         }
     }
 
-    pub fn license(&self) -> Result<Option<License>, Failure> {
+    pub fn license(&self) -> Result<Option<License>, Error> {
         let (Some(text), Some(key)) = (&self.license_text, &self.wrapping_key) else {
             return Ok(None);
         };
@@ -178,7 +178,7 @@ impl Loader<'_> {
         current: Option<&Arc<CachedFile<T>>>,
         key: &str,
         path: Option<PathBuf>,
-        read: impl Fn(&Path) -> Result<T, Failure> + Send + Sync + 'static,
+        read: impl Fn(&Path) -> Result<T, Error> + Send + Sync + 'static,
     ) -> Option<Arc<CachedFile<T>>> {
         let path = path?;
         let is_named = self.given.contains_key(key);
@@ -192,8 +192,8 @@ impl Loader<'_> {
             _ => {}
         }
         let file = CachedFile::new(move || read(&path));
-        if let Err(failure) = file.cached() {
-            self.judge(is_named, key, &failure);
+        if let Err(error) = file.cached() {
+            self.judge(is_named, key, &error);
         }
         Some(Arc::new(file))
     }
@@ -213,25 +213,25 @@ impl Loader<'_> {
             _ => {}
         }
         let store = CachedTrustStore::new(source);
-        if let Err(failure) = store.cached() {
-            self.judge(is_named, key, &failure);
+        if let Err(error) = store.cached() {
+            self.judge(is_named, key, &error);
         }
         Some(Arc::new(store))
     }
 
     /// A named file that will not do is a problem at once; what else fails may work later.
-    fn judge(&mut self, is_named: bool, key: &str, failure: &Failure) {
-        if is_named && failure.code == Code::File {
-            self.problems.push(format!("{key}: {}", failure.reason));
+    fn judge(&mut self, is_named: bool, key: &str, error: &Error) {
+        if is_named && error.code == Code::File {
+            self.problems.push(format!("{key}: {}", error.reason));
         }
     }
 }
 
-fn wrapping_key(path: &Path) -> Result<PublicKey, Failure> {
+fn wrapping_key(path: &Path) -> Result<PublicKey, Error> {
     let mut keys = public_key::read(path, LICENSE_ADVICE)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
-        _ => Err(Failure::new(
+        _ => Err(Error::new(
             Code::File,
             format!(
                 "{} must hold exactly one key",

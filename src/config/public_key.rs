@@ -4,7 +4,7 @@ use super::file;
 use super::pem::{Block, Damage, Pem};
 use crate::code::Code;
 use crate::digest::sha256_hex;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::selftest::{self, Doubt};
 use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::Rsa;
@@ -24,17 +24,17 @@ const MOST_KEYS: usize = 16;
 #[derive(Clone)]
 pub struct PublicKey {
     /// Or why OpenSSL cannot say what it is, which is not the file's fault.
-    pub key: Result<PKey<Public>, Failure>,
+    pub key: Result<PKey<Public>, Error>,
     /// `SHA256:` and the hex digest of the `SubjectPublicKeyInfo` in DER.
     pub fingerprint: String,
 }
 
 /// One or more public keys of a PEM file; anything else in it is refused.
-pub fn read(path: &Path, advice: &'static str) -> Result<Vec<PublicKey>, Failure> {
-    let bytes = file::read(path, LARGEST_PEM).map_err(|problem| problem.failure(advice))?;
+pub fn read(path: &Path, advice: &'static str) -> Result<Vec<PublicKey>, Error> {
+    let bytes = file::read(path, LARGEST_PEM).map_err(|problem| problem.error(advice))?;
     keys_of(&bytes).map_err(|problem| {
         let name = crate::text::quoted(&path.to_string_lossy());
-        Failure::new(Code::File, format!("{name}: {problem}"), advice)
+        Error::new(Code::File, format!("{name}: {problem}"), advice)
     })
 }
 
@@ -101,8 +101,8 @@ fn public_key(block: &Block) -> Result<PublicKey, String> {
         Ok((None, ..)) => Err(format!("holds a public key that is not RSA (line {line})")),
         Err(Doubt::Wrong) => Err(unreadable()),
         // Known by its fingerprint all the same: what it has signed before is.
-        Err(Doubt::OpenSsl(failure)) => Ok(PublicKey {
-            key: Err(failure),
+        Err(Doubt::OpenSsl(error)) => Ok(PublicKey {
+            key: Err(error),
             fingerprint: format!("SHA256:{}", sha256_hex(der)),
         }),
     }

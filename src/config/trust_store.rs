@@ -7,7 +7,7 @@ use super::ca_bundle::CaBundle;
 use super::environment::Environment;
 use super::file::{self, Problem};
 use crate::code::Code;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::sync::lock;
 use crate::text;
 use std::ffi::OsStr;
@@ -98,7 +98,7 @@ impl Source {
 
 /// Why there is nothing to trust.
 struct Unread {
-    failure: Failure,
+    error: Error,
     /// What can be read, and holds nothing.
     unfit: Vec<PathBuf>,
 }
@@ -106,7 +106,7 @@ struct Unread {
 /// A source with what it held when it was last read.
 pub struct CachedTrustStore {
     source: Source,
-    cached: Mutex<Result<Arc<TrustStore>, Failure>>,
+    cached: Mutex<Result<Arc<TrustStore>, Error>>,
 }
 
 impl CachedTrustStore {
@@ -114,7 +114,7 @@ impl CachedTrustStore {
     pub fn new(source: Source) -> CachedTrustStore {
         let cached = source.read();
         CachedTrustStore {
-            cached: Mutex::new(cached.map(Arc::new).map_err(|unread| unread.failure)),
+            cached: Mutex::new(cached.map(Arc::new).map_err(|unread| unread.error)),
             source,
         }
     }
@@ -124,12 +124,12 @@ impl CachedTrustStore {
     }
 
     /// As it was when it was last read.
-    pub fn cached(&self) -> Result<Arc<TrustStore>, Failure> {
+    pub fn cached(&self) -> Result<Arc<TrustStore>, Error> {
         lock(&self.cached).clone()
     }
 
     /// As it is now. No lock is held while files are read.
-    pub fn refreshed(&self) -> Result<Arc<TrustStore>, Failure> {
+    pub fn refreshed(&self) -> Result<Arc<TrustStore>, Error> {
         let unread = match self.source.read() {
             Ok(trust_store)
                 if trust_store.is_partial
@@ -146,7 +146,7 @@ impl CachedTrustStore {
         };
         match self.cached() {
             Ok(copy) if !unread.unfit.iter().any(|path| path == copy.path()) => Ok(copy),
-            _ => Err(unread.failure),
+            _ => Err(unread.error),
         }
     }
 }
@@ -164,9 +164,9 @@ fn first_of(bundles: &[&str], directories: &[&str]) -> Result<TrustStore, Unread
     for (file, directory) in files.chain(hashed) {
         match of_places(file, directory, ADVICE) {
             Ok(trust_store) => return Ok(trust_store),
-            Err(unread) if unread.failure.code != Code::File => return Err(unread),
+            Err(unread) if unread.error.code != Code::File => return Err(unread),
             Err(unread) if !unread.unfit.is_empty() => {
-                problems = format!("{problems}; {}", unread.failure.reason);
+                problems = format!("{problems}; {}", unread.error.reason);
                 unfit.extend(unread.unfit);
             }
             Err(_) => {}
@@ -178,7 +178,7 @@ fn first_of(bundles: &[&str], directories: &[&str]) -> Result<TrustStore, Unread
         directories.join(", ")
     );
     Err(Unread {
-        failure: Failure::new(Code::File, reason, ADVICE),
+        error: Error::new(Code::File, reason, ADVICE),
         unfit,
     })
 }
@@ -193,8 +193,8 @@ fn of_places(
     let mut problems = Vec::new();
     let mut unfit = Vec::new();
     let mut is_partial = false;
-    let system = |failure| Unread {
-        failure,
+    let system = |error| Unread {
+        error,
         unfit: Vec::new(),
     };
     if let Some(path) = file {
@@ -211,7 +211,7 @@ fn of_places(
                 unfit.push(path.to_owned());
                 problems.push(text);
             }
-            Err(problem @ Problem::NoMemory(_)) => return Err(system(problem.failure(advice))),
+            Err(problem @ Problem::NoMemory(_)) => return Err(system(problem.error(advice))),
         }
     }
     if let Some(path) = directory {
@@ -248,7 +248,7 @@ fn of_places(
         ));
     }
     Err(Unread {
-        failure: Failure::new(Code::File, problems.join("; "), advice),
+        error: Error::new(Code::File, problems.join("; "), advice),
         unfit,
     })
 }
@@ -257,7 +257,7 @@ fn name(path: &Path) -> String {
     text::quoted(&path.to_string_lossy())
 }
 
-fn add_files(bundle: &mut CaBundle, files: &[PathBuf]) -> Result<(), Failure> {
+fn add_files(bundle: &mut CaBundle, files: &[PathBuf]) -> Result<(), Error> {
     let mut left = LARGEST_BUNDLE;
     for path in files {
         match file::read(path, left) {
@@ -266,7 +266,7 @@ fn add_files(bundle: &mut CaBundle, files: &[PathBuf]) -> Result<(), Failure> {
                 bundle.add(&name(path), &bytes)?;
             }
             Err(Problem::Unreadable(text) | Problem::Unfit(text)) => bundle.skip(text),
-            Err(problem @ Problem::NoMemory(_)) => return Err(problem.failure("")),
+            Err(problem @ Problem::NoMemory(_)) => return Err(problem.error("")),
         }
     }
     Ok(())
@@ -309,7 +309,7 @@ mod tests {
     }
 
     fn reason(read: Result<TrustStore, Unread>) -> String {
-        read.err().unwrap().failure.reason
+        read.err().unwrap().error.reason
     }
 
     #[test]
@@ -460,9 +460,7 @@ mod tests {
         }
         assert!(Source::of(Some(&file), &both) == Source::Named(file));
         let missing = environment(Some(dir.path().join("missing")), None);
-        let failure = Source::of(None, &missing).read().err().unwrap().failure;
-        assert!(
-            failure.reason.contains("No such file") && failure.advice.contains("SSL_CERT_FILE")
-        );
+        let error = Source::of(None, &missing).read().err().unwrap().error;
+        assert!(error.reason.contains("No such file") && error.advice.contains("SSL_CERT_FILE"));
     }
 }

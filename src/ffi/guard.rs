@@ -6,7 +6,7 @@ use super::last_error;
 use crate::checker::Checker;
 use crate::code::Code;
 use crate::config::Rejection;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::panic::{catch_fork_exit, catch_panic};
 use crate::sys::errno;
 use crate::sys::openssl::{self, Begun};
@@ -29,12 +29,12 @@ impl Refusal {
     }
 }
 
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Refusal {
-        let failure = failure.or_out_of_memory();
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        let error = error.or_out_of_memory();
         Refusal {
-            code: failure.code,
-            text: failure.text(),
+            code: error.code,
+            text: error.text(),
         }
     }
 }
@@ -112,8 +112,8 @@ pub unsafe fn call_on_openssl(
         call(checker, place, |checker| {
             match openssl::begin() {
                 Begun::Yes => {}
-                Begun::NotNow => return Err(Failure::out_of_memory().into()),
-                Begun::Never => return Err(Failure::openssl_has_not_begun().into()),
+                Begun::NotNow => return Err(Error::out_of_memory().into()),
+                Begun::Never => return Err(Error::openssl_has_not_begun().into()),
             }
             let _host = HostErrors::set_aside();
             body(checker)

@@ -1,7 +1,7 @@
 //! What the owner of the schedule does next, from what is remembered.
 
 use super::plan::Ending;
-use crate::failure::Retry;
+use crate::error::Retry;
 use crate::state::record::{Last, Moment, Record, Run};
 use crate::sys::clock::Now;
 use std::time::Duration;

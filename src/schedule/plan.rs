@@ -1,6 +1,6 @@
 //! When the next check is due (contract section 5), as one saturating function.
 
-use crate::failure::Retry;
+use crate::error::Retry;
 use serde::{Deserialize, Serialize};
 
 const MINUTE: u64 = 60;

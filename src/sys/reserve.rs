@@ -446,9 +446,7 @@ mod tests {
             assert!(checker.configure(config.to_string().as_bytes()).is_ok());
         });
         let verified = measured(|| {
-            let outcome = checker
-                .verify(&answer, NONCE)
-                .map_err(|failure| failure.reason);
+            let outcome = checker.verify(&answer, NONCE).map_err(|error| error.reason);
             let outcome = outcome.unwrap();
             assert_eq!(outcome.code.number(), 1, "{}", outcome.message);
         });

@@ -13,9 +13,9 @@ mod tls;
 use super::request::Request;
 use crate::cancel::CancelToken;
 use crate::config::check_config::CheckConfig;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::json;
-use crate::libcurl::{self, Easy2, Easy2Handle, Error, Handler, Multi, MultiError, WaitFd};
+use crate::libcurl::{self, Easy2, Easy2Handle, Handler, Multi, MultiError, WaitFd};
 use crate::selftest;
 use crate::sys::signals::Blocked;
 use crate::sys::{errno, pipe};
@@ -57,7 +57,7 @@ pub fn post(
     config: &CheckConfig,
     request: &Request,
     cancel: &CancelToken,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, Error> {
     let started = Instant::now();
     let limit = Duration::from_secs(config.settings.timeout);
     let mut is_transient = false;
@@ -79,14 +79,14 @@ fn exchange(
     cancel: &CancelToken,
     timeout: Duration,
     is_transient: &mut bool,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, Error> {
     if !tls::libcurl_uses_our_openssl() {
         return Err(errors::foreign_tls());
     }
     let trust_store = config.trust_store.as_deref().ok_or_else(errors::no_trust)?;
     // A newer libcurl does not say that it is descriptors that it lacks for a new handle.
     if !pipe::has_room(PIPES_OF_A_CHECK) {
-        return Err(Failure::system("hardly a descriptor is left"));
+        return Err(Error::system("hardly a descriptor is left"));
     }
     // The threads that libcurl looks names up in inherit the mask: none of them takes a signal of the host's.
     let signals = Blocked::all();
@@ -120,8 +120,8 @@ pub fn sent_headers() -> Vec<&'static str> {
         .collect()
 }
 
-pub fn too_large() -> Failure {
-    Failure::response(format!("the answer is larger than {LARGEST_BODY} bytes"))
+pub fn too_large() -> Error {
+    Error::response(format!("the answer is larger than {LARGEST_BODY} bytes"))
 }
 
 /// Runs the transfer to its end.
@@ -131,12 +131,12 @@ fn drive(
     timeout: Duration,
     cancel: &CancelToken,
     signals: &Blocked,
-) -> Result<Result<(), Error>, Failure> {
+) -> Result<Result<(), libcurl::Error>, Error> {
     let limit = timeout.saturating_add(DEADLINE_GRACE);
     let started = Instant::now();
     loop {
         if cancel.is_cancelled() {
-            return Err(Failure::cancelled());
+            return Err(Error::cancelled());
         }
         // The host may clean OpenSSL up, by exit too, while this thread waits.
         selftest::alive()?;
@@ -146,7 +146,7 @@ fn drive(
         }
         let left = limit.saturating_sub(started.elapsed());
         if running == 0 || left.is_zero() {
-            return Ok(Err(Error::new(curl_sys::CURLE_OPERATION_TIMEDOUT)));
+            return Ok(Err(libcurl::Error::new(curl_sys::CURLE_OPERATION_TIMEDOUT)));
         }
         let mut wait = WaitFd::new();
         wait.poll_on_read(true);
@@ -161,17 +161,17 @@ fn drive(
 
 fn answer(
     mut easy: Easy2<Exchange>,
-    ended: Result<(), Error>,
+    ended: Result<(), libcurl::Error>,
     config: &CheckConfig,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, Error> {
     if let Some(text) = easy.take_panic() {
-        return Err(Failure::bug(&text));
+        return Err(Error::bug(&text));
     }
     let status = errors::http_status(&easy);
     let exchange = easy.get_mut();
     let is_error_page = exchange.overflow == Some(Overflow::Body) && status != 200;
     match (ended, exchange.overflow) {
-        (_, Some(Overflow::Memory)) => Err(Failure::system("there is no memory for the answer")),
+        (_, Some(Overflow::Memory)) => Err(Error::system("there is no memory for the answer")),
         (_, Some(_)) if !is_error_page => Err(too_large().with_status(status)),
         (Err(error), None) => Err(match exchange.no_socket.take() {
             Some(reason) if error.is_couldnt_connect() => errors::no_socket(&reason),
@@ -186,8 +186,8 @@ fn answer(
     }
 }
 
-fn internal(error: &MultiError) -> Failure {
-    Failure::system(format!("libcurl cannot run a transfer: {error}"))
+fn internal(error: &MultiError) -> Error {
+    Error::system(format!("libcurl cannot run a transfer: {error}"))
 }
 
 /// Collects the answer, bounded before anything is buffered.
@@ -236,13 +236,12 @@ impl Exchange {
     }
 
     /// What came with status 200, unless it is compressed: nobody asked for that. JSON is JSON, whatever a header says.
-    fn take_body(&mut self) -> Result<Vec<u8>, Failure> {
+    fn take_body(&mut self) -> Result<Vec<u8>, Error> {
         let body = std::mem::take(&mut self.body);
         match &self.content_encoding {
-            Some(encoding) if json::object(&body).is_err() => Err(Failure::compressed(&format!(
-                " ({})",
-                text::quoted(encoding)
-            ))),
+            Some(encoding) if json::object(&body).is_err() => {
+                Err(Error::compressed(&format!(" ({})", text::quoted(encoding))))
+            }
             _ => Ok(body),
         }
     }

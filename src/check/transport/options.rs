@@ -7,7 +7,7 @@ use crate::check::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::config::proxy::{Proxy, ProxyServer};
 use crate::config::trust_store::TrustStore;
-use crate::libcurl::{Auth, Easy2, Error, HttpVersion, List, Multi, ProxyType, SslVersion};
+use crate::libcurl::{self, Auth, Easy2, HttpVersion, List, Multi, ProxyType, SslVersion};
 use std::ffi::{CStr, c_char, c_int, c_long};
 use std::ptr;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub fn configured(
     request: &Request,
     timeout: Duration,
     certificate_request: &Arc<AtomicBool>,
-) -> Result<Easy2<Exchange>, Error> {
+) -> Result<Easy2<Exchange>, libcurl::Error> {
     let mut easy = Easy2::new(Exchange::new(certificate_request))?;
     easy.url(config.settings.url.as_str())?;
     easy.timeout(timeout)?;
@@ -75,7 +75,7 @@ fn tls(
     easy: &mut Easy2<Exchange>,
     config: &CheckConfig,
     trust_store: &TrustStore,
-) -> Result<(), Error> {
+) -> Result<(), libcurl::Error> {
     easy.ssl_verify_peer(true)?;
     easy.ssl_verify_host(true)?;
     easy.ssl_min_max_version(SslVersion::Tlsv12, SslVersion::Default)?;
@@ -117,7 +117,7 @@ fn tls(
 }
 
 /// libcurl gets all that it would else ask the environment for: the proxy, those that need none, and no `.netrc`.
-fn proxy(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), Error> {
+fn proxy(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), libcurl::Error> {
     set_long(easy, curl_sys::CURLOPT_NETRC, CURL_NETRC_IGNORED)?;
     let (server, exceptions) = match &config.settings.proxy {
         Proxy::Direct => (None, c""),
@@ -140,7 +140,7 @@ fn proxy(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), Error> 
     }
 }
 
-fn proxy_server(easy: &mut Easy2<Exchange>, server: &ProxyServer) -> Result<(), Error> {
+fn proxy_server(easy: &mut Easy2<Exchange>, server: &ProxyServer) -> Result<(), libcurl::Error> {
     easy.proxy(&server.url())?;
     easy.proxy_type(match server.scheme {
         "socks4" => ProxyType::Socks4,
@@ -225,7 +225,7 @@ fn set_long(
     easy: &Easy2<Exchange>,
     option: curl_sys::CURLoption,
     value: c_long,
-) -> Result<(), Error> {
+) -> Result<(), libcurl::Error> {
     // SAFETY: the handle lives; the options given here take one long.
     checked(unsafe { curl_sys::curl_easy_setopt(easy.raw(), option, value) })
 }
@@ -234,20 +234,20 @@ fn set_text(
     easy: &Easy2<Exchange>,
     option: curl_sys::CURLoption,
     value: &CStr,
-) -> Result<(), Error> {
+) -> Result<(), libcurl::Error> {
     // SAFETY: the handle lives; the options given here take a string, which libcurl copies.
     checked(unsafe { curl_sys::curl_easy_setopt(easy.raw(), option, value.as_ptr()) })
 }
 
-fn clear(easy: &Easy2<Exchange>, option: curl_sys::CURLoption) -> Result<(), Error> {
+fn clear(easy: &Easy2<Exchange>, option: curl_sys::CURLoption) -> Result<(), libcurl::Error> {
     // SAFETY: the handle lives; the options given here take a string, NULL for none.
     checked(unsafe { curl_sys::curl_easy_setopt(easy.raw(), option, ptr::null::<c_char>()) })
 }
 
-fn checked(code: curl_sys::CURLcode) -> Result<(), Error> {
+fn checked(code: curl_sys::CURLcode) -> Result<(), libcurl::Error> {
     if code == curl_sys::CURLE_OK {
         Ok(())
     } else {
-        Err(Error::new(code))
+        Err(libcurl::Error::new(code))
     }
 }

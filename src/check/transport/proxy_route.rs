@@ -4,7 +4,7 @@ use super::options::UNUSABLE_PROXY;
 use crate::config::check_config::CheckConfig;
 use crate::config::environment::ProxyVariable;
 use crate::config::proxy::Proxy;
-use crate::libcurl::Error;
+use crate::libcurl;
 use crate::text;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +48,10 @@ fn that_is_named_by(variable: &ProxyVariable) -> String {
 }
 
 /// The variable that libcurl would have taken the proxy from, and what is wrong with it, when that ended the transfer.
-pub fn unusable<'a>(error: &Error, config: &'a CheckConfig) -> Option<(&'a str, &'static str)> {
+pub fn unusable<'a>(
+    error: &libcurl::Error,
+    config: &'a CheckConfig,
+) -> Option<(&'a str, &'static str)> {
     let variable = config.environment.proxy.as_ref()?;
     let problem = *variable.server.as_ref().err()?;
     let is_the_cause = error

@@ -2,7 +2,7 @@
 
 use super::transfer::{Context, Transfer};
 use crate::code::Code;
-use crate::failure::{Failure, Retry};
+use crate::error::{Error, Retry};
 
 /// Results up to this mean that OpenSSL has found no fault, or has seen no certificate.
 pub const NOT_JUDGED: i64 = 1;
@@ -20,7 +20,7 @@ const CHECK_NAME: &str = "check `url` and the proxy setting, and whether somethi
 const THEIR_OPERATOR: &str =
     "the operator of that server must act, or a proxy intercepts the connection";
 
-pub fn failure(transfer: &Transfer, context: &Context) -> Failure {
+pub fn classify(transfer: &Transfer, context: &Context) -> Error {
     let (whose, verdict) = if transfer.proxy_verify_result > NOT_JUDGED {
         ("the proxy's", transfer.proxy_verify_result)
     } else {
@@ -74,10 +74,10 @@ pub fn failure(transfer: &Transfer, context: &Context) -> Failure {
             "check the clock of this machine, the truststore (ca-certificates, certificate_path), and whether a proxy intercepts the connection",
         ),
     };
-    let failure = unverified(transfer, context, &format!("{whose} {what}"), advice);
+    let error = unverified(transfer, context, &format!("{whose} {what}"), advice);
     match verdict {
-        NOT_YET_VALID | HAS_EXPIRED => failure.retried(Retry::Clock),
-        _ => failure,
+        NOT_YET_VALID | HAS_EXPIRED => error.retried(Retry::Clock),
+        _ => error,
     }
 }
 
@@ -90,10 +90,10 @@ fn is_about_the_name(transfer: &Transfer) -> bool {
     ])
 }
 
-fn unverified(transfer: &Transfer, context: &Context, what: &str, advice: &'static str) -> Failure {
+fn unverified(transfer: &Transfer, context: &Context, what: &str, advice: &'static str) -> Error {
     let reason = format!(
         "verification with the truststore {} failed: {what}{}",
         context.truststore, transfer.message
     );
-    Failure::new(Code::Tls, reason, advice)
+    Error::new(Code::Tls, reason, advice)
 }

@@ -4,7 +4,7 @@ use super::super::proxy_route::Route;
 use super::transfer::{Context, Transfer};
 use super::{resolve, unanswered};
 use crate::code::Code;
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::sys::errno;
 use std::io;
 
@@ -20,11 +20,11 @@ const CHECK_PORTS: &str = "check your connection security: this machine has no l
 pub const AFTER_REQUEST: &str = ", after the server asked for a client certificate and got none";
 
 /// No connection could be made.
-pub fn failed(transfer: &Transfer, context: &Context) -> Failure {
+pub fn failed(transfer: &Transfer, context: &Context) -> Error {
     let message = &transfer.message;
     let cause = (transfer.os_errno != 0).then(|| io::Error::from_raw_os_error(transfer.os_errno));
     if let Some(error) = cause.as_ref().filter(|error| errno::is_shortage(error)) {
-        return Failure::system(format!("no connection can be made{message}: {error}"));
+        return Error::system(format!("no connection can be made{message}: {error}"));
     }
     let (to, general) = target(context);
     let advice = match transfer.os_errno {
@@ -50,7 +50,7 @@ fn target(context: &Context) -> (String, &'static str) {
 }
 
 /// The time was up.
-pub fn timed_out(transfer: &Transfer, context: &Context) -> Failure {
+pub fn timed_out(transfer: &Transfer, context: &Context) -> Error {
     let message = &transfer.message;
     if is_resolving(transfer, context) {
         return resolve::timed_out(transfer, context);
@@ -87,17 +87,17 @@ fn is_resolving(transfer: &Transfer, context: &Context) -> bool {
 }
 
 /// The connection was made, and ended too early.
-pub fn broken(transfer: &Transfer, context: &Context) -> Failure {
+pub fn broken(transfer: &Transfer, context: &Context) -> Error {
     let (message, server) = (&transfer.message, &context.server);
     // The alert that says so may be lost when the server closes the connection.
     if transfer.client_certificate_requested && context.client_certificate.is_none() {
-        return Failure::new(
+        return Error::new(
             Code::Network,
             format!("the connection to {server} broke off{AFTER_REQUEST}{message}"),
             "set client_certificate_path, if the server wants one; else check the network and proxies on the way",
         );
     }
-    Failure::new(
+    Error::new(
         Code::Network,
         format!("the connection to {server} broke off{message}"),
         "check the network and proxies on the way",

@@ -1,6 +1,6 @@
 //! What libcurl says of a failure: as it is, to judge by; as it may be shown, in brackets.
 
-use crate::libcurl::Error;
+use crate::libcurl;
 use crate::text;
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub struct CurlMessage {
 }
 
 impl CurlMessage {
-    pub fn of(error: &Error) -> CurlMessage {
+    pub fn of(error: &libcurl::Error) -> CurlMessage {
         let general = error.description();
         let raw = error.extra_description().unwrap_or(general).trim();
         // A login that was configured is never in libcurl's words: it does not get it as part of a URL. Words about what
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     fn message(code: curl_sys::CURLcode, text: &str) -> CurlMessage {
-        let mut error = Error::new(code);
+        let mut error = libcurl::Error::new(code);
         error.set_extra(text.to_owned());
         CurlMessage::of(&error)
     }
 
     #[test]
     fn words_are_judged_as_they_are_and_shown_without_a_login() {
-        let general = Error::new(curl_sys::CURLE_COULDNT_CONNECT);
+        let general = libcurl::Error::new(curl_sys::CURLE_COULDNT_CONNECT);
         for text in [
             "Unsupported proxy scheme for 'ftp://user:alert@host'",
             "Unsupported proxy scheme for 'ftp://user:alert",

@@ -3,7 +3,7 @@
 use super::transfer::{Context, Transfer};
 use super::{certificate, connect, unanswered};
 use crate::code::Code;
-use crate::failure::Failure;
+use crate::error::Error;
 
 const THEIR_OPERATOR: &str =
     "the check server's operator must act, or someone intercepts the connection";
@@ -51,7 +51,7 @@ const NO_TLS: [&str; 4] = [
     "packet length too long",
 ];
 
-pub fn failure(transfer: &Transfer, context: &Context) -> Failure {
+pub fn classify(transfer: &Transfer, context: &Context) -> Error {
     let message = &transfer.message;
     let server = &context.server;
     if transfer
@@ -59,7 +59,7 @@ pub fn failure(transfer: &Transfer, context: &Context) -> Failure {
         .max(transfer.proxy_verify_result)
         > certificate::NOT_JUDGED
     {
-        return certificate::failure(transfer, context);
+        return certificate::classify(transfer, context);
     }
     if message.contains_any(&NOTHING_TO_OFFER) {
         return tls(
@@ -110,7 +110,7 @@ pub fn failure(transfer: &Transfer, context: &Context) -> Failure {
 }
 
 /// Neither side is wrong by itself.
-fn no_common_ground(transfer: &Transfer, context: &Context) -> Failure {
+fn no_common_ground(transfer: &Transfer, context: &Context) -> Error {
     let (message, server) = (&transfer.message, &context.server);
     if let Some(rule) = transfer.policy.rule() {
         return tls(
@@ -133,7 +133,7 @@ fn no_common_ground(transfer: &Transfer, context: &Context) -> Failure {
 }
 
 /// The server has refused the client certificate, or wants one and gets none.
-pub fn client_certificate(transfer: &Transfer, context: &Context) -> Failure {
+pub fn client_certificate(transfer: &Transfer, context: &Context) -> Error {
     let (message, server) = (&transfer.message, &context.server);
     match &context.client_certificate {
         Some(path) => tls(
@@ -172,11 +172,11 @@ pub fn is_alert_of_expiry(transfer: &Transfer) -> bool {
 }
 
 /// It was read at configuration, and OpenSSL or libcurl does not take it now.
-pub fn unusable_client_certificate(transfer: &Transfer, context: &Context) -> Failure {
+pub fn unusable_client_certificate(transfer: &Transfer, context: &Context) -> Error {
     let path = context.client_certificate.as_deref().unwrap_or_default();
     let message = &transfer.message;
     if message.contains_any(&["key too small", "md too weak"]) {
-        return Failure::new(
+        return Error::new(
             Code::File,
             format!(
                 "the client certificate {path} is too weak for the TLS policy of this machine{message}"
@@ -184,7 +184,7 @@ pub fn unusable_client_certificate(transfer: &Transfer, context: &Context) -> Fa
             "try upgrading or reinstalling, for a newer certificate, or change the policy of OpenSSL (openssl.cnf, update-crypto-policies)",
         );
     }
-    Failure::new(
+    Error::new(
         Code::File,
         format!("the client certificate {path} cannot be used{message}"),
         "check client_certificate_path; try upgrading or reinstalling",
@@ -204,6 +204,6 @@ fn is_cut_off(transfer: &Transfer) -> bool {
     ]) || message.contains("SSL_connect: ") && !message.contains("SSL_ERROR_SSL")
 }
 
-fn tls(reason: String, advice: &'static str) -> Failure {
-    Failure::new(Code::Tls, reason, advice)
+fn tls(reason: String, advice: &'static str) -> Error {
+    Error::new(Code::Tls, reason, advice)
 }

@@ -2,10 +2,10 @@
 
 use super::proxy::CAPTIVE_PORTAL;
 use crate::code::Code;
-use crate::failure::{Failure, Retry};
+use crate::error::{Error, Retry};
 
 /// `body` is what came with it: a page for people, of which nothing is shown.
-pub fn failure(http_status: i32, retry_after: Option<u64>, body: &[u8]) -> Failure {
+pub fn classify(http_status: i32, retry_after: Option<u64>, body: &[u8]) -> Error {
     let (what, advice) = match http_status {
         300..=303 | 305..=399 => (
             "a redirect, which is never followed",
@@ -54,7 +54,7 @@ pub fn failure(http_status: i32, retry_after: Option<u64>, body: &[u8]) -> Failu
         (429 | 503, Some(seconds)) => Retry::After(seconds),
         _ => Retry::Interval,
     };
-    Failure::new(Code::Http, format!("HTTP {http_status}: {what}"), advice)
+    Error::new(Code::Http, format!("HTTP {http_status}: {what}"), advice)
         .with_status(http_status)
         .retried(retry)
 }
@@ -70,12 +70,12 @@ mod tests {
     #[test]
     fn only_redirects_are_called_so() {
         for http_status in [300, 301, 302, 303, 305, 307, 308, 399] {
-            let failure = failure(http_status, None, b"");
-            assert!(failure.reason.contains("redirect"), "{http_status}");
+            let error = classify(http_status, None, b"");
+            assert!(error.reason.contains("redirect"), "{http_status}");
         }
         for http_status in [204, 304, 400, 407, 511] {
-            let failure = failure(http_status, None, b"");
-            assert!(!failure.text().contains("redirect"), "{http_status}");
+            let error = classify(http_status, None, b"");
+            assert!(!error.text().contains("redirect"), "{http_status}");
         }
     }
 
@@ -90,7 +90,7 @@ mod tests {
             (418, &["HTTP 418"]),
             (511, &["HTTP 511", "captive portal"]),
         ] {
-            let text = failure(http_status, None, b"").text();
+            let text = classify(http_status, None, b"").text();
             for message in message {
                 assert!(text.contains(message), "{http_status}: {text}");
             }
@@ -101,12 +101,12 @@ mod tests {
     fn a_page_about_the_client_certificate_is_understood() {
         let page = b"<html><head><title>400 No required SSL certificate was sent</title></head>";
         assert!(
-            failure(400, None, page)
+            classify(400, None, page)
                 .text()
                 .contains("client_certificate_path")
         );
         assert!(
-            !failure(400, None, b"Bad Request")
+            !classify(400, None, b"Bad Request")
                 .text()
                 .contains("client_certificate_path")
         );

@@ -4,8 +4,8 @@
 use super::curl_message::CurlMessage;
 use super::transfer::{Context, LookupShortage, Transfer};
 use crate::code::Code;
-use crate::failure::Failure;
-use crate::libcurl::Error;
+use crate::error::Error;
+use crate::libcurl;
 
 /// libcurl's, OpenSSL's, the C library's and the resolver's words.
 const NO_MEMORY: [&str; 8] = [
@@ -78,7 +78,7 @@ const NOT_BUILT_FOR_THIS: [curl_sys::CURLcode; 4] = [
 ];
 
 /// Whether it may be for want of memory at one moment, whatever it is called.
-pub fn is_transient(error: &Error) -> bool {
+pub fn is_transient(error: &libcurl::Error) -> bool {
     let message = CurlMessage::of(error);
     error.code() == curl_sys::CURLE_OUT_OF_MEMORY
         || message.contains_any(&NO_MEMORY)
@@ -89,14 +89,14 @@ pub fn is_transient(error: &Error) -> bool {
 }
 
 /// The failure, when this machine is at fault.
-pub fn failure(transfer: &Transfer, context: &Context) -> Option<Failure> {
+pub fn classify(transfer: &Transfer, context: &Context) -> Option<Error> {
     let message = &transfer.message;
     // Before 8.5 libcurl calls a header line that is too long out of memory, without words of its own.
     if transfer.code == curl_sys::CURLE_OUT_OF_MEMORY && transfer.http_status != 0 {
         return None;
     }
     if message.contains_any(&NO_MEMORY) {
-        return Some(Failure::system(format!("out of memory{message}")));
+        return Some(Error::system(format!("out of memory{message}")));
     }
     if message.contains(NO_THREAD) || transfer.lookup_shortage.is_some() {
         return Some(lookup_shortage(transfer, context));
@@ -112,14 +112,14 @@ pub fn failure(transfer: &Transfer, context: &Context) -> Option<Failure> {
         )));
     }
     if message.contains(POLL_FAILED) || transfer.code == super::CURLE_UNRECOVERABLE_POLL {
-        return Some(Failure::system(format!(
+        return Some(Error::system(format!(
             "this process cannot wait for its sockets{message}"
         )));
     }
     match transfer.code {
-        curl_sys::CURLE_OUT_OF_MEMORY => Some(Failure::system(format!("out of memory{message}"))),
+        curl_sys::CURLE_OUT_OF_MEMORY => Some(Error::system(format!("out of memory{message}"))),
         curl_sys::CURLE_FAILED_INIT => {
-            Some(Failure::system(format!("libcurl cannot start{message}")))
+            Some(Error::system(format!("libcurl cannot start{message}")))
         }
         code if NOT_BUILT_FOR_THIS.contains(&code) => {
             Some(super::unsuitable_libcurl(&message.to_string()))
@@ -129,13 +129,13 @@ pub fn failure(transfer: &Transfer, context: &Context) -> Option<Failure> {
 }
 
 /// The look-up of a name could not be begun, which says nothing about the name.
-fn lookup_shortage(transfer: &Transfer, context: &Context) -> Failure {
+fn lookup_shortage(transfer: &Transfer, context: &Context) -> Error {
     let why = match &transfer.lookup_shortage {
         Some(LookupShortage::Descriptors) => "hardly a descriptor is left".to_owned(),
         Some(LookupShortage::Threads(error)) => format!("no thread can be made for it: {error}"),
         None => "no thread could be made for it".to_owned(),
     };
-    Failure::new(
+    Error::new(
         Code::System,
         format!(
             "the name {} cannot be looked up{}: {why}",
@@ -145,8 +145,8 @@ fn lookup_shortage(transfer: &Transfer, context: &Context) -> Failure {
     )
 }
 
-fn broken_openssl(reason: String) -> Failure {
-    Failure::new(
+fn broken_openssl(reason: String) -> Error {
+    Error::new(
         Code::System,
         reason,
         "check the configuration of OpenSSL in this process (openssl.cnf, OPENSSL_CONF, OPENSSL_MODULES, its providers, FIPS mode) and its limits on memory",

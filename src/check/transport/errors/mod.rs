@@ -15,14 +15,14 @@ mod resolve;
 mod tests;
 mod transfer;
 
-pub use http_status::failure as from_status;
+pub use http_status::classify as from_status;
 pub use local::is_transient;
 
 use super::{Exchange, proxy_route};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
-use crate::failure::{Failure, Retry};
-use crate::libcurl::{Easy2, Error, Version};
+use crate::error::{Error, Retry};
+use crate::libcurl::{self, Easy2, Version};
 use transfer::{Context, Transfer};
 
 // libcurl's codes that `curl-sys` does not name (include/curl/curl.h).
@@ -37,8 +37,8 @@ const CURLE_TOO_LARGE: curl_sys::CURLcode = 100;
 const PROXY_HUNG_UP: &str = "Proxy CONNECT aborted";
 
 /// Nothing is sent without something to trust.
-pub fn no_trust() -> Failure {
-    Failure::new(
+pub fn no_trust() -> Error {
+    Error::new(
         Code::File,
         "there are no certificate authorities to verify the server with",
         "install the system's ca-certificates, or set certificate_path",
@@ -46,18 +46,18 @@ pub fn no_trust() -> Failure {
 }
 
 /// libcurl refused an option.
-pub fn from_setup(error: &Error) -> Failure {
+pub fn from_setup(error: &libcurl::Error) -> Error {
     match error.code() {
         curl_sys::CURLE_OUT_OF_MEMORY => {
-            Failure::system("out of memory or descriptors: libcurl cannot be set up")
+            Error::system("out of memory or descriptors: libcurl cannot be set up")
         }
         _ => unsuitable_libcurl(&format!(": {error}")),
     }
 }
 
-fn unsuitable_libcurl(why: &str) -> Failure {
+fn unsuitable_libcurl(why: &str) -> Error {
     let version = Version::get();
-    Failure::new(
+    Error::new(
         Code::System,
         format!("this libcurl ({}) cannot be set up{why}", version.version()),
         "psc needs libcurl 7.71 or newer, built with OpenSSL",
@@ -65,9 +65,9 @@ fn unsuitable_libcurl(why: &str) -> Failure {
 }
 
 /// libcurl brings a TLS library that psc's verification rules cannot be set in.
-pub fn foreign_tls() -> Failure {
+pub fn foreign_tls() -> Error {
     let version = Version::get();
-    Failure::new(
+    Error::new(
         Code::System,
         format!(
             "this libcurl uses {} and not OpenSSL as psc does",
@@ -78,14 +78,18 @@ pub fn foreign_tls() -> Failure {
 }
 
 /// libcurl calls it a failure to connect, and the network is not to blame.
-pub fn no_socket(reason: &std::io::Error) -> Failure {
-    Failure::system(format!("no descriptor for a socket: {reason}"))
+pub fn no_socket(reason: &std::io::Error) -> Error {
+    Error::system(format!("no descriptor for a socket: {reason}"))
 }
 
 /// The transfer broke off.
-pub fn from_transfer(easy: &Easy2<Exchange>, error: &Error, config: &CheckConfig) -> Failure {
+pub fn from_transfer(
+    easy: &Easy2<Exchange>,
+    error: &libcurl::Error,
+    config: &CheckConfig,
+) -> Error {
     if let Some((variable, problem)) = proxy_route::unusable(error, config) {
-        return Failure::new(
+        return Error::new(
             Code::Network,
             format!("no proxy can be read from the environment variable {variable}: {problem}"),
             "mend the variable and start the host anew, or set proxy_url",
@@ -99,24 +103,24 @@ pub fn http_status(easy: &Easy2<Exchange>) -> i32 {
     i32::try_from(easy.response_code()).unwrap_or(0)
 }
 
-fn classify(transfer: &Transfer, context: &Context) -> Failure {
-    let failure =
-        local::failure(transfer, context).unwrap_or_else(|| classify_remote(transfer, context));
-    let failure = match resolve::nowhere(transfer, context) {
-        Some(address) if matches!(failure.code, Code::Network | Code::Tls) => {
-            let (reason, advice) = resolve::blocked(address, &failure.reason, context);
-            Failure {
+fn classify(transfer: &Transfer, context: &Context) -> Error {
+    let error =
+        local::classify(transfer, context).unwrap_or_else(|| classify_remote(transfer, context));
+    let error = match resolve::nowhere(transfer, context) {
+        Some(address) if matches!(error.code, Code::Network | Code::Tls) => {
+            let (reason, advice) = resolve::blocked(address, &error.reason, context);
+            Error {
                 reason,
                 advice,
-                ..failure
+                ..error
             }
         }
-        _ => failure,
+        _ => error,
     };
-    failure.with_status(transfer.http_status)
+    error.with_status(transfer.http_status)
 }
 
-fn classify_remote(transfer: &Transfer, context: &Context) -> Failure {
+fn classify_remote(transfer: &Transfer, context: &Context) -> Error {
     let message = &transfer.message;
     if message.starts_with("Unsupported proxy") || message.contains("pre-proxy") {
         return proxy::unreadable(transfer, context);
@@ -140,24 +144,24 @@ fn classify_remote(transfer: &Transfer, context: &Context) -> Failure {
         }
         curl_sys::CURLE_PEER_FAILED_VERIFICATION
         | curl_sys::CURLE_SSL_ISSUER_ERROR
-        | curl_sys::CURLE_SSL_INVALIDCERTSTATUS => certificate::failure(transfer, context),
+        | curl_sys::CURLE_SSL_INVALIDCERTSTATUS => certificate::classify(transfer, context),
         CURLE_SSL_CLIENTCERT => handshake::client_certificate(transfer, context),
         curl_sys::CURLE_SSL_CONNECT_ERROR
         | curl_sys::CURLE_SSL_CIPHER
         | curl_sys::CURLE_USE_SSL_FAILED
         | curl_sys::CURLE_SSL_ENGINE_NOTFOUND
-        | curl_sys::CURLE_SSL_SHUTDOWN_FAILED => handshake::failure(transfer, context),
+        | curl_sys::CURLE_SSL_SHUTDOWN_FAILED => handshake::classify(transfer, context),
         _ => classify_other(transfer, context),
     }
 }
 
-fn classify_other(transfer: &Transfer, context: &Context) -> Failure {
+fn classify_other(transfer: &Transfer, context: &Context) -> Error {
     let message = &transfer.message;
     match transfer.code {
         curl_sys::CURLE_SSL_CERTPROBLEM => {
             handshake::unusable_client_certificate(transfer, context)
         }
-        curl_sys::CURLE_SSL_CACERT_BADFILE => Failure::new(
+        curl_sys::CURLE_SSL_CACERT_BADFILE => Error::new(
             Code::File,
             format!(
                 "the certificate authorities in {} cannot be used{message}",
@@ -167,8 +171,8 @@ fn classify_other(transfer: &Transfer, context: &Context) -> Failure {
         ),
         // What libcurl before 8.5 calls a header line that is too long.
         curl_sys::CURLE_OUT_OF_MEMORY | CURLE_TOO_LARGE => super::too_large(),
-        curl_sys::CURLE_BAD_CONTENT_ENCODING => Failure::compressed(&message.to_string()),
-        curl_sys::CURLE_UNSUPPORTED_PROTOCOL | CURLE_WEIRD_SERVER_REPLY => Failure::new(
+        curl_sys::CURLE_BAD_CONTENT_ENCODING => Error::compressed(&message.to_string()),
+        curl_sys::CURLE_UNSUPPORTED_PROTOCOL | CURLE_WEIRD_SERVER_REPLY => Error::new(
             Code::Network,
             format!("{} does not speak HTTP as agreed{message}", context.server),
             "check that `url` names a security update check server, and whether something on the way answers in its place",
@@ -180,7 +184,7 @@ fn classify_other(transfer: &Transfer, context: &Context) -> Failure {
         }
         // TLS 1.3 servers refuse a client certificate after the handshake, as an alert in the first answer.
         curl_sys::CURLE_SEND_ERROR | curl_sys::CURLE_RECV_ERROR if message.contains("alert") => {
-            handshake::failure(transfer, context)
+            handshake::classify(transfer, context)
         }
         curl_sys::CURLE_SEND_ERROR
         | curl_sys::CURLE_RECV_ERROR
@@ -189,7 +193,7 @@ fn classify_other(transfer: &Transfer, context: &Context) -> Failure {
         | curl_sys::CURLE_HTTP2
         | curl_sys::CURLE_HTTP2_STREAM => connect::broken(transfer, context),
         // Nobody is blamed for what psc does not know.
-        code => Failure::new(
+        code => Error::new(
             Code::System,
             format!("libcurl ended the check with its error {code}{message}"),
             "please report it to the makers of the program that makes the check",
@@ -197,6 +201,6 @@ fn classify_other(transfer: &Transfer, context: &Context) -> Failure {
     }
 }
 
-fn unanswered(reason: String, advice: &'static str) -> Failure {
-    Failure::new(Code::Network, reason, advice).retried(Retry::Unanswered)
+fn unanswered(reason: String, advice: &'static str) -> Error {
+    Error::new(Code::Network, reason, advice).retried(Retry::Unanswered)
 }

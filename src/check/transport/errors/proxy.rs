@@ -3,7 +3,7 @@
 use super::transfer::{Context, Transfer};
 use super::{connect, resolve, unanswered};
 use crate::code::Code;
-use crate::failure::{Failure, Retry};
+use crate::error::{Error, Retry};
 
 const CHECK_SETTING: &str = "check the proxy setting: scheme, user and password";
 const CHECK_RULES: &str = "check the rules of the proxy, and whether it can reach the check server";
@@ -14,7 +14,7 @@ pub const CAPTIVE_PORTAL: &str = "it looks like a login page (captive portal): l
 pub const NOT_RESOLVED: i64 = 27;
 
 /// A proxy has refused CONNECT.
-pub fn refused(transfer: &Transfer, context: &Context) -> Failure {
+pub fn refused(transfer: &Transfer, context: &Context) -> Error {
     let name = context.proxy();
     let server = &context.server;
     let http_status = transfer.connect_status;
@@ -51,11 +51,11 @@ pub fn refused(transfer: &Transfer, context: &Context) -> Failure {
             Retry::Interval,
         ),
     };
-    Failure::new(Code::Network, reason, advice).retried(retry)
+    Error::new(Code::Network, reason, advice).retried(retry)
 }
 
 /// A SOCKS proxy has refused, or has not kept to its protocol.
-pub fn socks(reply: i64, transfer: &Transfer, context: &Context) -> Failure {
+pub fn socks(reply: i64, transfer: &Transfer, context: &Context) -> Error {
     let message = &transfer.message;
     // CURLPX_… of include/curl/curl.h.
     let (what, advice, retry) = match reply {
@@ -120,7 +120,7 @@ pub fn socks(reply: i64, transfer: &Transfer, context: &Context) -> Failure {
         ),
     };
     let reason = format!("the proxy{} {what}{message}", context.proxy());
-    Failure::new(Code::Network, reason, advice).retried(retry)
+    Error::new(Code::Network, reason, advice).retried(retry)
 }
 
 /// What libcurl before 7.73 calls a connection that could not be made, and newer ones a failed proxy handshake: the reply in
@@ -164,8 +164,8 @@ pub fn reply_in_words(transfer: &Transfer) -> Option<i64> {
 }
 
 /// A proxy's address that libcurl makes nothing of.
-pub fn unreadable(transfer: &Transfer, context: &Context) -> Failure {
-    Failure::new(
+pub fn unreadable(transfer: &Transfer, context: &Context) -> Error {
+    Error::new(
         Code::Network,
         format!(
             "the address of the proxy{} cannot be read{}",
@@ -177,7 +177,7 @@ pub fn unreadable(transfer: &Transfer, context: &Context) -> Failure {
 }
 
 /// CONNECT was not answered.
-pub fn aborted(transfer: &Transfer, context: &Context) -> Failure {
+pub fn aborted(transfer: &Transfer, context: &Context) -> Error {
     let broken = connect::broken(transfer, context);
     unanswered(
         format!(

@@ -3,7 +3,7 @@
 use super::super::proxy_route::Route;
 use super::transfer::{Context, Transfer};
 use super::{curl_message::CurlMessage, unanswered};
-use crate::failure::Failure;
+use crate::error::Error;
 use std::net::IpAddr;
 
 const CHECK_DNS: &str = "check your DNS: the name servers of this machine (/etc/resolv.conf), or set a proxy that resolves names";
@@ -12,7 +12,7 @@ const CHECK_DNS_OF_PROXY: &str =
 const CHECK_FILTER: &str = "check your DNS: a filtering name server or /etc/hosts keeps the name from its address; let it resolve, or set a proxy that resolves names (check your connection security)";
 
 /// libcurl could not resolve the server's name, or the proxy's.
-pub fn failed(transfer: &Transfer, context: &Context) -> Failure {
+pub fn failed(transfer: &Transfer, context: &Context) -> Error {
     let message = &transfer.message;
     // libcurl before 8 calls the name of a SOCKS proxy a host's.
     let of_proxy = transfer.code == curl_sys::CURLE_COULDNT_RESOLVE_PROXY
@@ -29,7 +29,7 @@ pub fn failed(transfer: &Transfer, context: &Context) -> Failure {
     unresolved(context, message)
 }
 
-pub fn unresolved(context: &Context, message: &CurlMessage) -> Failure {
+pub fn unresolved(context: &Context, message: &CurlMessage) -> Error {
     unanswered(
         format!("the name {} cannot be resolved{message}", context.server),
         CHECK_DNS,
@@ -37,7 +37,7 @@ pub fn unresolved(context: &Context, message: &CurlMessage) -> Failure {
 }
 
 /// The time was up before there was an address to connect to.
-pub fn timed_out(transfer: &Transfer, context: &Context) -> Failure {
+pub fn timed_out(transfer: &Transfer, context: &Context) -> Error {
     let message = &transfer.message;
     let server = &context.server;
     let (name, advice) = match &context.route {

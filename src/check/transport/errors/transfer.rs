@@ -5,7 +5,7 @@ use super::super::tls::Policy;
 use super::super::{Exchange, options};
 use super::curl_message::CurlMessage;
 use crate::config::check_config::CheckConfig;
-use crate::libcurl::{Easy2, Error};
+use crate::libcurl::{self, Easy2};
 use crate::sys::{pipe, threads};
 use crate::text;
 use std::ffi::c_long;
@@ -48,7 +48,7 @@ pub enum LookupShortage {
 }
 
 impl Transfer {
-    pub fn of(easy: &Easy2<Exchange>, error: &Error) -> Transfer {
+    pub fn of(easy: &Easy2<Exchange>, error: &libcurl::Error) -> Transfer {
         let exchange = easy.get_ref();
         let addresses = exchange.addresses.clone();
         let socks_reply = options::proxy_error(easy);

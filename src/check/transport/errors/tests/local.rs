@@ -187,19 +187,19 @@ const THIS_MACHINE: &[(curl_sys::CURLcode, &str, &str)] = &[
 fn a_fault_of_this_machine_blames_nobody_else() {
     for (code, message, part) in THIS_MACHINE {
         for context in [direct(), by_proxy()] {
-            let failure = classify(&transfer(*code, message), &context);
+            let error = classify(&transfer(*code, message), &context);
             let is_handshake = part.starts_with("TLS handshake");
             let expected = if is_handshake {
                 Code::Tls
             } else {
                 Code::System
             };
-            assert_error(&failure, expected, &[part], message);
+            assert_error(&error, expected, &[part], message);
             for other in ["name servers", "firewall", "TLS 1.2 or", "intercept"] {
                 assert!(
-                    is_handshake || !failure.text().contains(other),
+                    is_handshake || !error.text().contains(other),
                     "{message}: {}",
-                    failure.text()
+                    error.text()
                 );
             }
         }
@@ -242,9 +242,9 @@ fn a_look_up_that_could_not_be_begun_blames_no_name_server() {
             addresses: Vec::new(),
             ..transfer(code, message)
         };
-        let failure = classify(&transfer, &direct());
+        let error = classify(&transfer, &direct());
         assert_error(
-            &failure,
+            &error,
             Code::System,
             &["hardly a descriptor is left"],
             message,

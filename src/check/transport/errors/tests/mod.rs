@@ -10,8 +10,8 @@ use super::super::tls::Policy;
 use super::curl_message::CurlMessage;
 use super::transfer::{Context, Transfer};
 use crate::code::Code;
-use crate::failure::Failure;
-use crate::libcurl::Error;
+use crate::error::Error;
+use crate::libcurl;
 
 const UNSUPPORTED_PROTOCOL: curl_sys::CURLcode = 1;
 const FAILED_INIT: curl_sys::CURLcode = 2;
@@ -38,7 +38,7 @@ const CLIENTCERT: curl_sys::CURLcode = super::CURLE_SSL_CLIENTCERT;
 const POLL: curl_sys::CURLcode = super::CURLE_UNRECOVERABLE_POLL;
 
 fn transfer(code: curl_sys::CURLcode, message: &str) -> Transfer {
-    let mut error = Error::new(code);
+    let mut error = libcurl::Error::new(code);
     if !message.is_empty() {
         error.set_extra(message.to_owned());
     }
@@ -80,9 +80,9 @@ fn by_proxy() -> Context {
     context(Route::Proxy("http://proxy.example:3128".to_owned()))
 }
 
-fn assert_error(failure: &Failure, code: Code, parts: &[&str], case: &str) {
-    let text = failure.text();
-    assert_eq!(failure.code, code, "{case}: {text}");
+fn assert_error(error: &Error, code: Code, parts: &[&str], case: &str) {
+    let text = error.text();
+    assert_eq!(error.code, code, "{case}: {text}");
     for part in parts {
         assert!(text.contains(part), "{case}: `{part}` is missing: {text}");
     }

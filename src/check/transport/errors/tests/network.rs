@@ -2,7 +2,7 @@
 
 use super::super::classify;
 use super::*;
-use crate::failure::Retry;
+use crate::error::Retry;
 use std::net::IpAddr;
 
 #[test]
@@ -17,10 +17,10 @@ fn names_that_are_not_resolved() {
         (NO_HOST, "Could not resolve: check.example:443"),
         (NO_HOST, ""),
     ] {
-        let failure = classify(&transfer(code, message), &direct());
+        let error = classify(&transfer(code, message), &direct());
         let parts = ["the name check.example cannot be resolved", DNS];
-        assert_error(&failure, Code::Network, &parts, message);
-        assert_eq!(failure.retry, Retry::Unanswered, "{message}");
+        assert_error(&error, Code::Network, &parts, message);
+        assert_eq!(error.retry, Retry::Unanswered, "{message}");
     }
     for (code, message) in [
         (NO_PROXY, "Couldn't resolve proxy 'proxy.example'"),
@@ -28,12 +28,12 @@ fn names_that_are_not_resolved() {
         // A SOCKS proxy's, before 8.
         (NO_HOST, "Could not resolve host: proxy.example"),
     ] {
-        let failure = classify(&transfer(code, message), &by_proxy());
+        let error = classify(&transfer(code, message), &by_proxy());
         let parts = [
             "the name of the proxy http://proxy.example:3128 cannot be resolved",
             DNS,
         ];
-        assert_error(&failure, Code::Network, &parts, message);
+        assert_error(&error, Code::Network, &parts, message);
     }
 }
 
@@ -51,17 +51,17 @@ fn the_time_was_up() {
         "Connection timed out after 20000 milliseconds",
         "",
     ] {
-        let failure = classify(&unresolved(message), &direct());
+        let error = classify(&unresolved(message), &direct());
         let parts = [
             "timed out: the name servers did not answer for check.example",
             DNS,
         ];
-        assert_error(&failure, Code::Network, &parts, message);
-        assert_eq!(failure.retry, Retry::Unanswered, "{message}");
-        assert!(!failure.text().contains("firewall"), "{message}");
-        let failure = classify(&unresolved(message), &by_proxy());
+        assert_error(&error, Code::Network, &parts, message);
+        assert_eq!(error.retry, Retry::Unanswered, "{message}");
+        assert!(!error.text().contains("firewall"), "{message}");
+        let error = classify(&unresolved(message), &by_proxy());
         let part = "the name servers did not answer for the proxy http://proxy.example:3128";
-        assert_error(&failure, Code::Network, &[part], message);
+        assert_error(&error, Code::Network, &[part], message);
     }
     for (is_connected, is_encrypted, part) in [
         (false, false, "timed out: cannot connect to check.example"),
@@ -85,15 +85,15 @@ fn the_time_was_up() {
                 is_encrypted,
                 ..transfer(TIMED_OUT, message)
             };
-            let failure = classify(&transfer, &direct());
+            let error = classify(&transfer, &direct());
             assert_error(
-                &failure,
+                &error,
                 Code::Network,
                 &[part, "check your connection security"],
                 message,
             );
-            assert!(!failure.text().contains("name server"), "{message}");
-            assert_eq!(failure.retry, Retry::Unanswered, "{message}");
+            assert!(!error.text().contains("name server"), "{message}");
+            assert_eq!(error.retry, Retry::Unanswered, "{message}");
         }
     }
     let message = "Proxy CONNECT aborted due to timeout";
@@ -127,10 +127,10 @@ fn connections_that_cannot_be_made_tell_why() {
                 os_errno: errno,
                 ..transfer(NO_CONNECT, message)
             };
-            let failure = classify(&transfer, &direct());
+            let error = classify(&transfer, &direct());
             let parts = ["cannot connect to check.example", part, SECURITY];
-            assert_error(&failure, Code::Network, &parts, message);
-            assert_eq!(failure.retry, Retry::Unanswered);
+            assert_error(&error, Code::Network, &parts, message);
+            assert_eq!(error.retry, Retry::Unanswered);
         }
         for errno in [libc::ENOBUFS, libc::ENOMEM, libc::EMFILE, libc::ENFILE] {
             let transfer = Transfer {
@@ -144,12 +144,12 @@ fn connections_that_cannot_be_made_tell_why() {
                 message,
             );
         }
-        let failure = classify(&transfer(NO_CONNECT, message), &by_proxy());
+        let error = classify(&transfer(NO_CONNECT, message), &by_proxy());
         let parts = [
             "cannot connect to the proxy http://proxy.example:3128",
             SECURITY,
         ];
-        assert_error(&failure, Code::Network, &parts, message);
+        assert_error(&error, Code::Network, &parts, message);
     }
 }
 
@@ -171,17 +171,17 @@ fn a_name_that_leads_nowhere_is_blocked_by_name_servers() {
         &["127.0.0.1"],
         &["::1", "127.0.0.1"],
     ] {
-        let failure = classify(&to(addresses, NO_CONNECT, refused, 1), &direct());
+        let error = classify(&to(addresses, NO_CONNECT, refused, 1), &direct());
         let part = format!("the name servers answer {} for check.example", addresses[0]);
-        assert_error(&failure, Code::Network, &[&part, DNS], addresses[0]);
-        assert_eq!(failure.retry, Retry::Unanswered);
+        assert_error(&error, Code::Network, &[&part, DNS], addresses[0]);
+        assert_eq!(error.retry, Retry::Unanswered);
     }
     // Where this machine's own web server answers.
     let wrong_name =
         "SSL: no alternative certificate subject name matches target host name 'check.example'";
-    let failure = classify(&to(&["0.0.0.0"], PEER, wrong_name, 0), &direct());
+    let error = classify(&to(&["0.0.0.0"], PEER, wrong_name, 0), &direct());
     assert_error(
-        &failure,
+        &error,
         Code::Tls,
         &["the name servers answer 0.0.0.0", DNS],
         wrong_name,
@@ -206,9 +206,9 @@ fn a_name_that_leads_nowhere_is_blocked_by_name_servers() {
             server: server.to_owned(),
             ..context(proxy_route)
         };
-        let failure = classify(&to(addresses, NO_CONNECT, refused, 1), &context);
+        let error = classify(&to(addresses, NO_CONNECT, refused, 1), &context);
         assert!(
-            !failure.text().contains("name servers answer"),
+            !error.text().contains("name servers answer"),
             "{server} {addresses:?}"
         );
     }
@@ -333,9 +333,9 @@ const OTHERS: [(curl_sys::CURLcode, &str, Code, &str, Retry); 16] = [
 #[test]
 fn the_other_side_and_the_way_there() {
     for (code, message, expected, part, retry) in OTHERS {
-        let failure = classify(&transfer(code, message), &direct());
-        assert_error(&failure, expected, &[part], message);
-        assert_eq!(failure.retry, retry, "{message}");
+        let error = classify(&transfer(code, message), &direct());
+        assert_error(&error, expected, &[part], message);
+        assert_eq!(error.retry, retry, "{message}");
     }
     // A header line that is too long, before 8.5.
     let transfer = Transfer {

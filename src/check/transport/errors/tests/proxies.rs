@@ -2,7 +2,7 @@
 
 use super::super::classify;
 use super::*;
-use crate::failure::Retry;
+use crate::error::Retry;
 
 #[test]
 fn addresses_of_proxies_that_libcurl_cannot_read() {
@@ -26,14 +26,14 @@ fn addresses_of_proxies_that_libcurl_cannot_read() {
         (NO_PROXY, "Unsupported pre-proxy type for 'secret'"),
     ] {
         let context = context(Route::Proxy("that https_proxy names".to_owned()));
-        let failure = classify(&transfer(code, message), &context);
+        let error = classify(&transfer(code, message), &context);
         let parts = [
             "the proxy that https_proxy names cannot be read",
             "quotes",
             "65535",
         ];
-        assert_error(&failure, Code::Network, &parts, message);
-        assert!(!failure.text().contains("secret"), "{}", failure.text());
+        assert_error(&error, Code::Network, &parts, message);
+        assert!(!error.text().contains("secret"), "{}", error.text());
     }
 }
 
@@ -67,16 +67,16 @@ fn proxies_that_refuse() {
                 connect_status: http_status,
                 ..transfer(code, &message)
             };
-            let failure = classify(&transfer, &by_proxy());
+            let error = classify(&transfer, &by_proxy());
             let parts = [part, "the proxy http://proxy.example:3128"];
-            assert_error(&failure, Code::Network, &parts, &message);
-            assert_eq!(failure.retry, retry, "{message}");
+            assert_error(&error, Code::Network, &parts, &message);
+            assert_eq!(error.retry, retry, "{message}");
         }
     }
     let message = "Proxy CONNECT aborted";
-    let failure = classify(&transfer(RECV, message), &by_proxy());
+    let error = classify(&transfer(RECV, message), &by_proxy());
     assert_error(
-        &failure,
+        &error,
         Code::Network,
         &["the proxy http://proxy.example:3128 closed"],
         message,
@@ -192,8 +192,8 @@ fn replies_of_socks_proxies() {
             socks_reply: reply,
             ..transfer(code, message)
         };
-        let failure = classify(&transfer, &by_proxy());
-        assert_error(&failure, Code::Network, &[part], message);
-        assert_eq!(failure.retry, retry, "{message}");
+        let error = classify(&transfer, &by_proxy());
+        assert_error(&error, Code::Network, &[part], message);
+        assert_eq!(error.retry, retry, "{message}");
     }
 }

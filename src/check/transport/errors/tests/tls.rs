@@ -2,7 +2,7 @@
 
 use super::super::classify;
 use super::*;
-use crate::failure::Retry;
+use crate::error::Retry;
 
 #[test]
 fn certificates_that_are_not_verified() {
@@ -66,20 +66,15 @@ fn certificates_that_are_not_verified() {
                 server_verify_result: verdict,
                 ..transfer(PEER, &message)
             };
-            let failure = classify(&of_server, &direct());
-            assert_error(
-                &failure,
-                Code::Tls,
-                &[part, STORE, "the server's"],
-                &message,
-            );
-            assert_eq!(failure.retry, retry, "{message}");
+            let error = classify(&of_server, &direct());
+            assert_error(&error, Code::Tls, &[part, STORE, "the server's"], &message);
+            assert_eq!(error.retry, retry, "{message}");
             let of_proxy = Transfer {
                 proxy_verify_result: verdict,
                 ..transfer(PEER, &message)
             };
-            let failure = classify(&of_proxy, &by_proxy());
-            assert_error(&failure, Code::Tls, &[part, STORE, "the proxy's"], &message);
+            let error = classify(&of_proxy, &by_proxy());
+            assert_error(&error, Code::Tls, &[part, STORE, "the proxy's"], &message);
         }
     }
     for message in [
@@ -91,18 +86,18 @@ fn certificates_that_are_not_verified() {
             server_verify_result: 0,
             ..transfer(PEER, message)
         };
-        let failure = classify(&transfer, &direct());
+        let error = classify(&transfer, &direct());
         assert_error(
-            &failure,
+            &error,
             Code::Tls,
             &["not for the host name", STORE],
             message,
         );
     }
     let message = "SSL: couldn't get peer certificate!";
-    let failure = classify(&transfer(PEER, message), &direct());
-    assert_error(&failure, Code::Tls, &["cannot be verified"], message);
-    assert!(!failure.text().contains("host name"), "{}", failure.text());
+    let error = classify(&transfer(PEER, message), &direct());
+    assert_error(&error, Code::Tls, &["cannot be verified"], message);
+    assert!(!error.text().contains("host name"), "{}", error.text());
 }
 
 #[test]
@@ -131,18 +126,18 @@ fn the_policy_of_this_machine_is_named() {
         "TLS connect error: error:0A0000BF:SSL routines::no protocols available",
         "error:141E70BF:SSL routines:tls_construct_client_hello:no protocols available",
     ] {
-        let failure = classify(&transfer(HANDSHAKE, message), &direct());
+        let error = classify(&transfer(HANDSHAKE, message), &direct());
         assert_error(
-            &failure,
+            &error,
             Code::Tls,
             &["policy of this machine leaves nothing", POLICY],
             message,
         );
     }
     let message = "failed setting cipher list: X";
-    let failure = classify(&transfer(CIPHER, message), &direct());
+    let error = classify(&transfer(CIPHER, message), &direct());
     assert_error(
-        &failure,
+        &error,
         Code::Tls,
         &["policy of this machine", POLICY],
         message,
@@ -160,9 +155,9 @@ fn the_policy_of_this_machine_is_named() {
         "error:0A00042E:SSL routines::tlsv1 alert protocol version",
         "error:0A00042F:SSL routines::tlsv1 alert insufficient security",
     ] {
-        let failure = classify(&transfer(HANDSHAKE, message), &direct());
-        assert_error(&failure, Code::Tls, &[POLICY, "check.example"], message);
-        assert!(!failure.text().contains("client certificate"), "{message}");
+        let error = classify(&transfer(HANDSHAKE, message), &direct());
+        assert_error(&error, Code::Tls, &[POLICY, "check.example"], message);
+        assert!(!error.text().contains("client certificate"), "{message}");
         let policy = Policy {
             forbids_tls_1_2: true,
             ..Policy::default()
@@ -178,14 +173,14 @@ fn the_policy_of_this_machine_is_named() {
         let message = format!(
             "could not load PEM client certificate, OpenSSL error error:0A00018F:SSL routines::{message}, (no key found, wrong pass phrase, or wrong file format?)"
         );
-        let failure = classify(&transfer(CERTPROBLEM, &message), &direct());
+        let error = classify(&transfer(CERTPROBLEM, &message), &direct());
         let parts = [
             "client certificate",
             "too weak",
             POLICY,
             "try upgrading or reinstalling",
         ];
-        assert_error(&failure, Code::File, &parts, &message);
+        assert_error(&error, Code::File, &parts, &message);
     }
 }
 
@@ -231,16 +226,16 @@ fn client_certificates() {
         ),
         (CLIENTCERT, ""),
     ] {
-        let failure = classify(&asked_for(code, message), &direct());
+        let error = classify(&asked_for(code, message), &direct());
         assert_error(
-            &failure,
+            &error,
             Code::Tls,
             &["wants a client certificate, and none is configured", AGAIN],
             message,
         );
-        let failure = classify(&asked_for(code, message), &shown());
+        let error = classify(&asked_for(code, message), &shown());
         assert_error(
-            &failure,
+            &error,
             Code::Tls,
             &["refused the client certificate (/client.pem)", AGAIN],
             message,
@@ -253,9 +248,9 @@ fn client_certificates() {
             server_verify_result,
             ..asked_for(PEER, message)
         };
-        let failure = classify(&transfer, &shown());
+        let error = classify(&transfer, &shown());
         assert_error(
-            &failure,
+            &error,
             Code::Tls,
             &["refused the client certificate (/client.pem)"],
             message,
@@ -275,16 +270,16 @@ fn client_certificates() {
         (GOT_NOTHING, "Empty reply from server"),
     ] {
         let parts = ["broke off", "asked for a client certificate and got none"];
-        let failure = classify(&asked_for(code, message), &direct());
-        assert_error(&failure, Code::Network, &parts, message);
-        let failure = classify(&asked_for(code, message), &shown());
-        assert!(!failure.text().contains("client certificate"), "{message}");
+        let error = classify(&asked_for(code, message), &direct());
+        assert_error(&error, Code::Network, &parts, message);
+        let error = classify(&asked_for(code, message), &shown());
+        assert!(!error.text().contains("client certificate"), "{message}");
     }
     for message in [
         "unable to set private key file: '(memory blob)' type PEM",
         "Private key does not match the certificate public key",
     ] {
-        let failure = classify(&transfer(CERTPROBLEM, message), &shown());
-        assert_error(&failure, Code::File, &["/client.pem", AGAIN], message);
+        let error = classify(&transfer(CERTPROBLEM, message), &shown());
+        assert_error(&error, Code::File, &["/client.pem", AGAIN], message);
     }
 }

@@ -22,7 +22,7 @@ pub enum Retry {
 }
 
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct Error {
     pub code: Code,
     pub reason: String,
     /// A sentence without its full stop; empty when there is nothing to advise.
@@ -32,9 +32,9 @@ pub struct Failure {
     pub retry: Retry,
 }
 
-impl Failure {
-    pub fn new(code: Code, reason: impl Into<String>, advice: &'static str) -> Failure {
-        Failure {
+impl Error {
+    pub fn new(code: Code, reason: impl Into<String>, advice: &'static str) -> Error {
+        Error {
             code,
             reason: reason.into(),
             advice,
@@ -43,20 +43,20 @@ impl Failure {
         }
     }
 
-    pub fn with_status(self, http_status: i32) -> Failure {
-        Failure {
+    pub fn with_status(self, http_status: i32) -> Error {
+        Error {
             http_status,
             ..self
         }
     }
 
-    pub fn retried(self, retry: Retry) -> Failure {
-        Failure { retry, ..self }
+    pub fn retried(self, retry: Retry) -> Error {
+        Error { retry, ..self }
     }
 
     /// An answer that breaks the agreed form.
-    pub fn response(reason: impl Into<String>) -> Failure {
-        Failure::new(
+    pub fn response(reason: impl Into<String>) -> Error {
+        Error::new(
             Code::Response,
             reason,
             "check that `url` names a security update check server and that nothing on the way changes its answers",
@@ -65,24 +65,24 @@ impl Failure {
     }
 
     /// An answer that was compressed, though nobody had asked for that.
-    pub fn compressed(how: &str) -> Failure {
-        Failure {
+    pub fn compressed(how: &str) -> Error {
+        Error {
             advice: "nobody asked for that: a gateway before the check server or a proxy on the way compresses answers, and must not",
-            ..Failure::response(format!("the answer is compressed{how}"))
+            ..Error::response(format!("the answer is compressed{how}"))
         }
     }
 
     /// The operating system said no.
-    pub fn system(reason: impl Into<String>) -> Failure {
-        Failure::new(
+    pub fn system(reason: impl Into<String>) -> Error {
+        Error::new(
             Code::System,
             reason,
             "check the limits on memory, threads and open files of this process",
         )
     }
 
-    pub fn out_of_memory() -> Failure {
-        Failure::new(
+    pub fn out_of_memory() -> Error {
+        Error::new(
             Code::System,
             "out of memory",
             "check the limits on memory of this process and its machine",
@@ -91,7 +91,7 @@ impl Failure {
 
     /// What it is called where memory has run out meanwhile: what libcurl and OpenSSL then say is about something else.
     #[must_use]
-    pub fn or_out_of_memory(self) -> Failure {
+    pub fn or_out_of_memory(self) -> Error {
         const DOUBTFUL: [Code; 5] = [
             Code::File,
             Code::Network,
@@ -101,14 +101,14 @@ impl Failure {
         ];
         let says_so = self.reason.contains("out of memory");
         if DOUBTFUL.contains(&self.code) && !says_so && reserve::was_short() {
-            return Failure::out_of_memory();
+            return Error::out_of_memory();
         }
         self
     }
 
     /// Nor will it, before a restart.
-    pub fn openssl_has_not_begun() -> Failure {
-        Failure::new(
+    pub fn openssl_has_not_begun() -> Error {
+        Error::new(
             Code::System,
             "out of memory: there was not enough for OpenSSL to begin, and in this process it does not begin again",
             "restart the host; check the limits on memory of its process and machine",
@@ -117,11 +117,11 @@ impl Failure {
 
     /// What OpenSSL lacked memory for once it may lack for ever: it is called that, and not what it looks like.
     #[must_use]
-    pub fn or_broken_since(self) -> Failure {
+    pub fn or_broken_since(self) -> Error {
         if !reserve::was_ever_short() || self.reason.contains("out of memory") {
             return self;
         }
-        Failure::new(
+        Error::new(
             Code::System,
             format!(
                 "OpenSSL has not worked in this process since it ran out of memory: {}",
@@ -132,7 +132,7 @@ impl Failure {
     }
 
     /// OpenSSL cannot do in this process what it does elsewhere: nobody outside is to blame.
-    pub fn openssl(problem: &str, errors: &ErrorStack) -> Failure {
+    pub fn openssl(problem: &str, errors: &ErrorStack) -> Error {
         let first = errors.errors().first();
         // The first is the cause. OpenSSL calls much that follows a shortage that is none; some that is one it calls otherwise,
         // but for `errno`.
@@ -140,7 +140,7 @@ impl Failure {
             || first.is_some_and(|error| error.reason_code() == OUT_OF_MEMORY)
         {
             reserve::note_shortage();
-            return Failure::system(format!("out of memory: OpenSSL {problem}"));
+            return Error::system(format!("out of memory: OpenSSL {problem}"));
         }
         let words = [
             first.and_then(openssl::error::Error::reason),
@@ -151,7 +151,7 @@ impl Failure {
             [] => String::new(),
             words => format!(" ({})", text::quoted(&words.join(", "))),
         };
-        Failure::new(
+        Error::new(
             Code::System,
             format!("OpenSSL in this process {problem}{detail}"),
             "this is a fault of this process, not of the check server: look at its OpenSSL configuration (openssl.cnf, or the file that OPENSSL_CONF names), at FIPS mode, at which providers are active, and whether its memory is short",
@@ -159,8 +159,8 @@ impl Failure {
     }
 
     /// OpenSSL was cleaned up in this process: nothing of it may be called any more.
-    pub fn openssl_is_over() -> Failure {
-        Failure::new(
+    pub fn openssl_is_over() -> Error {
+        Error::new(
             Code::System,
             "OpenSSL was cleaned up in this process (OPENSSL_cleanup) and cannot be used again in it",
             "this is a fault of the program, not of the check server: until it is mended, a restart helps",
@@ -170,16 +170,16 @@ impl Failure {
     }
 
     /// A panic was contained.
-    pub fn bug(text: &str) -> Failure {
-        Failure::new(
+    pub fn bug(text: &str) -> Error {
+        Error::new(
             Code::Internal,
             format!("a bug in psc was contained: {text}"),
             "please report it to the makers of psc",
         )
     }
 
-    pub fn cancelled() -> Failure {
-        Failure::new(Code::Cancelled, "cancelled", "")
+    pub fn cancelled() -> Error {
+        Error::new(Code::Cancelled, "cancelled", "")
     }
 
     /// Reason and advice as one text.
