@@ -1,10 +1,11 @@
 //! A thread that can be had or not: the standard library ends the process where a new thread's own data finds no memory
 //! (its thread-local values, the names it keeps), and psc's thread needs none of them.
 
+use super::errno;
 use super::process::Process;
 use crate::panic::{catch_fork_exit, catch_panic};
 use std::ffi::{CStr, c_void};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,21 +49,24 @@ impl Thread {
         let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
         let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
         // SAFETY: the attributes are used between init and destroy only; the thread takes the body over when it was made.
-        let error = unsafe {
+        let (error, is_out_of_memory) = unsafe {
+            let mut is_out_of_memory = false;
             let mut error = libc::pthread_attr_init(attributes.as_mut_ptr());
             if error == 0 {
                 error = libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), stack_bytes);
                 if error == 0 {
+                    errno::clear();
                     error = libc::pthread_create(
                         thread.as_mut_ptr(),
                         attributes.as_ptr(),
                         main,
                         body.cast(),
                     );
+                    is_out_of_memory = errno::is_out_of_memory();
                 }
                 libc::pthread_attr_destroy(attributes.as_mut_ptr());
             }
-            error
+            (error, is_out_of_memory)
         };
         if error == 0 {
             // SAFETY: filled by pthread_create.
@@ -74,6 +78,10 @@ impl Thread {
         }
         // SAFETY: no thread was made, so the body is still this one's.
         drop(unsafe { Box::from_raw(body) });
+        // The C library calls both a limit on threads and a lack of memory EAGAIN; only the second sets `errno`.
+        if is_out_of_memory {
+            return Err(io::Error::new(ErrorKind::OutOfMemory, "out of memory"));
+        }
         Err(io::Error::from_raw_os_error(error))
     }
 
