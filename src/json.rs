@@ -12,10 +12,10 @@ use std::cell::Cell;
 use std::fmt;
 
 /// Values in one text. Each costs memory that its few bytes of text do not show.
-const MOST_VALUES: u32 = 10_000;
+const MAX_VALUES: u32 = 10_000;
 
 /// Objects and arrays inside each other, the outermost included.
-const DEEPEST: u32 = 32;
+const MAX_DEPTH: u32 = 32;
 
 /// Parses `bytes` as one JSON object of that form. The error names no key and no value.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
@@ -25,11 +25,11 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 
 /// Parses `bytes` as one JSON object. The error says what is wrong and where, never what it read.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
-    let left = Cell::new(MOST_VALUES);
+    let values_left = Cell::new(MAX_VALUES);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let outermost = Strict {
-        left: &left,
-        deeper: DEEPEST,
+        values_left: &values_left,
+        depth_left: MAX_DEPTH,
     };
     let value = outermost
         .deserialize(&mut deserializer)
@@ -48,17 +48,17 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     /// Values that may still come, shared by all.
-    left: &'a Cell<u32>,
+    values_left: &'a Cell<u32>,
     /// Levels that may still come.
-    deeper: u32,
+    depth_left: u32,
 }
 
 impl Strict<'_> {
     /// For what stands inside an object or array.
-    fn inside<E: de::Error>(self) -> Result<Self, E> {
-        let deeper = self.deeper.checked_sub(1);
-        let deeper = deeper.ok_or_else(|| de::Error::custom("nested too deeply"))?;
-        Ok(Strict { deeper, ..self })
+    fn nested<E: de::Error>(self) -> Result<Self, E> {
+        let depth_left = self.depth_left.checked_sub(1);
+        let depth_left = depth_left.ok_or_else(|| de::Error::custom("nested too deeply"))?;
+        Ok(Strict { depth_left, ..self })
     }
 }
 
@@ -66,8 +66,8 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        match self.left.get().checked_sub(1) {
-            Some(left) => self.left.set(left),
+        match self.values_left.get().checked_sub(1) {
+            Some(values_left) => self.values_left.set(values_left),
             None => return Err(de::Error::custom("too many values")),
         }
         deserializer.deserialize_any(self)
@@ -102,9 +102,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
-        let inside = self.inside()?;
+        let nested = self.nested()?;
         let mut values = Vec::new();
-        while let Some(value) = sequence.next_element_seed(inside)? {
+        while let Some(value) = sequence.next_element_seed(nested)? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -118,12 +118,12 @@ impl<'de> Visitor<'de> for Strict<'_> {
             let number: Number = digits.parse().map_err(de::Error::custom)?;
             return Ok(Value::Number(number));
         }
-        let inside = self.inside()?;
+        let nested = self.nested()?;
         while let Some(Key::Name(key)) = next {
             if map.contains_key(&key) {
                 return Err(de::Error::custom("a key stands twice"));
             }
-            map.insert(key, entries.next_value_seed(inside)?);
+            map.insert(key, entries.next_value_seed(nested)?);
             next = entries.next_key()?;
         }
         Ok(Value::Object(map))
@@ -202,27 +202,27 @@ mod tests {
     /// A number is no level, though `serde_json` shows it as one.
     #[test]
     fn thirty_two_levels_are_read_and_no_more() {
-        let nested = |levels: usize, open: &str, inside: &str, close: &str| {
+        let nested = |levels: usize, open: &str, inner: &str, close: &str| {
             let levels = levels - 1;
             format!(
-                r#"{{"a":{}{inside}{}}}"#,
+                r#"{{"a":{}{inner}{}}}"#,
                 open.repeat(levels),
                 close.repeat(levels)
             )
         };
-        for inside in ["", "1", "1.5", "-0", "null", r#""x""#] {
+        for inner in ["", "1", "1.5", "-0", "null", r#""x""#] {
             for (text, fits) in [
-                (nested(32, "[", inside, "]"), true),
-                (nested(33, "[", inside, "]"), false),
+                (nested(32, "[", inner, "]"), true),
+                (nested(33, "[", inner, "]"), false),
             ] {
                 assert_eq!(object(text.as_bytes()).is_ok(), fits, "{text}");
             }
         }
-        for inside in ["1.5", "{}", "[]"] {
-            let levels = if inside == "1.5" { 32 } else { 31 };
-            let text = nested(levels, r#"{"b":"#, inside, "}");
+        for inner in ["1.5", "{}", "[]"] {
+            let levels = if inner == "1.5" { 32 } else { 31 };
+            let text = nested(levels, r#"{"b":"#, inner, "}");
             assert!(object(text.as_bytes()).is_ok(), "{text}");
-            let text = nested(levels + 1, r#"{"b":"#, inside, "}");
+            let text = nested(levels + 1, r#"{"b":"#, inner, "}");
             let error = object(text.as_bytes()).unwrap_err();
             assert!(error.contains("nested too deeply"), "{error}");
         }

@@ -40,11 +40,11 @@ impl Doubt {
 
 /// What `work` comes to; `known` does the same with what is known to be good. `Ok(None)` of `work` is a "no" that may be
 /// OpenSSL's fault: it counts where OpenSSL says yes to what is known, and then no once more.
-pub fn judged<T>(
+pub fn with_selftest<T>(
     known: impl Fn() -> Result<(), Error>,
     mut work: impl FnMut() -> Result<Option<T>, Error>,
 ) -> Result<T, Doubt> {
-    alive().map_err(Doubt::OpenSsl)?;
+    ensure_usable().map_err(Doubt::OpenSsl)?;
     if let Ok(Some(value)) = work() {
         return Ok(value);
     }
@@ -56,8 +56,8 @@ pub fn judged<T>(
     }
 }
 
-/// Whether OpenSSL may be called at all; what is not [`judged`] asks this before.
-pub fn alive() -> Result<(), Error> {
+/// Whether OpenSSL may be called at all; what is not [`with_selftest`] asks this before.
+pub fn ensure_usable() -> Result<(), Error> {
     if sys::openssl::is_over() {
         Err(Error::openssl_is_over())
     } else {
@@ -129,7 +129,7 @@ fn public_key() -> Result<PKey<Public>, ErrorStack> {
 }
 
 fn passed(problem: &str, test: impl FnOnce() -> Result<bool, ErrorStack>) -> Result<(), Error> {
-    alive()?;
+    ensure_usable()?;
     // What is left there by others is not the reason.
     drop(ErrorStack::get());
     match test() {
@@ -162,19 +162,19 @@ mod tests {
     #[test]
     fn a_no_counts_where_openssl_works_and_says_it_twice() {
         assert!(matches!(
-            judged(signatures, || Ok(None::<()>)),
+            with_selftest(signatures, || Ok(None::<()>)),
             Err(Doubt::Wrong)
         ));
         assert!(matches!(
-            judged(broken, || Ok(None::<()>)),
+            with_selftest(broken, || Ok(None::<()>)),
             Err(Doubt::OpenSsl(error)) if error.code == Code::System
         ));
         assert!(matches!(
-            judged(signatures, || Err::<Option<()>, _>(Error::system(""))),
+            with_selftest(signatures, || Err::<Option<()>, _>(Error::system(""))),
             Err(Doubt::OpenSsl(_))
         ));
         let tries = Cell::new(0);
-        let second_time = judged(signatures, || {
+        let second_time = with_selftest(signatures, || {
             tries.set(tries.get() + 1);
             Ok((tries.get() == 2).then_some(()))
         });

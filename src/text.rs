@@ -1,15 +1,15 @@
 //! Text that leaves psc: printable, on one line, bounded.
 
-mod glyph;
+mod char_class;
 
-use glyph::Glyph;
+use char_class::CharClass;
 
 /// The longest log line in bytes: nginx cuts its own lines at 2048, prefix included.
-pub const LONGEST_RECORD: usize = 1900;
+pub const MAX_LOG_LINE: usize = 1900;
 
 /// Marks that may follow one character: the scripts that are in use stack no more, and more of them would smear the lines
 /// above and below.
-const MOST_MARKS: usize = 4;
+const MAX_MARKS: usize = 4;
 
 /// What monitoring greps for (contract section 4) and only psc may say, in lower case.
 const PHRASES: [&str; 8] = [
@@ -32,16 +32,16 @@ pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut marks = 0_usize;
     for character in text.chars() {
-        match glyph::of(character) {
-            Glyph::Plain => {
+        match char_class::of(character) {
+            CharClass::Plain => {
                 out.push(character);
                 marks = 0;
             }
-            Glyph::Mark if marks < MOST_MARKS && !out.is_empty() => {
+            CharClass::Mark if marks < MAX_MARKS && !out.is_empty() => {
                 out.push(character);
                 marks = marks.saturating_add(1);
             }
-            Glyph::Mark | Glyph::Deceptive => push_escape(&mut out, character),
+            CharClass::Mark | CharClass::Deceptive => push_escape(&mut out, character),
         }
     }
     out
@@ -77,12 +77,12 @@ pub fn cut(text: &str, limit: usize) -> String {
 
 /// A log line out of any text.
 pub fn log_line(text: &str) -> String {
-    cut(&printable(text), LONGEST_RECORD)
+    cut(&printable(text), MAX_LOG_LINE)
 }
 
 /// What others have written (a server, a certificate, libcurl about either), for use in a log line: printable, and none of
 /// psc's own phrases: `no\u{20}update found`.
-pub fn foreign(text: &str) -> String {
+pub fn untrusted(text: &str) -> String {
     let mut out = printable(text);
     let lower = out.to_ascii_lowercase();
     let blanks = PHRASES.iter().flat_map(|phrase| {
@@ -100,22 +100,22 @@ pub fn foreign(text: &str) -> String {
     out
 }
 
-/// Foreign text for use inside a sentence: as [`foreign`], and short.
+/// Untrusted text for use inside a sentence: as [`untrusted`], and short.
 pub fn quoted(text: &str) -> String {
-    cut(&foreign(text), 200)
+    cut(&untrusted(text), 200)
 }
 
-/// As [`span`], of a past that a wrong clock may have made longer than anybody believes.
-pub fn long_span(seconds: u64) -> String {
+/// As [`duration`], of a past that a wrong clock may have made longer than anybody believes.
+pub fn capped_duration(seconds: u64) -> String {
     const YEAR: u64 = 366 * 24 * 3600;
     if seconds > YEAR {
         return "more than a year".to_owned();
     }
-    span(seconds)
+    duration(seconds)
 }
 
 /// A span for people: "23 h 59 min", "10 min", "45 s".
-pub fn span(seconds: u64) -> String {
+pub fn duration(seconds: u64) -> String {
     let (hours, minutes) = (seconds / 3600, (seconds % 3600) / 60);
     match (hours, minutes) {
         (0, 0) => format!("{seconds} s"),
@@ -209,18 +209,18 @@ mod tests {
     #[test]
     fn psc_alone_says_its_phrases() {
         assert_eq!(
-            foreign("CN=No Update Found, no update found; é no update found"),
+            untrusted("CN=No Update Found, no update found; é no update found"),
             "CN=No\\u{20}Update Found, no\\u{20}update found; é no\\u{20}update found"
         );
         for phrase in PHRASES {
-            let shown = foreign(&format!("x{phrase}\u{336}, {}", phrase.to_uppercase()));
+            let shown = untrusted(&format!("x{phrase}\u{336}, {}", phrase.to_uppercase()));
             assert!(!shown.to_ascii_lowercase().contains(phrase), "{shown}");
             assert!(phrase.contains(' '), "{phrase}");
             assert!(!log_line(&shown).to_ascii_lowercase().contains(phrase));
             assert!(!quoted(&shown).to_ascii_lowercase().contains(phrase));
         }
         let other = "no update was found: SSL certificate problem";
-        assert_eq!(foreign(other), other);
+        assert_eq!(untrusted(other), other);
     }
 
     #[test]
@@ -235,9 +235,9 @@ mod tests {
 
     #[test]
     fn spans_read_well() {
-        assert_eq!(span(45), "45 s");
-        assert_eq!(span(600), "10 min");
-        assert_eq!(span(86_400), "24 h");
-        assert_eq!(span(86_399), "23 h 59 min");
+        assert_eq!(duration(45), "45 s");
+        assert_eq!(duration(600), "10 min");
+        assert_eq!(duration(86_400), "24 h");
+        assert_eq!(duration(86_399), "23 h 59 min");
     }
 }

@@ -3,7 +3,7 @@
 use super::Attempt;
 use super::request::Request;
 use super::signature::Authentic;
-use super::verdict::{LONGEST_VERSION, Update, Verdict, is_of_version};
+use super::verdict::{MAX_VERSION_LENGTH, Update, Verdict, is_of_version};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::config::settings::Settings;
@@ -14,11 +14,11 @@ use crate::text;
 use serde_json::Value;
 
 /// Lines of the server's text that are logged; the rest is in `psc_result_notice`.
-const MOST_NOTICE_LINES: usize = 40;
+const MAX_NOTICE_LINES: usize = 40;
 /// Signed fields that are shown at level 7; the protocol knows nine.
-const MOST_FIELDS: usize = 50;
+const MAX_FIELDS: usize = 50;
 /// Bytes of `program_name` that a line shows, so that what follows it is not cut off.
-const LONGEST_PROGRAM: usize = 500;
+const MAX_PROGRAM_NAME: usize = 500;
 const NOTICE_PHRASE: &str = "Additional security update check information:";
 
 /// A log line to be.
@@ -31,7 +31,7 @@ pub struct Line {
 /// The lines of one check, the main line first. `next_check` is in seconds from now, `None` when there is no schedule.
 pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -> Vec<Line> {
     let when = next_check.map_or(String::new(), |seconds| {
-        format!(" (next check in {})", text::span(seconds))
+        format!(" (next check in {})", text::duration(seconds))
     });
     match &attempt.outcome {
         Ok(answer) => {
@@ -46,7 +46,7 @@ pub fn lines(attempt: &Attempt, config: &CheckConfig, next_check: Option<u64>) -
 
 /// The lines of a verdict that is known for `age` seconds.
 pub fn reminder(verdict: &Verdict, config: &CheckConfig, age: u64) -> Vec<Line> {
-    let when = format!(" (known for {})", text::long_span(age));
+    let when = format!(" (known for {})", text::capped_duration(age));
     let main = verdict_line(verdict, config, &when);
     std::iter::once(main)
         .chain(notice_lines(verdict.notice()))
@@ -86,14 +86,14 @@ fn recommendation(running: &str, update: &Update) -> String {
 /// It may be anything, a sentence of psc's own too: whatever no version has is escaped.
 fn unusable_version(text: &str) -> String {
     let mut shown = String::new();
-    for character in text.chars().take(LONGEST_VERSION) {
+    for character in text.chars().take(MAX_VERSION_LENGTH) {
         if is_of_version(character) {
             shown.push(character);
         } else {
             shown.extend(character.escape_unicode());
         }
     }
-    if text.chars().nth(LONGEST_VERSION).is_some() {
+    if text.chars().nth(MAX_VERSION_LENGTH).is_some() {
         shown.push_str(" [cut]");
     }
     shown
@@ -101,7 +101,7 @@ fn unusable_version(text: &str) -> String {
 
 /// `program_name` may be longer than a line.
 pub fn shown_program(settings: &Settings) -> String {
-    text::cut(&text::printable(&settings.program_name), LONGEST_PROGRAM)
+    text::cut(&text::printable(&settings.program_name), MAX_PROGRAM_NAME)
 }
 
 /// A recommendation that is not newer deserves a second look.
@@ -127,7 +127,7 @@ fn notice_lines(notice: Option<&str>) -> Vec<Line> {
         .filter(|line| !line.is_empty());
     let mut lines: Vec<Line> = all
         .by_ref()
-        .take(MOST_NOTICE_LINES)
+        .take(MAX_NOTICE_LINES)
         .map(notice_line)
         .collect();
     let left_out = all.count();
@@ -142,7 +142,7 @@ fn notice_lines(notice: Option<&str>) -> Vec<Line> {
 fn notice_line(text: &str) -> Line {
     Line {
         level: ERROR,
-        text: format!("{NOTICE_PHRASE} {}", text::foreign(text)),
+        text: format!("{NOTICE_PHRASE} {}", text::untrusted(text)),
     }
 }
 
@@ -203,7 +203,7 @@ pub fn received_envelope(log: &LogHandle, body: &[u8]) {
             &format!(
                 "received: {} bytes, unverified: {}",
                 body.len(),
-                text::foreign(&shown)
+                text::untrusted(&shown)
             ),
         );
     }
@@ -219,8 +219,8 @@ pub fn received_data(log: &LogHandle, authentic: &Authentic) {
         &format!("received: signed by key {}", authentic.key_fingerprint()),
     );
     let fields = json::object(authentic.decoded()).unwrap_or_default();
-    for (name, value) in fields.iter().take(MOST_FIELDS) {
-        let shown = text::foreign(&format!("{name}: {value}"));
+    for (name, value) in fields.iter().take(MAX_FIELDS) {
+        let shown = text::untrusted(&format!("{name}: {value}"));
         log.log(TRACE, &format!("received: {shown}"));
         if name == "backoff" && value.as_i64().is_none() {
             log.log(TRACE, "received: backoff is not an integer: ignored");
@@ -237,15 +237,15 @@ mod tests {
 
     #[test]
     fn a_long_notice_is_cut_with_a_note() {
-        let notice = "line\n\n".repeat(MOST_NOTICE_LINES + 5);
+        let notice = "line\n\n".repeat(MAX_NOTICE_LINES + 5);
         let lines = notice_lines(Some(&notice));
-        assert_eq!(lines.len(), MOST_NOTICE_LINES + 1);
+        assert_eq!(lines.len(), MAX_NOTICE_LINES + 1);
         assert!(
             lines
                 .iter()
                 .all(|line| line.text.starts_with(NOTICE_PHRASE))
         );
-        assert!(lines[MOST_NOTICE_LINES].text.contains("5 more lines"));
+        assert!(lines[MAX_NOTICE_LINES].text.contains("5 more lines"));
         assert!(notice_lines(None).is_empty());
     }
 

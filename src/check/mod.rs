@@ -139,7 +139,7 @@ pub fn verify(body: &[u8], config: &CheckConfig, expected: &Expected) -> Result<
 }
 
 fn authentic(body: &[u8], config: &CheckConfig) -> Result<Authentic, Error> {
-    if body.len() > transport::LARGEST_BODY {
+    if body.len() > transport::MAX_BODY {
         return Err(transport::too_large());
     }
     signed(Envelope::parse(body)?, config)

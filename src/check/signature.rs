@@ -19,7 +19,7 @@ impl Authentic {
     ///
     /// `PSC_ERR_SIGNATURE`: it is not signed by them. `PSC_ERR_SYSTEM`: OpenSSL cannot tell.
     pub fn verify(envelope: Envelope, keys: &[PublicKey]) -> Result<Authentic, Error> {
-        let verified = selftest::judged(selftest::signatures, || signer(&envelope, keys));
+        let verified = selftest::with_selftest(selftest::signatures, || signer(&envelope, keys));
         let signer = verified.map_err(|doubt| match doubt {
             Doubt::Wrong => forged(),
             Doubt::OpenSsl(error) => cannot_tell(error),

@@ -11,7 +11,7 @@ use crate::json;
 use serde_json::{Map, Number, Value};
 
 /// Characters in a version that an administrator is told to install.
-pub const LONGEST_VERSION: usize = 64;
+pub const MAX_VERSION_LENGTH: usize = 64;
 
 /// What an answer must be the answer to.
 pub struct Expected<'a> {
@@ -229,7 +229,7 @@ pub(super) fn unusable(reason: impl Into<String>) -> Error {
 }
 
 fn is_version(version: &str) -> bool {
-    (1..=LONGEST_VERSION).contains(&version.len()) && version.chars().all(is_of_version)
+    (1..=MAX_VERSION_LENGTH).contains(&version.len()) && version.chars().all(is_of_version)
 }
 
 /// What a version may consist of.

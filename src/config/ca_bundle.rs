@@ -6,7 +6,7 @@ use crate::selftest::{self, Doubt};
 use openssl::x509::X509;
 
 /// Faults that are named; there may be thousands.
-const MOST_NOTES: usize = 5;
+const MAX_SKIPPED: usize = 5;
 /// OpenSSL's own form: a certificate followed by what it is trusted for (`X509_CERT_AUX`).
 const WITH_SETTINGS: &str = "TRUSTED CERTIFICATE";
 
@@ -54,7 +54,7 @@ impl CaBundle {
             return Ok(None);
         }
         let certificate = || Ok(X509::from_der(der).and_then(|read| read.to_der()).ok());
-        let certificate = match selftest::judged(selftest::certificates, certificate) {
+        let certificate = match selftest::with_selftest(selftest::certificates, certificate) {
             Ok(certificate) => certificate,
             Err(Doubt::Wrong) => return Ok(Some("is not a certificate that can be read")),
             Err(Doubt::OpenSsl(error)) => return Err(error),
@@ -75,7 +75,7 @@ impl CaBundle {
     }
 
     pub fn skip(&mut self, text: String) {
-        if self.skipped.len() < MOST_NOTES {
+        if self.skipped.len() < MAX_SKIPPED {
             self.skipped.push(text);
         } else {
             self.left_out = self.left_out.saturating_add(1);

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
 /// Bytes in a license file (64 KiB).
-const LARGEST_LICENSE: u64 = 64 * 1024;
+const MAX_LICENSE: u64 = 64 * 1024;
 
 const SERVER_KEY_ADVICE: &str = "check server_public_key_path, or try upgrading or reinstalling the program that the file comes with";
 const IDENTITY_ADVICE: &str = "check client_certificate_path, or try upgrading or reinstalling the program that the file comes with";
@@ -110,9 +110,7 @@ impl Files {
             self.license_text.as_ref(),
             settings::LICENSE_PATH,
             settings.license_path.clone(),
-            |path| {
-                file::read(path, LARGEST_LICENSE).map_err(|problem| problem.error(LICENSE_ADVICE))
-            },
+            |path| file::read(path, MAX_LICENSE).map_err(|problem| problem.error(LICENSE_ADVICE)),
         );
         let wrapping_key = loader.load(
             self.wrapping_key.as_ref(),

@@ -11,14 +11,14 @@ use openssl::rsa::Rsa;
 use std::path::Path;
 
 /// Bytes in a file of keys or of a certificate.
-pub const LARGEST_PEM: u64 = 1024 * 1024;
-const SMALLEST_RSA_BITS: i32 = 2048;
+pub const MAX_PEM: u64 = 1024 * 1024;
+const MIN_RSA_BITS: i32 = 2048;
 /// OpenSSL verifies nothing with a larger modulus; every answer would look forged.
-const LARGEST_RSA_BITS: i32 = 16_384;
+const MAX_RSA_BITS: i32 = 16_384;
 /// The same with a larger exponent, when the modulus has more than 3072 bits.
-const LARGEST_EXPONENT_BITS: i32 = 64;
+const MAX_EXPONENT_BITS: i32 = 64;
 /// More keys than a rotation ever needs; bounds the work an answer can cause.
-const MOST_KEYS: usize = 16;
+const MAX_KEYS: usize = 16;
 
 /// An RSA public key of 2048 to 16384 bits.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ pub struct PublicKey {
 
 /// One or more public keys of a PEM file; anything else in it is refused.
 pub fn read(path: &Path, advice: &'static str) -> Result<Vec<PublicKey>, Error> {
-    let bytes = file::read(path, LARGEST_PEM).map_err(|problem| problem.error(advice))?;
+    let bytes = file::read(path, MAX_PEM).map_err(|problem| problem.error(advice))?;
     keys_of(&bytes).map_err(|problem| {
         let name = crate::text::quoted(&path.to_string_lossy());
         Error::new(Code::File, format!("{name}: {problem}"), advice)
@@ -45,8 +45,8 @@ fn keys_of(bytes: &[u8]) -> Result<Vec<PublicKey>, String> {
             "has parts of a PEM block outside of any block (line {line})"
         ));
     }
-    if pem.blocks.len() > MOST_KEYS {
-        return Err(format!("holds more than {MOST_KEYS} keys"));
+    if pem.blocks.len() > MAX_KEYS {
+        return Err(format!("holds more than {MAX_KEYS} keys"));
     }
     if pem.blocks.is_empty() {
         return Err("contains no PEM public key".to_owned());
@@ -90,7 +90,7 @@ fn public_key(block: &Block) -> Result<PublicKey, String> {
         };
         Ok(Some((Some(rsa), sha256_hex(&canonical), key)))
     };
-    match selftest::judged(selftest::keys, read) {
+    match selftest::with_selftest(selftest::keys, read) {
         Ok((Some(rsa), digest, key)) => {
             check_numbers(&rsa)?;
             Ok(PublicKey {
@@ -112,14 +112,14 @@ fn public_key(block: &Block) -> Result<PublicKey, String> {
 fn check_numbers(rsa: &Rsa<Public>) -> Result<(), String> {
     let (modulus, exponent) = (rsa.n(), rsa.e());
     let (bits, exponent_bits) = (modulus.num_bits(), exponent.num_bits());
-    if bits < SMALLEST_RSA_BITS {
+    if bits < MIN_RSA_BITS {
         return Err(format!(
-            "holds an RSA key of {bits} bits; at least {SMALLEST_RSA_BITS} are needed"
+            "holds an RSA key of {bits} bits; at least {MIN_RSA_BITS} are needed"
         ));
     }
-    if bits > LARGEST_RSA_BITS {
+    if bits > MAX_RSA_BITS {
         return Err(format!(
-            "holds an RSA key of {bits} bits; at most {LARGEST_RSA_BITS} can be used"
+            "holds an RSA key of {bits} bits; at most {MAX_RSA_BITS} can be used"
         ));
     }
     if !modulus.is_odd() {
@@ -133,9 +133,9 @@ fn check_numbers(rsa: &Rsa<Public>) -> Result<(), String> {
             "holds an RSA key whose public exponent is 1: everybody could sign for it".to_owned(),
         );
     }
-    if exponent_bits > LARGEST_EXPONENT_BITS {
+    if exponent_bits > MAX_EXPONENT_BITS {
         return Err(format!(
-            "holds an RSA key with a public exponent of {exponent_bits} bits; at most {LARGEST_EXPONENT_BITS} can be used"
+            "holds an RSA key with a public exponent of {exponent_bits} bits; at most {MAX_EXPONENT_BITS} can be used"
         ));
     }
     Ok(())
@@ -238,7 +238,7 @@ mod tests {
                 good.replace("-----BEGIN", "  -----BEGIN").into_bytes(),
                 "outside",
             ),
-            (good.repeat(MOST_KEYS + 1).into_bytes(), "more than"),
+            (good.repeat(MAX_KEYS + 1).into_bytes(), "more than"),
             (
                 b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n".to_vec(),
                 "cannot be read",

@@ -57,9 +57,9 @@ const DEFAULT_CLIENT_CERTIFICATE: &str = "update_check_client_cert.pem";
 const DEFAULT_SERVER_PUBLIC_KEY: &str = "update_check_server_pubkey.pem";
 
 /// Bytes in a string value.
-const LONGEST_STRING: usize = 4096;
+const MAX_STRING: usize = 4096;
 /// Bytes in an identifier or a version.
-const LONGEST_IDENTIFIER: usize = 256;
+const MAX_IDENTIFIER: usize = 256;
 
 pub fn is_known(key: &str) -> bool {
     KEYS.contains(&key)
@@ -141,7 +141,7 @@ impl Reader<'_> {
             server_identifier: self.identifier(SERVER_IDENTIFIER),
             web_server_version: self.identifier(WEB_SERVER_VERSION),
             program_name: self
-                .non_empty(PROGRAM_NAME, LONGEST_STRING)
+                .non_empty(PROGRAM_NAME, MAX_STRING)
                 .unwrap_or_else(|| "Phusion Passenger(R)".to_owned()),
             disabled: self.flag(DISABLED),
             url: self.url(),
@@ -194,11 +194,11 @@ impl Reader<'_> {
     }
 
     fn identifier(&mut self, key: &str) -> Option<String> {
-        self.non_empty(key, LONGEST_IDENTIFIER)
+        self.non_empty(key, MAX_IDENTIFIER)
     }
 
     fn path(&mut self, key: &str) -> Option<PathBuf> {
-        self.non_empty(key, LONGEST_STRING).map(PathBuf::from)
+        self.non_empty(key, MAX_STRING).map(PathBuf::from)
     }
 
     /// A relative path is one of now: the host may change its directory later.
@@ -215,7 +215,7 @@ impl Reader<'_> {
         if !self.given.contains_key(CLIENT_CERTIFICATE_PATH) {
             return Some(resources_dir.join(DEFAULT_CLIENT_CERTIFICATE));
         }
-        self.string(CLIENT_CERTIFICATE_PATH, LONGEST_STRING)
+        self.string(CLIENT_CERTIFICATE_PATH, MAX_STRING)
             .filter(|path| !path.is_empty())
             .map(PathBuf::from)
     }
@@ -246,7 +246,7 @@ impl Reader<'_> {
     }
 
     fn url(&mut self) -> HttpsUrl {
-        let given = self.non_empty(URL, LONGEST_STRING);
+        let given = self.non_empty(URL, MAX_STRING);
         match HttpsUrl::parse(given.as_deref().unwrap_or(DEFAULT_URL)) {
             Ok(url) => url,
             Err(problem) => {
@@ -257,7 +257,7 @@ impl Reader<'_> {
     }
 
     fn proxy(&mut self) -> Proxy {
-        let Some(given) = self.non_empty(PROXY_URL, LONGEST_STRING) else {
+        let Some(given) = self.non_empty(PROXY_URL, MAX_STRING) else {
             return Proxy::Environment;
         };
         Proxy::parse(&given).unwrap_or_else(|problem| {

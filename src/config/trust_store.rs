@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// Bytes in a CA bundle; Debian's has 220 KiB.
-const LARGEST_BUNDLE: u64 = 16 * 1024 * 1024;
+const MAX_BUNDLE: u64 = 16 * 1024 * 1024;
 /// Files in a directory of hashed names; Debian's has 150.
-const MOST_FILES: usize = 4096;
+const MAX_FILES: usize = 4096;
 const ADVICE: &str = "install or update the system's ca-certificates, or set certificate_path; that counts from the next check on";
 const ADVICE_NAMED: &str = "check certificate_path";
 const ADVICE_ENVIRONMENT: &str = "check the environment variables SSL_CERT_FILE and SSL_CERT_DIR of this process, or set certificate_path";
@@ -198,7 +198,7 @@ fn of_places(
         unfit: Vec::new(),
     };
     if let Some(path) = file {
-        match file::read(path, LARGEST_BUNDLE) {
+        match file::read(path, MAX_BUNDLE) {
             Ok(bytes) => {
                 unfit.push(path.to_owned());
                 bundle.add(&name(path), &bytes).map_err(system)?;
@@ -258,7 +258,7 @@ fn name(path: &Path) -> String {
 }
 
 fn add_files(bundle: &mut CaBundle, files: &[PathBuf]) -> Result<(), Error> {
-    let mut left = LARGEST_BUNDLE;
+    let mut left = MAX_BUNDLE;
     for path in files {
         match file::read(path, left) {
             Ok(bytes) => {
@@ -275,7 +275,7 @@ fn add_files(bundle: &mut CaBundle, files: &[PathBuf]) -> Result<(), Error> {
 fn hashed_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory)?.flatten();
     let hashed = entries.filter(|entry| is_hashed(&entry.file_name()));
-    let mut files: Vec<PathBuf> = hashed.map(|entry| entry.path()).take(MOST_FILES).collect();
+    let mut files: Vec<PathBuf> = hashed.map(|entry| entry.path()).take(MAX_FILES).collect();
     files.sort();
     Ok(files)
 }

@@ -70,7 +70,7 @@ fn split_port(text: &str) -> Result<(String, Option<&str>), &'static str> {
 
 /// An address, and perhaps the zone that it is of: `fe80::1%25eth0` (RFC 6874), or `%eth0`, as libcurl takes it too.
 fn ipv6_host(literal: &str) -> Result<String, &'static str> {
-    const LONGEST_ZONE: usize = 15; // the name of an interface (IFNAMSIZ)
+    const MAX_ZONE: usize = 15; // the name of an interface (IFNAMSIZ)
     let (address, zone) = match literal.split_once('%') {
         Some((address, zone)) => (address, Some(zone)),
         None => (literal, None),
@@ -85,7 +85,7 @@ fn ipv6_host(literal: &str) -> Result<String, &'static str> {
         .strip_prefix("25")
         .filter(|rest| !rest.is_empty())
         .unwrap_or(zone);
-    if !(1..=LONGEST_ZONE).contains(&zone.len()) || !zone.bytes().all(is_host_byte) {
+    if !(1..=MAX_ZONE).contains(&zone.len()) || !zone.bytes().all(is_host_byte) {
         return Err(
             "the zone of an IPv6 address is an interface's name after %25, as in [fe80::1%25eth0]",
         );

@@ -4,7 +4,7 @@ use super::guard::{self, Place, Refusal};
 use super::log::{psc_log_fn, sink};
 use super::result::psc_result;
 use super::strings::{clear, utf8};
-use crate::check::transport::LARGEST_BODY;
+use crate::check::transport::MAX_BODY;
 use crate::checker::{Checker, Remains};
 use crate::code::Code;
 use crate::log::Sink;
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn psc_verify(
                 ));
             }
             // One byte more than allowed is enough to see that it is too large.
-            let length = length.min(LARGEST_BODY.saturating_add(1));
+            let length = length.min(MAX_BODY.saturating_add(1));
             let response = std::slice::from_raw_parts(response.cast::<u8>(), length);
             let outcome = checker.verify(response, utf8(nonce, "nonce")?)?;
             deliver(outcome, result)

@@ -261,7 +261,7 @@ impl Shift<'_> {
             ERROR,
             &format!(
                 "Security update check: no authentic answer for {}; security updates of {program} may be missed, see the failures logged before",
-                text::long_span(silence)
+                text::capped_duration(silence)
             ),
         );
     }

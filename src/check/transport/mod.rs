@@ -31,18 +31,18 @@ use std::time::{Duration, Instant};
 use tls::Policy;
 
 /// Bytes in an answer (contract section 5).
-pub const LARGEST_BODY: usize = 256 * 1024;
+pub const MAX_BODY: usize = 256 * 1024;
 /// Bytes in all header lines of an exchange, the proxy's and interim answers included.
-const LARGEST_HEADER: usize = 64 * 1024;
+const MAX_HEADER: usize = 64 * 1024;
 /// The pair that wakes libcurl up, and a connection: less than this and there can be no check.
 const PIPES_OF_A_CHECK: usize = 2;
 /// Addresses that are remembered; a name may have hundreds.
-const MOST_ADDRESSES: usize = 8;
+const MAX_ADDRESSES: usize = 8;
 /// libcurl ends a transfer at its own deadline; this is how much later psc ends it when libcurl does not.
 const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 /// libcurl looks again at what it waits for at least so often. Its own timers are not relied on: 7.88 sets none when it goes
 /// on to the last address of a name, and would sleep to the deadline.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
 /// libcurl and OpenSSL read the environment when they begin (`OPENSSL_CONF`, `SSLKEYLOGFILE` and the like): that is to
 /// happen in the host's thread, when it configures a handle, and not at a check.
@@ -98,7 +98,7 @@ fn exchange(
         .map_err(|error| errors::from_setup(&error))?;
     let transfer = multi.add2(easy).map_err(|error| internal(&error))?;
     let ended = drive(&multi, &transfer, timeout, cancel, &signals);
-    if let Err(over) = selftest::alive() {
+    if let Err(over) = selftest::ensure_usable() {
         // Closing a connection calls OpenSSL: this one stays open until the process ends.
         std::mem::forget((multi, transfer));
         return Err(ended.err().unwrap_or(over));
@@ -121,7 +121,7 @@ pub fn sent_headers() -> Vec<&'static str> {
 }
 
 pub fn too_large() -> Error {
-    Error::response(format!("the answer is larger than {LARGEST_BODY} bytes"))
+    Error::response(format!("the answer is larger than {MAX_BODY} bytes"))
 }
 
 /// Runs the transfer to its end.
@@ -139,7 +139,7 @@ fn drive(
             return Err(Error::cancelled());
         }
         // The host may clean OpenSSL up, by exit too, while this thread waits.
-        selftest::alive()?;
+        selftest::ensure_usable()?;
         let running = multi.perform().map_err(|error| internal(&error))?;
         if let Some(ended) = multi.ended(transfer) {
             return Ok(ended);
@@ -154,7 +154,7 @@ fn drive(
         wait.set_fd(cancel.descriptor().unwrap_or(-1));
         // It is in here that a check spends its time: the host's handlers run in the calling thread as ever.
         signals
-            .lifted(|| multi.poll(&mut [wait], left.min(LONGEST_WAIT)))
+            .lifted(|| multi.poll(&mut [wait], left.min(MAX_WAIT)))
             .map_err(|error| internal(&error))?;
     }
 }
@@ -249,7 +249,7 @@ impl Exchange {
 
 impl Handler for Exchange {
     fn write(&mut self, data: &[u8]) -> bool {
-        if self.body.len().saturating_add(data.len()) > LARGEST_BODY {
+        if self.body.len().saturating_add(data.len()) > MAX_BODY {
             self.overflow = Some(Overflow::Body);
             return false;
         }
@@ -263,7 +263,7 @@ impl Handler for Exchange {
 
     fn header(&mut self, line: &[u8]) -> bool {
         self.header_bytes = self.header_bytes.saturating_add(line.len());
-        if self.header_bytes > LARGEST_HEADER {
+        if self.header_bytes > MAX_HEADER {
             self.overflow = Some(Overflow::Header);
             return false;
         }
@@ -298,7 +298,7 @@ impl Handler for Exchange {
         protocol: c_int,
         address: Option<IpAddr>,
     ) -> Option<curl_sys::curl_socket_t> {
-        if self.addresses.len() < MOST_ADDRESSES {
+        if self.addresses.len() < MAX_ADDRESSES {
             self.addresses.extend(address);
         }
         match Socket::new(family.into(), kind.into(), Some(protocol.into())) {

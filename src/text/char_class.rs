@@ -36,7 +36,7 @@ const BLANK: [(u32, u32); 5] = [
 
 /// `Canonical_Combining_Class=Overlay` and `General_Category=Enclosing_Mark` (UnicodeData.txt): drawn over and around the
 /// character before them.
-const OVER: [(u32, u32); 15] = [
+const OVERLAID: [(u32, u32); 15] = [
     (0x334, 0x338),
     (0x488, 0x489),
     (0x1abe, 0x1abe),
@@ -55,7 +55,7 @@ const OVER: [(u32, u32); 15] = [
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Glyph {
+pub enum CharClass {
     /// Ink of its own, or the ordinary blank.
     Plain,
     /// Combines with the character before it.
@@ -64,13 +64,13 @@ pub enum Glyph {
     Deceptive,
 }
 
-pub fn of(character: char) -> Glyph {
+pub fn of(character: char) -> CharClass {
     if character.is_ascii() {
         let plain = character == ' ' || character.is_ascii_graphic();
         return if plain {
-            Glyph::Plain
+            CharClass::Plain
         } else {
-            Glyph::Deceptive
+            CharClass::Deceptive
         };
     }
     let code = u32::from(character);
@@ -79,19 +79,19 @@ pub fn of(character: char) -> Glyph {
             .iter()
             .any(|(first, last)| (*first..=*last).contains(&code))
     };
-    if among(&IGNORABLE) || among(&BLANK) || among(&OVER) {
-        return Glyph::Deceptive;
+    if among(&IGNORABLE) || among(&BLANK) || among(&OVERLAID) {
+        return CharClass::Deceptive;
     }
     // At the beginning of a text combining characters are escaped, too; inside only what is not printable.
     if character.escape_debug().eq([character]) {
-        return Glyph::Plain;
+        return CharClass::Plain;
     }
     let mut inside = String::from("a");
     inside.push(character);
     if inside.escape_debug().eq(inside.chars()) {
-        Glyph::Mark
+        CharClass::Mark
     } else {
-        Glyph::Deceptive
+        CharClass::Deceptive
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn tables_are_in_order() {
-        for table in [&IGNORABLE[..], &BLANK, &OVER] {
+        for table in [&IGNORABLE[..], &BLANK, &OVERLAID] {
             assert!(table.iter().all(|(first, last)| first <= last));
             assert!(table.windows(2).all(|pair| pair[0].1 < pair[1].0));
         }
@@ -110,7 +110,9 @@ mod tests {
     #[test]
     fn marks_are_known() {
         let plane = ('\0'..='\u{ffff}').map(of);
-        let marks = plane.filter(|glyph| *glyph == Glyph::Mark).count();
+        let marks = plane
+            .filter(|char_class| *char_class == CharClass::Mark)
+            .count();
         // Grapheme_Extend of Unicode 13 to 17, in the first plane, without what the tables name.
         assert!((900..1200).contains(&marks), "{marks}");
     }
