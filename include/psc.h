@@ -1,37 +1,33 @@
 /*
  * psc: the security update check that web servers can embed.
  *
- * The shortest host: psc_init with a log callback, psc_configure with passenger_version and server_identifier,
- * psc_start after the last fork, psc_free before the end. See README.md, docs/configuration.md and
- * docs/host-events.md.
+ * The shortest host: psc_init with a log callback, psc_configure with passenger_version and server_identifier, psc_start
+ * after the last fork, psc_free before the process ends. README.md has an example, docs/contract.md the rules that hold for
+ * all functions, docs/configuration.md the keys, docs/host-events.md which call belongs to which event of a server.
  *
- * Ownership. What a function gives through a psc_result ** or char ** is the caller's: psc_result_free and
- * psc_string_free. A returned const char * is borrowed; each function says for how long. Out-parameters are set on
- * every path, to NULL when there is nothing. Everything that is passed in is copied before the call returns.
+ * Ownership. What a function returns through a psc_result ** or char ** is freed by the caller, with psc_result_free or
+ * psc_string_free. A returned const char * is borrowed; each function says for how long. Out-parameters are always set, to
+ * NULL when there is nothing. Arguments are copied before a call returns.
  *
- * Threads. Every function may be called from any thread; psc_free is the last call on a handle. psc_init and
- * psc_configure start no thread and open no socket. The one thread that psc_start makes has every signal blocked, a
- * small stack and the name "psc". Every call makes do with 32 KiB of stack, thread-local storage and what the log
- * callback takes not counted. psc installs no signal handler, writes no environment variable, prints nothing and
- * registers nothing with atexit. The one exception: when a bug of psc's own is contained (PSC_ERR_INTERNAL), Rust's
- * standard library reports it on stderr.
+ * Threads. Every function may be called from any thread, and psc_free is the last call on a handle. psc_init and psc_configure
+ * start no thread and open no socket. psc_start makes one thread: named "psc", with every signal blocked and a small stack.
  *
- * The end. Call psc_free, or psc_stop, before the process exits or psc is unloaded: OpenSSL cleans up at exit, which a
- * handshake in another thread does not survive. Once OPENSSL_cleanup has run, psc leaves OpenSSL alone: psc_stop and psc_free work
- * as ever, and a check is PSC_ERR_SYSTEM.
+ * Forks. A handle may be inherited through a fork until psc_start. After that, and when another thread was in a call on it during
+ * the fork, every call in the child returns PSC_ERR_FORKED; psc_free releases the handle, and the parent is not affected.
+ * psc_free, psc_stop, psc_request_stop and psc_last_error wait for nothing in a child. The other functions use OpenSSL, whose locks
+ * may be held in the child forever, when a thread of the parent was inside OpenSSL during the fork.
  *
- * Forks. A handle may cross a fork until psc_start; the child then uses it as its own. A handle that was started, or on which
- * another thread was in a call at the fork, is inert in a child: every call gives PSC_ERR_FORKED, psc_free releases it; the parent
- * goes on. psc_free, psc_stop, psc_request_stop and psc_last_error wait for nothing in a child. Configuring, checking, verifying
- * and psc_status use OpenSSL: in a child they hang when a thread of the parent, the host's or psc's, was inside OpenSSL at the fork
- * (POSIX allows such a child little more than exec). So fork before other threads begin, or start another program.
+ * The end. Call psc_free, or psc_stop, before the process exits or psc is unloaded: OpenSSL cleans up at exit, which a TLS
+ * handshake in another thread does not survive. Once OPENSSL_cleanup has run, checks fail with PSC_ERR_SYSTEM.
  *
- * Codes. >= 0 is an answer, < 0 a failure. Numbers never change meaning; new ones may be added.
+ * Codes. A code >= 0 is an answer, a code < 0 is a failure. Numbers never change meaning; new ones may be added. Besides the codes
+ * that a function lists, every function that takes a handle may return PSC_ERR_INTERNAL; and, except for psc_stop, PSC_ERR_SYSTEM
+ * when memory runs out.
  *
- * Memory. A small allocation that fails ends the process, as in every Rust program; for what arrives from outside memory
- * is asked for first, and PSC_ERR_SYSTEM comes back when there is none.
+ * psc installs no signal handlers, changes no environment variables, prints nothing and registers nothing with atexit. There is
+ * one exception: after a bug in psc itself (PSC_ERR_INTERNAL) Rust's standard library writes a report to stderr.
  *
- * This file is generated from src/ffi and tests/header-preamble.h: change it there.
+ * This file is generated from src/ffi and tests/header-preamble.h: change it there, then run `make header`.
  */
 
 #ifndef PSC_H
@@ -44,37 +40,37 @@
 #define PSC_VERSION_NUMBER 0x000100u
 
 /*
- Done; for a check: authentic answer, no update.
+ Done; for a check: no security update is known for this version.
  */
 #define PSC_OK 0
 
 /*
- Authentic answer: a security update exists.
+ A security update is available.
  */
 #define PSC_UPDATE_AVAILABLE 1
 
 /*
- Checking is switched off; nothing was looked up, opened or sent.
+ The security update check is disabled.
  */
 #define PSC_DISABLED 2
 
 /*
- NULL where it may not be, or not UTF-8.
+ An argument is NULL where it may not be, or not UTF-8.
  */
 #define PSC_ERR_INVALID_ARGUMENT (-1)
 
 /*
- Configuration rejected; nothing of it was applied.
+ The configuration was rejected; nothing of it was applied.
  */
 #define PSC_ERR_CONFIG (-2)
 
 /*
- Wrong moment: not configured, already started, a check is in flight.
+ The call came at the wrong moment: not configured yet, already started, or a check is in flight.
  */
 #define PSC_ERR_STATE (-3)
 
 /*
- Called from inside this handle's log callback where that cannot work.
+ The call cannot work inside this handle's own log callback.
  */
 #define PSC_ERR_REENTRANT (-4)
 
@@ -84,47 +80,47 @@
 #define PSC_ERR_FORKED (-5)
 
 /*
- psc_stop, psc_free or a configuration that disables ended the check.
+ The check was ended by psc_stop, psc_free or a configuration that disables it.
  */
 #define PSC_ERR_CANCELLED (-6)
 
 /*
- Key, certificate, CA or license file missing, unreadable, malformed, or too weak.
+ A key, certificate, CA or licence file is missing, unreadable, malformed or too weak.
  */
 #define PSC_ERR_FILE (-7)
 
 /*
- Name, connect, proxy, timeout, broken transfer.
+ The check server could not be reached, or the transfer broke.
  */
 #define PSC_ERR_NETWORK (-8)
 
 /*
- Handshake or certificate verification.
+ The TLS handshake or the verification of the server's certificate failed.
  */
 #define PSC_ERR_TLS (-9)
 
 /*
- An HTTP status other than 200.
+ The check server answered with an HTTP status other than 200.
  */
 #define PSC_ERR_HTTP (-10)
 
 /*
- Too large, not the agreed JSON, not base64, fields missing or of the wrong kind.
+ The answer is not what the protocol agrees on.
  */
 #define PSC_ERR_RESPONSE (-11)
 
 /*
- Not signed by a pinned key.
+ The answer is not signed by a pinned key: it may be forged.
  */
 #define PSC_ERR_SIGNATURE (-12)
 
 /*
- Authentic, but not the answer to this request: replay.
+ The answer is authentic, but not the answer to this request: it may be a replay.
  */
 #define PSC_ERR_NONCE (-13)
 
 /*
- Thread, random numbers, memory, descriptors, a libcurl that does not fit.
+ The system denied a thread, random numbers, memory or descriptors.
  */
 #define PSC_ERR_SYSTEM (-14)
 
@@ -134,7 +130,8 @@
 #define PSC_ERR_INTERNAL (-15)
 
 /*
- psc_stop gave up waiting, because the host's own callback did not return.
+ psc_stop gave up waiting: the host's own log callback, a libcurl that cannot be cancelled, or a slow state_dir did
+ not return in time.
  */
 #define PSC_ERR_TIMEOUT (-16)
 
@@ -144,22 +141,25 @@
 typedef struct psc_checker psc_checker;
 
 /*
- What one check came to. Immutable, so it may be read from several threads; freed with psc_result_free.
+ The result of one check. Immutable, so several threads may read it; freed with psc_result_free.
  */
 typedef struct psc_result psc_result;
 
 /*
- Receives log lines. `level`: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug. `message`: one line of
- printable UTF-8, NUL-terminated, without a newline, at most 1900 bytes, valid during the call only. It is data, not a
- format: print it with "%s".
+ Receives the log, line by line. docs/contract.md, The log callback, has all the rules for it.
 
- It is called from the background thread, or from the thread that is in a psc function; with psc_log_fd only from
- psc_log_drain. Never two calls at once for one handle, no lock of psc is held meanwhile, and none comes after psc_stop
- or psc_free returned, but for what later calls of the host's own have to say. It must return, and not by longjmp or an
- exception. A child that is forked in it and returns from it leaves psc at once: the call that it is in gives
- PSC_ERR_FORKED there; in psc's own thread the child ends, without running handlers of atexit.
+ `user_data`: as given to psc_init. `level`: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug.
+ `message`: one line of printable UTF-8, without a newline, NUL-terminated, at most 1900 bytes, valid during the call
+ only. It is data, not a format: print it with "%s".
 
- psc_run_once, psc_start, psc_stop and psc_log_drain on the same handle give PSC_ERR_REENTRANT inside it.
+ It must return, and not by longjmp or an exception. Inside it psc_run_once, psc_start, psc_stop and psc_log_drain on
+ the same handle return PSC_ERR_REENTRANT. A child that is forked inside it should exec or _exit; one that returns
+ from it leaves psc: the call in which it was made returns PSC_ERR_FORKED, and in psc's own thread the child process
+ ends, without atexit handlers.
+
+ Threads: called from psc's thread, or from a thread that is in a call of psc; after psc_log_fd only from
+ psc_log_drain. Never two calls at once for one handle; psc holds no lock meanwhile. None after psc_stop or psc_free
+ has returned, except for what later calls of the host log.
  */
 typedef void (*psc_log_fn)(void *user_data, int level, const char *message);
 
@@ -168,104 +168,112 @@ extern "C" {
 #endif // __cplusplus
 
 /*
- One sentence for any `code`, known or not.
+ Describes a return code in one sentence.
 
- Returns a static string, never NULL. Any thread.
+ `code`: any number.
+
+ Returns a static string, never NULL. Threads: any.
  */
 const char *psc_strerror(int code);
 
 /*
- The version of the library that runs, such as "1.2.3"; PSC_VERSION is that of the header.
+ The version of the library that is running, such as "1.2.3". PSC_VERSION is the version of the header.
 
- Returns a static string, never NULL. Any thread.
+ Returns a static string, never NULL. Threads: any.
  */
 const char *psc_version(void);
 
 /*
- The version of the library that runs as 0xMMmmpp; PSC_VERSION_NUMBER is that of the header. Any thread.
+ The version of the library that is running, as a number to compare.
+
+ Returns 0xMMmmpp: major, minor, patch. PSC_VERSION_NUMBER is the number of the header. Threads: any.
  */
 unsigned int psc_version_number(void);
 
 /*
- 1 when libcurl is part of the very binary that psc is part of, 0 when it is a shared library of its own.
+ Whether libcurl and psc are parts of the same binary. It looks at the running process, so a host that links libpsc.a
+ and a static libcurl gets 1 as well.
 
- Asked of the running process: a host that links libpsc.a and a static libcurl gets 1. Any thread.
+ Returns 1 if so, 0 when libcurl is a shared library of its own. Threads: any.
  */
 int psc_curl_is_static(void);
 
 /*
- For event loops: from now on lines are queued, at most 512 of them (the least important go first when there
- are more), and the descriptor that is returned turns readable when some wait. Call psc_log_drain then.
+ For event loops: makes psc queue its log lines instead of calling the callback at once. Wait until the returned
+ descriptor is readable, then call psc_log_drain. At most 512 lines are queued; when there are more, the least
+ important are dropped first, and a line says how many.
 
- Returns the descriptor (>= 0), which belongs to psc until psc_free: do not read, write or close it. The same one each
- time in a process. PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (no descriptors left). Call it in the
- process that will drain: a child has one of its own. Any thread.
+ Call it in the process that will drain; a child process gets a descriptor of its own.
+
+ Returns the descriptor (>= 0), the same one each time in a process. It belongs to psc until psc_free: do not read,
+ write or close it. Or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (no descriptors left). Threads: any.
  */
 int psc_log_fd(struct psc_checker *checker);
 
 /*
- Delivers the queued lines to the callback, in the calling thread; also after psc_stop, what was said before it.
+ Calls the log callback for each queued line, in the calling thread. Also works after psc_stop.
 
- Returns PSC_OK, also when there was nothing; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Any thread.
+ Returns PSC_OK, also when no line was queued; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Threads:
+ any, but not inside the log callback.
  */
 int psc_log_drain(struct psc_checker *checker);
 
 /*
- Makes a handle. Starts no thread, opens no file that stays open, sends nothing.
+ Makes a handle. Starts no thread, keeps no file open and sends nothing.
 
- `log` receives the log lines and may be NULL; `user_data` is passed to it and not looked at. Both must stay valid
+ `log`: receives the log lines; may be NULL. `user_data`: passed to `log`, otherwise not used. Both must stay valid
  until psc_free has returned.
 
- Returns the handle, to be freed with psc_free; NULL only when out of resources. Any thread. The handle may cross a fork
- until psc_start, except while another thread is in a call on it: the child's copy gives PSC_ERR_FORKED then.
+ Returns the handle, to be freed with psc_free; NULL only when resources run out. Threads: any. The handle may be
+ inherited through a fork until psc_start, except while another thread is in a call on it.
  */
 struct psc_checker *psc_init(psc_log_fn log, void *user_data);
 
 /*
- Merges the keys of a JSON object into the configuration; null puts a key back to its default. All or nothing. Files
- that it names are read before the call returns, so that privileges may be dropped, a chroot entered and a fork made
- afterwards; files that other calls named are not read again. A running thread takes the new configuration at once.
+ Merges the keys of a JSON object into the configuration; null restores a key's default. When anything is wrong
+ nothing is applied. The files that it names are read before it returns, so that the host may then drop privileges,
+ enter a chroot and fork; files that earlier calls named are not read again. A running thread uses the new
+ configuration at once.
 
- What time or environment changes is no reason to refuse it (a default file that is missing, an expired client certificate,
- a system without certificate authorities, an OpenSSL that does not work): that is one warning in the log, from this call, and
- each check fails until it is cured.
+ What can change by itself is no error: a default file that is missing, an expired client certificate, a system
+ without certificate authorities, an OpenSSL that does not work. It is logged as one warning, and checks fail until
+ it is repaired.
 
- `json` is copied: UTF-8, NUL-terminated. docs/configuration.md lists the keys.
+ `json`: UTF-8, NUL-terminated, copied. docs/configuration.md lists the keys.
 
- Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error names every wrong key) or
- PSC_ERR_FILE (a file that a key names will not do); nothing was applied then. Any thread, also inside the log callback.
+ Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error names each wrong key), or
+ PSC_ERR_FILE (a file that a key names cannot be used). Threads: any, also inside the log callback. It reads the
+ environment, which no other thread may change meanwhile.
  */
-int psc_configure(struct psc_checker *checker,
-                  const char *json);
+int psc_configure(struct psc_checker *checker, const char *json);
 
 /*
- Makes one check in the calling thread, whatever the schedule says, and logs what it came to. Blocks for at most the
- configured timeout. In the calling thread SIGPIPE and SIGXFSZ are blocked meanwhile, and every signal while libcurl works,
- so that no thread of its own takes one; while psc waits, the host's handlers run as ever.
+ Makes one check in the calling thread, whatever the schedule says, and logs the result. Blocks for at most the
+ configured timeout. In the calling thread it blocks SIGPIPE and SIGXFSZ, and every other signal while libcurl works,
+ so that no thread started by libcurl takes one; while psc waits, the host's signal handlers run as usual.
 
- Needs 32 KiB of the calling thread's stack, thread-local storage and what the log callback takes not counted.
+ `result`: receives the complete result, also of a failed check, to be freed with psc_result_free; NULL when no check
+ was made. May be NULL itself.
 
- `result` may be NULL. It is set to a complete result, to be freed with psc_result_free, also for failures; to NULL when
- no check was made.
-
- Returns PSC_OK (no update), PSC_UPDATE_AVAILABLE, PSC_DISABLED, or why the check failed: PSC_ERR_CANCELLED, PSC_ERR_FILE,
- PSC_ERR_NETWORK, PSC_ERR_TLS, PSC_ERR_HTTP, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_ERR_NONCE, PSC_ERR_SYSTEM,
- PSC_ERR_INTERNAL. No check was made: PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, or a check of this handle is
- in flight), PSC_ERR_REENTRANT, PSC_ERR_FORKED. Any thread, not inside the log callback.
+ Returns PSC_OK (no update), PSC_UPDATE_AVAILABLE, PSC_DISABLED, or why the check failed: PSC_ERR_CANCELLED,
+ PSC_ERR_FILE, PSC_ERR_NETWORK, PSC_ERR_TLS, PSC_ERR_HTTP, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_ERR_NONCE,
+ PSC_ERR_SYSTEM, PSC_ERR_INTERNAL. When no check was made: PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured,
+ or another check of this handle is under way), PSC_ERR_REENTRANT, PSC_ERR_FORKED. Threads: any, but not inside the
+ log callback. Needs 32 KiB of stack, plus thread-local storage, plus what the log callback needs.
  */
-int psc_run_once(struct psc_checker *checker,
-                 struct psc_result **result);
+int psc_run_once(struct psc_checker *checker, struct psc_result **result);
 
 /*
- The verdict on an answer that came some other way, for machines without a connection: same rules, same result.
+ Verifies an answer that was carried by other means, for machines without a connection. The rules and the result are
+ those of a check. Sends, logs and remembers nothing; works while checks are disabled.
 
- `response`: the body of the answer, `length` bytes, not kept. `nonce`: of the request that it answers. The request is
- taken to be the one that this configuration makes with that nonce (psc_preview_request's `body`), without a license.
- `result` and the stack as with psc_run_once. Nothing is sent, logged or remembered.
+ `response`: the body of the HTTP answer, `length` bytes, not kept. `nonce`: that of the request. The request must be
+ the one that this configuration makes with that nonce, which is the `body` of psc_preview_request, without a
+ license. `result`: as for psc_run_once.
 
- Returns as psc_run_once does, of the answer's content: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE,
- PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured), PSC_ERR_FORKED. Works
- while checks are disabled. Any thread, also inside the log callback.
+ Returns what the answer says: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or
+ PSC_ERR_FILE, PSC_ERR_SYSTEM (the keys or OpenSSL cannot be used), PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not
+ configured), PSC_ERR_FORKED. Threads: any, also inside the log callback. Needs as much stack as psc_run_once.
  */
 int psc_verify(struct psc_checker *checker,
                const char *response,
@@ -274,154 +282,184 @@ int psc_verify(struct psc_checker *checker,
                struct psc_result **result);
 
 /*
- Starts the background thread: the first check after start_delay and start_jitter, then by the schedule. With state_dir
- it first looks whether another process makes this host's checks, and when the next is due. While checking is disabled
- the thread does nothing.
+ Starts the background thread. It makes the first check after start_delay and start_jitter, and then follows the
+ schedule. With a state_dir it first finds out whether another process already makes the checks of this host, and
+ when the next one is due. While checks are disabled the thread does nothing.
 
- Call it in the process that is to make the checks, after the last fork.
+ Call it after the last fork, in the process that is to make the checks.
 
- Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, already started), PSC_ERR_REENTRANT,
- PSC_ERR_FORKED, PSC_ERR_SYSTEM (no thread, no descriptors). Any thread, not inside the log callback.
+ Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, or already started), PSC_ERR_REENTRANT,
+ PSC_ERR_FORKED, PSC_ERR_SYSTEM (no thread or descriptors). Threads: any, but not inside the log callback.
  */
 int psc_start(struct psc_checker *checker);
 
 /*
- Ends the thread and a check in flight, and waits for them: some milliseconds, at most a second. No callback comes after
- it has returned. Idempotent; the handle can be started again.
+ Cancels a check that is under way, ends the thread, and waits for both: some milliseconds, at most a second. The log
+ callback is not called any more after it has returned. Calling it again is harmless, and the handle can be started
+ again.
 
- Returns PSC_OK, also when nothing ran; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED; PSC_ERR_TIMEOUT when
- the host's own callback, a libcurl older than 7.87 that hangs in a name look-up, or a state_dir that does not answer, did
- not return in time. No new callback comes then either, but the thread lives on until that returns: do not unload psc, and
- what `user_data` points to may still be in use. Call it again to wait again. Any thread, not inside the log callback.
+ Returns PSC_OK, also when nothing was running; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED.
+ PSC_ERR_TIMEOUT: it gave up, because the host's own callback has not returned, a libcurl older than 7.87 hangs in a
+ name look-up, or state_dir does not answer. The thread then ends later, without further calls of the callback; until
+ it has, do not unload psc, and keep `user_data` valid. Call psc_stop again to wait again. Threads: any, but not
+ inside the log callback.
  */
 int psc_stop(struct psc_checker *checker);
 
 /*
- The wish to stop, without waiting: the thread and a check in flight end soon. psc_stop or psc_free still has to follow.
+ Asks the thread and a check that is under way to end, without waiting. psc_stop or psc_free still has to follow.
 
- Async-signal-safe, `errno` is preserved. NULL is a no-op. Any thread, also inside the log callback and in signal
- handlers, as long as the handle is not being freed.
+ `checker`: NULL does nothing. Preserves `errno`.
+
+ Threads: any, also inside the log callback and in signal handlers (it is async-signal-safe), as long as the handle
+ is not being freed.
  */
 void psc_request_stop(struct psc_checker *checker);
 
 /*
- psc_stop, then releases the handle: its last call. NULL is a no-op.
+ Does what psc_stop does, then frees the handle. No other call on the handle may follow.
 
- A callback of the handle that is running may go on using it until it returns: psc_free waits for that, at most a second,
- and after that the memory stays for the callback and goes when it returns. Only psc_free may no longer be called then.
+ `checker`: NULL does nothing.
 
- Inside the handle's own log callback it cannot wait: it ends the handle, no further callback comes, and thread and
- memory go when the callback has returned; where it was called from psc_run_once or psc_log_drain, before those return.
+ A log callback that is running may use the handle until it returns, but must not call psc_free then: psc_free waits
+ for it, at most a second. If it takes longer, the memory is freed when it returns.
 
- In a process that was forked after psc_init it closes what is psc's and gives up the handle's memory without giving it
- back; it waits for no lock of another process's threads.
+ Inside the handle's own log callback psc_free does not wait: there are no further calls of the callback, and the
+ thread and the memory go when the callback has returned; if it was called from psc_run_once or psc_log_drain, before
+ these return.
+
+ In a process that was forked after psc_init it closes psc's descriptors. It does not wait there for locks that
+ threads of the parent may have held, and does not give back the handle's memory.
+
+ Threads: any, also inside the log callback.
  */
 void psc_free(struct psc_checker *checker);
 
 /*
- What a check would send and where, as a JSON object in `*json`, to be freed with psc_string_free. Sends nothing. The
- nonce is a fresh one; proxy credentials are masked, license data shows as "encrypted, N bytes". Works while checks are
- disabled, for answers that are to be verified with psc_verify; the member `disabled` is true then.
+ Shows what a check would send, and where, without sending anything. Works while checks are disabled; `disabled` is
+ true then.
 
- Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM;
- `*json` is NULL then. Any thread, also inside the log callback.
+ `json`: receives a JSON object, to be freed with psc_string_free; docs/status.md describes it. It has a fresh nonce.
+ Proxy credentials are masked, and license data is shown as "encrypted, N bytes".
+
+ Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM; `*json`
+ is NULL then. Threads: any, also inside the log callback.
  */
 int psc_preview_request(struct psc_checker *checker, char **json);
 
 /*
- The effective configuration, defaults included, as a JSON object in `*json`, to be freed with psc_string_free. Proxy
- credentials are masked. Beside the keys: `trust_store`, `server_public_keys` (fingerprints).
+ Shows the configuration that is in effect, including defaults.
 
- Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED; `*json` is NULL then. Any thread, also inside the log
+ `json`: receives a JSON object, to be freed with psc_string_free: the keys of docs/configuration.md, and
+ `trust_store` (the path) and `server_public_keys` (fingerprints). Proxy credentials are masked.
+
+ Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED; `*json` is NULL then. Threads: any, also inside the log
  callback.
  */
 int psc_inspect_config(struct psc_checker *checker, char **json);
 
 /*
- Whether the thread runs, what is known and how old that is, as a JSON object in `*json`, to be freed with
- psc_string_free; docs/status.md describes it. With state_dir the verdict is the host's, whichever process asks.
+ Shows whether the thread is running, what is known about updates, and how old that is. With a state_dir the answer
+ is the same in every process that shares it. Reads one small file then; never uses the network.
 
- Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED; `*json` is NULL then. Reads one small file when there is a
- state_dir, no network. Any thread, also inside the log callback.
+ `json`: receives a JSON object, to be freed with psc_string_free; docs/status.md describes it.
+
+ Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED; `*json` is NULL then. Threads: any, also inside the log
+ callback.
  */
 int psc_status(struct psc_checker *checker, char **json);
 
 /*
- Why this thread's last call on `checker` failed, in words, with every problem of a configuration; "no error" when
- it did not fail.
+ Says why the calling thread's last call on this handle failed. For a configuration it names every problem.
 
- Returns a string that is never NULL and stays valid until this thread's next call on the handle. For a NULL
- handle: a static sentence. Any thread, also inside the log callback.
+ Returns a string, never NULL: "no error" when that call did not fail, a fixed sentence when `checker` is NULL. It is
+ valid until the same thread's next call on the handle. Threads: any, also inside the log callback.
  */
 const char *psc_last_error(const struct psc_checker *checker);
 
 /*
- What psc_run_once (or psc_verify) returned with it. PSC_ERR_INVALID_ARGUMENT for NULL.
+ The code that psc_run_once or psc_verify returned.
+
+ Returns that code; PSC_ERR_INVALID_ARGUMENT for NULL. Threads: any.
  */
 int psc_result_code(const struct psc_result *result);
 
 /*
- The main line that was logged; of psc_verify, which logs nothing, the line that would be, without a time. Borrowed
- from the result; NULL only for NULL.
+ The main line that the check logged. psc_verify logs nothing: for its result, the line that a check would log,
+ without the time of the next check.
+
+ Returns a string that is valid until the result is freed; NULL only for NULL. Threads: any.
  */
 const char *psc_result_message(const struct psc_result *result);
 
 /*
- The recommended version. Borrowed from the result; NULL unless there is an update, and for NULL.
+ The version that the server recommends.
+
+ Returns a string that is valid until the result is freed; NULL when there is no update, when the server named no
+ usable version, and for NULL. Threads: any.
  */
 const char *psc_result_version(const struct psc_result *result);
 
 /*
- The server's own text in full, authentic but as it came: several lines, perhaps unprintable characters (a NUL shows as
- U+FFFD).
- Borrowed from the result; NULL if there is none, and for NULL.
+ The server's text for administrators, complete and unchanged: it may have several lines and unprintable characters.
+ Only a NUL is replaced, by U+FFFD.
+
+ Returns a string that is valid until the result is freed; NULL when there is no text, and for NULL. Threads: any.
  */
 const char *psc_result_notice(const struct psc_result *result);
 
 /*
- Seconds until the next check is due, from when the result was made; 0 when none is planned, and for NULL.
+ When the next check is due, counted from the moment when the result was made.
+
+ Returns seconds; 0 when no check is planned, and for NULL. Threads: any.
  */
 long long psc_result_next_check(const struct psc_result *result);
 
 /*
- The HTTP status of the answer; 0 when there was no HTTP answer, and for NULL.
+ The HTTP status of the answer.
+
+ Returns the status; 0 when there was no HTTP answer, and for NULL. Threads: any.
  */
 int psc_result_http_status(const struct psc_result *result);
 
 /*
- The whole result as one JSON object in `*json`, to be freed with psc_string_free; docs/result.schema.json describes
- it. It includes the advisories that the server's text lists.
+ The whole result as JSON, including the list of advisories in the server's text.
 
- Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT for NULL, PSC_ERR_SYSTEM (out of memory); `*json` is NULL then. Any thread.
+ `json`: receives a JSON object, to be freed with psc_string_free; docs/result.schema.json describes it.
+
+ Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT for NULL, PSC_ERR_SYSTEM (out of memory); `*json` is NULL then. Threads:
+ any.
  */
 int psc_result_json(const struct psc_result *result, char **json);
 
 /*
- Frees a result and the strings borrowed from it. NULL is a no-op. Any thread.
+ Frees a result and the strings that were borrowed from it.
+
+ `result`: NULL does nothing. Threads: any.
  */
 void psc_result_free(struct psc_result *result);
 
 /*
- Makes the configured state_dir fit for the user that the server will run as, or says why it is not: for root, before the
- host becomes that user, at every start and reload. A process that is not root can do so for its own user only.
+ Prepares the configured state_dir for the user that the host will run as. Call it as root, before the host becomes
+ that user, at each start and reload. A process that is not root can only do so for its own user.
 
- `uid` and `gid`: of that user. A missing directory is made in a parent that exists, and is theirs alone (0700). One that is
- there has to belong to `uid` and be writable by nobody else; one of psc's own, with nothing in it but its files, is handed
- over from the user that the server ran as before, and what is known is kept. Nothing else is changed: not what is shared,
- and nothing that a user other than root could have put in its place. Below a directory of that user's own nothing is done:
- the process that runs as that user makes what is missing.
+ `uid`, `gid`: of that user. A missing directory is created, for that user alone (0700), if its parent exists. An
+ existing one must belong to that user and must not be writable by others. If it belongs to the user that the server
+ ran as before, and contains nothing but psc's files, it is handed over, and what psc knows is kept. Nothing else is
+ changed: nothing that is shared, and nothing that a user other than root could have put in its place. Inside a
+ directory of that user's own nothing is done: the process that runs as that user creates what is missing.
 
- Returns PSC_OK, also when no state_dir is configured: nothing was done then. PSC_ERR_FILE: it is not fit, psc_last_error
- says why and what to do; psc would go on without it. PSC_ERR_SYSTEM (no descriptors or memory),
- PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED. Works while checks are disabled. Any thread, also inside the log callback;
- waits for the file system, and at most half a second for a process that is writing there.
+ Returns PSC_OK, also when no state_dir is configured. PSC_ERR_FILE: the directory cannot be used, and psc would work
+ without it; psc_last_error says why and what to do. PSC_ERR_SYSTEM (no descriptors or memory),
+ PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED. Works while checks are disabled. Threads: any, also inside the log
+ callback. It waits for the file system, and at most half a second for a process that is writing there.
  */
-int psc_make_state_dir(struct psc_checker *checker,
-                       unsigned int uid,
-                       unsigned int gid);
+int psc_make_state_dir(struct psc_checker *checker, unsigned int uid, unsigned int gid);
 
 /*
- Frees a string that psc gave in a `char **`. NULL is a no-op. Any thread.
+ Frees a string that psc returned through a `char **`.
+
+ `string`: NULL does nothing. Threads: any.
  */
 void psc_string_free(char *string);
 

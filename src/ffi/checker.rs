@@ -80,13 +80,13 @@ impl Drop for Owned {
     }
 }
 
-/// Makes a handle. Starts no thread, opens no file that stays open, sends nothing.
+/// Makes a handle. Starts no thread, keeps no file open and sends nothing.
 ///
-/// `log` receives the log lines and may be NULL; `user_data` is passed to it and not looked at. Both must stay valid
+/// `log`: receives the log lines; may be NULL. `user_data`: passed to `log`, otherwise not used. Both must stay valid
 /// until psc_free has returned.
 ///
-/// Returns the handle, to be freed with psc_free; NULL only when out of resources. Any thread. The handle may cross a fork
-/// until psc_start, except while another thread is in a call on it: the child's copy gives PSC_ERR_FORKED then.
+/// Returns the handle, to be freed with psc_free; NULL only when resources run out. Threads: any. The handle may be
+/// inherited through a fork until psc_start, except while another thread is in a call on it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *mut psc_checker {
     guard::value_made(ptr::null_mut(), ptr::null_mut(), || {
@@ -97,18 +97,20 @@ pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *m
     })
 }
 
-/// Merges the keys of a JSON object into the configuration; null puts a key back to its default. All or nothing. Files
-/// that it names are read before the call returns, so that privileges may be dropped, a chroot entered and a fork made
-/// afterwards; files that other calls named are not read again. A running thread takes the new configuration at once.
+/// Merges the keys of a JSON object into the configuration; null restores a key's default. When anything is wrong
+/// nothing is applied. The files that it names are read before it returns, so that the host may then drop privileges,
+/// enter a chroot and fork; files that earlier calls named are not read again. A running thread uses the new
+/// configuration at once.
 ///
-/// What time or environment changes is no reason to refuse it (a default file that is missing, an expired client certificate,
-/// a system without certificate authorities, an OpenSSL that does not work): that is one warning in the log, from this call, and
-/// each check fails until it is cured.
+/// What can change by itself is no error: a default file that is missing, an expired client certificate, a system
+/// without certificate authorities, an OpenSSL that does not work. It is logged as one warning, and checks fail until
+/// it is repaired.
 ///
-/// `json` is copied: UTF-8, NUL-terminated. docs/configuration.md lists the keys.
+/// `json`: UTF-8, NUL-terminated, copied. docs/configuration.md lists the keys.
 ///
-/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error names every wrong key) or
-/// PSC_ERR_FILE (a file that a key names will not do); nothing was applied then. Any thread, also inside the log callback.
+/// Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error names each wrong key), or
+/// PSC_ERR_FILE (a file that a key names cannot be used). Threads: any, also inside the log callback. It reads the
+/// environment, which no other thread may change meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_configure(checker: *mut psc_checker, json: *const c_char) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a string.
@@ -120,19 +122,18 @@ pub unsafe extern "C" fn psc_configure(checker: *mut psc_checker, json: *const c
     }
 }
 
-/// Makes one check in the calling thread, whatever the schedule says, and logs what it came to. Blocks for at most the
-/// configured timeout. In the calling thread SIGPIPE and SIGXFSZ are blocked meanwhile, and every signal while libcurl works,
-/// so that no thread of its own takes one; while psc waits, the host's handlers run as ever.
+/// Makes one check in the calling thread, whatever the schedule says, and logs the result. Blocks for at most the
+/// configured timeout. In the calling thread it blocks SIGPIPE and SIGXFSZ, and every other signal while libcurl works,
+/// so that no thread started by libcurl takes one; while psc waits, the host's signal handlers run as usual.
 ///
-/// Needs 32 KiB of the calling thread's stack, thread-local storage and what the log callback takes not counted.
+/// `result`: receives the complete result, also of a failed check, to be freed with psc_result_free; NULL when no check
+/// was made. May be NULL itself.
 ///
-/// `result` may be NULL. It is set to a complete result, to be freed with psc_result_free, also for failures; to NULL when
-/// no check was made.
-///
-/// Returns PSC_OK (no update), PSC_UPDATE_AVAILABLE, PSC_DISABLED, or why the check failed: PSC_ERR_CANCELLED, PSC_ERR_FILE,
-/// PSC_ERR_NETWORK, PSC_ERR_TLS, PSC_ERR_HTTP, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_ERR_NONCE, PSC_ERR_SYSTEM,
-/// PSC_ERR_INTERNAL. No check was made: PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, or a check of this handle is
-/// in flight), PSC_ERR_REENTRANT, PSC_ERR_FORKED. Any thread, not inside the log callback.
+/// Returns PSC_OK (no update), PSC_UPDATE_AVAILABLE, PSC_DISABLED, or why the check failed: PSC_ERR_CANCELLED,
+/// PSC_ERR_FILE, PSC_ERR_NETWORK, PSC_ERR_TLS, PSC_ERR_HTTP, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_ERR_NONCE,
+/// PSC_ERR_SYSTEM, PSC_ERR_INTERNAL. When no check was made: PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured,
+/// or another check of this handle is under way), PSC_ERR_REENTRANT, PSC_ERR_FORKED. Threads: any, but not inside the
+/// log callback. Needs 32 KiB of stack, plus thread-local storage, plus what the log callback needs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_run_once(
     checker: *mut psc_checker,
@@ -148,15 +149,16 @@ pub unsafe extern "C" fn psc_run_once(
     }
 }
 
-/// The verdict on an answer that came some other way, for machines without a connection: same rules, same result.
+/// Verifies an answer that was carried by other means, for machines without a connection. The rules and the result are
+/// those of a check. Sends, logs and remembers nothing; works while checks are disabled.
 ///
-/// `response`: the body of the answer, `length` bytes, not kept. `nonce`: of the request that it answers. The request is
-/// taken to be the one that this configuration makes with that nonce (psc_preview_request's `body`), without a license.
-/// `result` and the stack as with psc_run_once. Nothing is sent, logged or remembered.
+/// `response`: the body of the HTTP answer, `length` bytes, not kept. `nonce`: that of the request. The request must be
+/// the one that this configuration makes with that nonce, which is the `body` of psc_preview_request, without a
+/// license. `result`: as for psc_run_once.
 ///
-/// Returns as psc_run_once does, of the answer's content: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE,
-/// PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured), PSC_ERR_FORKED. Works
-/// while checks are disabled. Any thread, also inside the log callback.
+/// Returns what the answer says: PSC_OK, PSC_UPDATE_AVAILABLE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_ERR_NONCE; or
+/// PSC_ERR_FILE, PSC_ERR_SYSTEM (the keys or OpenSSL cannot be used), PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not
+/// configured), PSC_ERR_FORKED. Threads: any, also inside the log callback. Needs as much stack as psc_run_once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_verify(
     checker: *mut psc_checker,
@@ -201,14 +203,14 @@ unsafe fn deliver(
     Ok(code)
 }
 
-/// Starts the background thread: the first check after start_delay and start_jitter, then by the schedule. With state_dir
-/// it first looks whether another process makes this host's checks, and when the next is due. While checking is disabled
-/// the thread does nothing.
+/// Starts the background thread. It makes the first check after start_delay and start_jitter, and then follows the
+/// schedule. With a state_dir it first finds out whether another process already makes the checks of this host, and
+/// when the next one is due. While checks are disabled the thread does nothing.
 ///
-/// Call it in the process that is to make the checks, after the last fork.
+/// Call it after the last fork, in the process that is to make the checks.
 ///
-/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, already started), PSC_ERR_REENTRANT,
-/// PSC_ERR_FORKED, PSC_ERR_SYSTEM (no thread, no descriptors). Any thread, not inside the log callback.
+/// Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (not configured, or already started), PSC_ERR_REENTRANT,
+/// PSC_ERR_FORKED, PSC_ERR_SYSTEM (no thread or descriptors). Threads: any, but not inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_start(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.
@@ -220,13 +222,15 @@ pub unsafe extern "C" fn psc_start(checker: *mut psc_checker) -> c_int {
     }
 }
 
-/// Ends the thread and a check in flight, and waits for them: some milliseconds, at most a second. No callback comes after
-/// it has returned. Idempotent; the handle can be started again.
+/// Cancels a check that is under way, ends the thread, and waits for both: some milliseconds, at most a second. The log
+/// callback is not called any more after it has returned. Calling it again is harmless, and the handle can be started
+/// again.
 ///
-/// Returns PSC_OK, also when nothing ran; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED; PSC_ERR_TIMEOUT when
-/// the host's own callback, a libcurl older than 7.87 that hangs in a name look-up, or a state_dir that does not answer, did
-/// not return in time. No new callback comes then either, but the thread lives on until that returns: do not unload psc, and
-/// what `user_data` points to may still be in use. Call it again to wait again. Any thread, not inside the log callback.
+/// Returns PSC_OK, also when nothing was running; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED.
+/// PSC_ERR_TIMEOUT: it gave up, because the host's own callback has not returned, a libcurl older than 7.87 hangs in a
+/// name look-up, or state_dir does not answer. The thread then ends later, without further calls of the callback; until
+/// it has, do not unload psc, and keep `user_data` valid. Call psc_stop again to wait again. Threads: any, but not
+/// inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_stop(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.
@@ -238,10 +242,12 @@ pub unsafe extern "C" fn psc_stop(checker: *mut psc_checker) -> c_int {
     }
 }
 
-/// The wish to stop, without waiting: the thread and a check in flight end soon. psc_stop or psc_free still has to follow.
+/// Asks the thread and a check that is under way to end, without waiting. psc_stop or psc_free still has to follow.
 ///
-/// Async-signal-safe, `errno` is preserved. NULL is a no-op. Any thread, also inside the log callback and in signal
-/// handlers, as long as the handle is not being freed.
+/// `checker`: NULL does nothing. Preserves `errno`.
+///
+/// Threads: any, also inside the log callback and in signal handlers (it is async-signal-safe), as long as the handle
+/// is not being freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
     // Not in `guard`: in a signal handler a panic could not be contained, its text takes memory. There is none: the body is
@@ -252,16 +258,21 @@ pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
     }
 }
 
-/// psc_stop, then releases the handle: its last call. NULL is a no-op.
+/// Does what psc_stop does, then frees the handle. No other call on the handle may follow.
 ///
-/// A callback of the handle that is running may go on using it until it returns: psc_free waits for that, at most a second,
-/// and after that the memory stays for the callback and goes when it returns. Only psc_free may no longer be called then.
+/// `checker`: NULL does nothing.
 ///
-/// Inside the handle's own log callback it cannot wait: it ends the handle, no further callback comes, and thread and
-/// memory go when the callback has returned; where it was called from psc_run_once or psc_log_drain, before those return.
+/// A log callback that is running may use the handle until it returns, but must not call psc_free then: psc_free waits
+/// for it, at most a second. If it takes longer, the memory is freed when it returns.
 ///
-/// In a process that was forked after psc_init it closes what is psc's and gives up the handle's memory without giving it
-/// back; it waits for no lock of another process's threads.
+/// Inside the handle's own log callback psc_free does not wait: there are no further calls of the callback, and the
+/// thread and the memory go when the callback has returned; if it was called from psc_run_once or psc_log_drain, before
+/// these return.
+///
+/// In a process that was forked after psc_init it closes psc's descriptors. It does not wait there for locks that
+/// threads of the parent may have held, and does not give back the handle's memory.
+///
+/// Threads: any, also inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_free(checker: *mut psc_checker) {
     let _ = catch_panic(move || {

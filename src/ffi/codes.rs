@@ -4,48 +4,51 @@ use super::guard;
 use crate::code::Code;
 use std::ffi::{CStr, c_char, c_int, c_uint};
 
-/// Done; for a check: authentic answer, no update.
+/// Done; for a check: no security update is known for this version.
 pub const PSC_OK: c_int = 0;
-/// Authentic answer: a security update exists.
+/// A security update is available.
 pub const PSC_UPDATE_AVAILABLE: c_int = 1;
-/// Checking is switched off; nothing was looked up, opened or sent.
+/// The security update check is disabled.
 pub const PSC_DISABLED: c_int = 2;
-/// NULL where it may not be, or not UTF-8.
+/// An argument is NULL where it may not be, or not UTF-8.
 pub const PSC_ERR_INVALID_ARGUMENT: c_int = -1;
-/// Configuration rejected; nothing of it was applied.
+/// The configuration was rejected; nothing of it was applied.
 pub const PSC_ERR_CONFIG: c_int = -2;
-/// Wrong moment: not configured, already started, a check is in flight.
+/// The call came at the wrong moment: not configured yet, already started, or a check is in flight.
 pub const PSC_ERR_STATE: c_int = -3;
-/// Called from inside this handle's log callback where that cannot work.
+/// The call cannot work inside this handle's own log callback.
 pub const PSC_ERR_REENTRANT: c_int = -4;
 /// The handle was started in another process, before a fork.
 pub const PSC_ERR_FORKED: c_int = -5;
-/// psc_stop, psc_free or a configuration that disables ended the check.
+/// The check was ended by psc_stop, psc_free or a configuration that disables it.
 pub const PSC_ERR_CANCELLED: c_int = -6;
-/// Key, certificate, CA or license file missing, unreadable, malformed, or too weak.
+/// A key, certificate, CA or licence file is missing, unreadable, malformed or too weak.
 pub const PSC_ERR_FILE: c_int = -7;
-/// Name, connect, proxy, timeout, broken transfer.
+/// The check server could not be reached, or the transfer broke.
 pub const PSC_ERR_NETWORK: c_int = -8;
-/// Handshake or certificate verification.
+/// The TLS handshake or the verification of the server's certificate failed.
 pub const PSC_ERR_TLS: c_int = -9;
-/// An HTTP status other than 200.
+/// The check server answered with an HTTP status other than 200.
 pub const PSC_ERR_HTTP: c_int = -10;
-/// Too large, not the agreed JSON, not base64, fields missing or of the wrong kind.
+/// The answer is not what the protocol agrees on.
 pub const PSC_ERR_RESPONSE: c_int = -11;
-/// Not signed by a pinned key.
+/// The answer is not signed by a pinned key: it may be forged.
 pub const PSC_ERR_SIGNATURE: c_int = -12;
-/// Authentic, but not the answer to this request: replay.
+/// The answer is authentic, but not the answer to this request: it may be a replay.
 pub const PSC_ERR_NONCE: c_int = -13;
-/// Thread, random numbers, memory, descriptors, a libcurl that does not fit.
+/// The system denied a thread, random numbers, memory or descriptors.
 pub const PSC_ERR_SYSTEM: c_int = -14;
 /// A bug in psc, contained.
 pub const PSC_ERR_INTERNAL: c_int = -15;
-/// psc_stop gave up waiting, because the host's own callback did not return.
+/// psc_stop gave up waiting: the host's own log callback, a libcurl that cannot be cancelled, or a slow state_dir did
+/// not return in time.
 pub const PSC_ERR_TIMEOUT: c_int = -16;
 
-/// One sentence for any `code`, known or not.
+/// Describes a return code in one sentence.
 ///
-/// Returns a static string, never NULL. Any thread.
+/// `code`: any number.
+///
+/// Returns a static string, never NULL. Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn psc_strerror(code: c_int) -> *const c_char {
     const UNKNOWN: &CStr = c"Unknown code.";
@@ -56,23 +59,26 @@ pub extern "C" fn psc_strerror(code: c_int) -> *const c_char {
     })
 }
 
-/// The version of the library that runs, such as "1.2.3"; PSC_VERSION is that of the header.
+/// The version of the library that is running, such as "1.2.3". PSC_VERSION is the version of the header.
 ///
-/// Returns a static string, never NULL. Any thread.
+/// Returns a static string, never NULL. Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn psc_version() -> *const c_char {
     crate::version::VERSION_C.as_ptr()
 }
 
-/// The version of the library that runs as 0xMMmmpp; PSC_VERSION_NUMBER is that of the header. Any thread.
+/// The version of the library that is running, as a number to compare.
+///
+/// Returns 0xMMmmpp: major, minor, patch. PSC_VERSION_NUMBER is the number of the header. Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn psc_version_number() -> c_uint {
     crate::version::NUMBER
 }
 
-/// 1 when libcurl is part of the very binary that psc is part of, 0 when it is a shared library of its own.
+/// Whether libcurl and psc are parts of the same binary. It looks at the running process, so a host that links libpsc.a
+/// and a static libcurl gets 1 as well.
 ///
-/// Asked of the running process: a host that links libpsc.a and a static libcurl gets 1. Any thread.
+/// Returns 1 if so, 0 when libcurl is a shared library of its own. Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn psc_curl_is_static() -> c_int {
     guard::value(0, || c_int::from(crate::curl_linkage::is_static()))

@@ -34,11 +34,10 @@ fn with<T>(checker: &Checker, body: impl FnOnce(Texts) -> T) -> Option<T> {
     Some(body(lock(&checker.errors)))
 }
 
-/// Why this thread's last call on `checker` failed, in words, with every problem of a configuration; "no error" when
-/// it did not fail.
+/// Says why the calling thread's last call on this handle failed. For a configuration it names every problem.
 ///
-/// Returns a string that is never NULL and stays valid until this thread's next call on the handle. For a NULL
-/// handle: a static sentence. Any thread, also inside the log callback.
+/// Returns a string, never NULL: "no error" when that call did not fail, a fixed sentence when `checker` is NULL. It is
+/// valid until the same thread's next call on the handle. Threads: any, also inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_last_error(checker: *const psc_checker) -> *const c_char {
     // SAFETY: the header asks for NULL or a handle that was not freed.

@@ -6,17 +6,20 @@ use crate::code::Code;
 use crate::log::Sink;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
-/// Receives log lines. `level`: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug. `message`: one line of
-/// printable UTF-8, NUL-terminated, without a newline, at most 1900 bytes, valid during the call only. It is data, not a
-/// format: print it with "%s".
+/// Receives the log, line by line. docs/contract.md, The log callback, has all the rules for it.
 ///
-/// It is called from the background thread, or from the thread that is in a psc function; with psc_log_fd only from
-/// psc_log_drain. Never two calls at once for one handle, no lock of psc is held meanwhile, and none comes after psc_stop
-/// or psc_free returned, but for what later calls of the host's own have to say. It must return, and not by longjmp or an
-/// exception. A child that is forked in it and returns from it leaves psc at once: the call that it is in gives
-/// PSC_ERR_FORKED there; in psc's own thread the child ends, without running handlers of atexit.
+/// `user_data`: as given to psc_init. `level`: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug.
+/// `message`: one line of printable UTF-8, without a newline, NUL-terminated, at most 1900 bytes, valid during the call
+/// only. It is data, not a format: print it with "%s".
 ///
-/// psc_run_once, psc_start, psc_stop and psc_log_drain on the same handle give PSC_ERR_REENTRANT inside it.
+/// It must return, and not by longjmp or an exception. Inside it psc_run_once, psc_start, psc_stop and psc_log_drain on
+/// the same handle return PSC_ERR_REENTRANT. A child that is forked inside it should exec or _exit; one that returns
+/// from it leaves psc: the call in which it was made returns PSC_ERR_FORKED, and in psc's own thread the child process
+/// ends, without atexit handlers.
+///
+/// Threads: called from psc's thread, or from a thread that is in a call of psc; after psc_log_fd only from
+/// psc_log_drain. Never two calls at once for one handle; psc holds no lock meanwhile. None after psc_stop or psc_free
+/// has returned, except for what later calls of the host log.
 pub type psc_log_fn =
     Option<unsafe extern "C" fn(user_data: *mut c_void, level: c_int, message: *const c_char)>;
 
@@ -45,12 +48,14 @@ pub fn sink(function: psc_log_fn, user_data: *mut c_void) -> Option<Sink> {
     Some(Box::new(move |level, message| host.log(level, message)))
 }
 
-/// For event loops: from now on lines are queued, at most 512 of them (the least important go first when there
-/// are more), and the descriptor that is returned turns readable when some wait. Call psc_log_drain then.
+/// For event loops: makes psc queue its log lines instead of calling the callback at once. Wait until the returned
+/// descriptor is readable, then call psc_log_drain. At most 512 lines are queued; when there are more, the least
+/// important are dropped first, and a line says how many.
 ///
-/// Returns the descriptor (>= 0), which belongs to psc until psc_free: do not read, write or close it. The same one each
-/// time in a process. PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (no descriptors left). Call it in the
-/// process that will drain: a child has one of its own. Any thread.
+/// Call it in the process that will drain; a child process gets a descriptor of its own.
+///
+/// Returns the descriptor (>= 0), the same one each time in a process. It belongs to psc until psc_free: do not read,
+/// write or close it. Or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (no descriptors left). Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_log_fd(checker: *mut psc_checker) -> c_int {
     let mut descriptor = -1;
@@ -68,9 +73,10 @@ pub unsafe extern "C" fn psc_log_fd(checker: *mut psc_checker) -> c_int {
     }
 }
 
-/// Delivers the queued lines to the callback, in the calling thread; also after psc_stop, what was said before it.
+/// Calls the log callback for each queued line, in the calling thread. Also works after psc_stop.
 ///
-/// Returns PSC_OK, also when there was nothing; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Any thread.
+/// Returns PSC_OK, also when no line was queued; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Threads:
+/// any, but not inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_log_drain(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.

@@ -7,7 +7,7 @@ use crate::outcome::Outcome;
 use std::ffi::{CString, c_char, c_int, c_longlong};
 use std::ptr;
 
-/// What one check came to. Immutable, so it may be read from several threads; freed with psc_result_free.
+/// The result of one check. Immutable, so several threads may read it; freed with psc_result_free.
 pub struct psc_result {
     outcome: Outcome,
     message: CString,
@@ -44,7 +44,9 @@ unsafe fn read<T: Copy>(
     guard::value(otherwise, || result.map_or(otherwise, get))
 }
 
-/// What psc_run_once (or psc_verify) returned with it. PSC_ERR_INVALID_ARGUMENT for NULL.
+/// The code that psc_run_once or psc_verify returned.
+///
+/// Returns that code; PSC_ERR_INVALID_ARGUMENT for NULL. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_code(result: *const psc_result) -> c_int {
     // SAFETY: the header asks for NULL or a result that was not freed.
@@ -55,15 +57,20 @@ pub unsafe extern "C" fn psc_result_code(result: *const psc_result) -> c_int {
     }
 }
 
-/// The main line that was logged; of psc_verify, which logs nothing, the line that would be, without a time. Borrowed
-/// from the result; NULL only for NULL.
+/// The main line that the check logged. psc_verify logs nothing: for its result, the line that a check would log,
+/// without the time of the next check.
+///
+/// Returns a string that is valid until the result is freed; NULL only for NULL. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_message(result: *const psc_result) -> *const c_char {
     // SAFETY: the header asks for NULL or a result that was not freed.
     unsafe { read(result, ptr::null(), |result| result.message.as_ptr()) }
 }
 
-/// The recommended version. Borrowed from the result; NULL unless there is an update, and for NULL.
+/// The version that the server recommends.
+///
+/// Returns a string that is valid until the result is freed; NULL when there is no update, when the server named no
+/// usable version, and for NULL. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_version(result: *const psc_result) -> *const c_char {
     // SAFETY: the header asks for NULL or a result that was not freed.
@@ -77,9 +84,10 @@ pub unsafe extern "C" fn psc_result_version(result: *const psc_result) -> *const
     }
 }
 
-/// The server's own text in full, authentic but as it came: several lines, perhaps unprintable characters (a NUL shows as
-/// U+FFFD).
-/// Borrowed from the result; NULL if there is none, and for NULL.
+/// The server's text for administrators, complete and unchanged: it may have several lines and unprintable characters.
+/// Only a NUL is replaced, by U+FFFD.
+///
+/// Returns a string that is valid until the result is freed; NULL when there is no text, and for NULL. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_notice(result: *const psc_result) -> *const c_char {
     // SAFETY: the header asks for NULL or a result that was not freed.
@@ -93,7 +101,9 @@ pub unsafe extern "C" fn psc_result_notice(result: *const psc_result) -> *const 
     }
 }
 
-/// Seconds until the next check is due, from when the result was made; 0 when none is planned, and for NULL.
+/// When the next check is due, counted from the moment when the result was made.
+///
+/// Returns seconds; 0 when no check is planned, and for NULL. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_next_check(result: *const psc_result) -> c_longlong {
     // SAFETY: the header asks for NULL or a result that was not freed.
@@ -104,17 +114,21 @@ pub unsafe extern "C" fn psc_result_next_check(result: *const psc_result) -> c_l
     }
 }
 
-/// The HTTP status of the answer; 0 when there was no HTTP answer, and for NULL.
+/// The HTTP status of the answer.
+///
+/// Returns the status; 0 when there was no HTTP answer, and for NULL. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_http_status(result: *const psc_result) -> c_int {
     // SAFETY: the header asks for NULL or a result that was not freed.
     unsafe { read(result, 0, |result| result.outcome.http_status) }
 }
 
-/// The whole result as one JSON object in `*json`, to be freed with psc_string_free; docs/result.schema.json describes
-/// it. It includes the advisories that the server's text lists.
+/// The whole result as JSON, including the list of advisories in the server's text.
 ///
-/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT for NULL, PSC_ERR_SYSTEM (out of memory); `*json` is NULL then. Any thread.
+/// `json`: receives a JSON object, to be freed with psc_string_free; docs/result.schema.json describes it.
+///
+/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT for NULL, PSC_ERR_SYSTEM (out of memory); `*json` is NULL then. Threads:
+/// any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_json(
     result: *const psc_result,
@@ -135,7 +149,9 @@ pub unsafe extern "C" fn psc_result_json(
     })
 }
 
-/// Frees a result and the strings borrowed from it. NULL is a no-op. Any thread.
+/// Frees a result and the strings that were borrowed from it.
+///
+/// `result`: NULL does nothing. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_free(result: *mut psc_result) {
     guard::value((), || {

@@ -45,7 +45,9 @@ pub unsafe fn clear<T>(out: *mut *mut T) {
     }
 }
 
-/// Frees a string that psc gave in a `char **`. NULL is a no-op. Any thread.
+/// Frees a string that psc returned through a `char **`.
+///
+/// `string`: NULL does nothing. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_string_free(string: *mut c_char) {
     guard::value((), || {

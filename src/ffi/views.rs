@@ -28,12 +28,14 @@ unsafe fn tell(
     }
 }
 
-/// What a check would send and where, as a JSON object in `*json`, to be freed with psc_string_free. Sends nothing. The
-/// nonce is a fresh one; proxy credentials are masked, license data shows as "encrypted, N bytes". Works while checks are
-/// disabled, for answers that are to be verified with psc_verify; the member `disabled` is true then.
+/// Shows what a check would send, and where, without sending anything. Works while checks are disabled; `disabled` is
+/// true then.
 ///
-/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM;
-/// `*json` is NULL then. Any thread, also inside the log callback.
+/// `json`: receives a JSON object, to be freed with psc_string_free; docs/status.md describes it. It has a fresh nonce.
+/// Proxy credentials are masked, and license data is shown as "encrypted, N bytes".
+///
+/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_STATE (not configured), PSC_ERR_SYSTEM; `*json`
+/// is NULL then. Threads: any, also inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_preview_request(
     checker: *mut psc_checker,
@@ -43,10 +45,12 @@ pub unsafe extern "C" fn psc_preview_request(
     unsafe { tell(checker, json, |checker| Ok(checker.preview()?)) }
 }
 
-/// The effective configuration, defaults included, as a JSON object in `*json`, to be freed with psc_string_free. Proxy
-/// credentials are masked. Beside the keys: `trust_store`, `server_public_keys` (fingerprints).
+/// Shows the configuration that is in effect, including defaults.
 ///
-/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED; `*json` is NULL then. Any thread, also inside the log
+/// `json`: receives a JSON object, to be freed with psc_string_free: the keys of docs/configuration.md, and
+/// `trust_store` (the path) and `server_public_keys` (fingerprints). Proxy credentials are masked.
+///
+/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED; `*json` is NULL then. Threads: any, also inside the log
 /// callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_inspect_config(
@@ -57,11 +61,13 @@ pub unsafe extern "C" fn psc_inspect_config(
     unsafe { tell(checker, json, |checker| Ok(checker.config().inspect())) }
 }
 
-/// Whether the thread runs, what is known and how old that is, as a JSON object in `*json`, to be freed with
-/// psc_string_free; docs/status.md describes it. With state_dir the verdict is the host's, whichever process asks.
+/// Shows whether the thread is running, what is known about updates, and how old that is. With a state_dir the answer
+/// is the same in every process that shares it. Reads one small file then; never uses the network.
 ///
-/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED; `*json` is NULL then. Reads one small file when there is a
-/// state_dir, no network. Any thread, also inside the log callback.
+/// `json`: receives a JSON object, to be freed with psc_string_free; docs/status.md describes it.
+///
+/// Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED; `*json` is NULL then. Threads: any, also inside the log
+/// callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_status(checker: *mut psc_checker, json: *mut *mut c_char) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a place for a pointer.

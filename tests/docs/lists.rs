@@ -95,6 +95,21 @@ fn every_code_of_the_header_has_a_sentence() {
     }
 }
 
+/// The comment above each code is what `psc_strerror` says.
+#[test]
+fn the_header_describes_each_code_as_the_library_does() {
+    let header = text_of("include/psc.h");
+    for (name, number) in codes() {
+        let (before, _) = header
+            .split_once(&format!("#define {name} "))
+            .expect("the code");
+        let (_, comment) = before.rsplit_once("/*").expect("a comment");
+        let comment = comment.trim().trim_end_matches("*/").trim();
+        let words: Vec<&str> = comment.split_whitespace().collect();
+        assert_eq!(words.join(" "), library::sentence(number), "{name}");
+    }
+}
+
 /// What a call comes to that made no check, or ended one: no line of the log has it for a reason.
 const OF_CALLS: [&str; 7] = [
     "PSC_ERR_INVALID_ARGUMENT",
