@@ -16,6 +16,9 @@ pub enum Link {
     Static,
 }
 
+/// Both, as hosts do.
+pub const LINKS: [Link; 2] = [Link::Shared, Link::Static];
+
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 const LIMIT: Duration = Duration::from_secs(120);
 

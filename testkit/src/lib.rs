@@ -6,6 +6,7 @@ mod certificate;
 mod compile;
 mod harness;
 mod library;
+mod ports;
 pub mod proc;
 mod process;
 pub mod proxies;
@@ -13,13 +14,14 @@ mod site;
 
 pub use calls::{Call, Calls};
 pub use certificate::expired_client_certificate;
-pub use compile::{Link, compile, compile_against, compile_preload};
+pub use compile::{LINKS, Link, compile, compile_against, compile_preload};
 pub use harness::{Check, Outcome};
 pub use library::{
     Library, library, library_dir, library_with_feature, static_link_flags, target_dir,
 };
+pub use ports::free_port;
 pub use process::{Finished, demo, is_root, mounted, require, run, user_id, valgrind, wait_until};
-pub use site::Site;
+pub use site::{Site, merged, start_in};
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,10 +1,21 @@
-//! What /proc says about processes (proc(5)).
+//! Processes: what /proc says about them (proc(5)), and signals.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub type Pid = u32;
+
+/// Sends a signal to a process that the test has started.
+pub fn signal(pid: Pid, number: i32) -> io::Result<()> {
+    let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
+    // SAFETY: kill has no memory effects.
+    match unsafe { libc::kill(pid, number) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
 
 /// The fields of a `stat` file after the name, which is in parentheses and may hold anything.
 struct Stat(Vec<String>);

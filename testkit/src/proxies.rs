@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -103,7 +104,7 @@ impl Proxy {
     }
 
     /// The same behind TLS, with the certificate and key of a PEM file.
-    pub fn tls_tunnel(target: u16, pem: &str) -> Proxy {
+    pub fn tls_tunnel(target: u16, pem: &Path) -> Proxy {
         let mut acceptor =
             SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).expect("TLS");
         acceptor

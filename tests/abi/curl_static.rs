@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use psc::ffi::codes::{PSC_ERR_TLS, PSC_UPDATE_AVAILABLE};
 use psc_testkit::{
     Check, Library, Link, Site, compile_against, library, library_with_feature, require, run,
 };
@@ -136,8 +137,6 @@ fn a_static_libcurl_is_configured_for_this_system() {
 
 #[test]
 fn a_static_libcurl_trusts_whom_psc_says_and_nobody_else() {
-    const UPDATE: i32 = 1;
-    const ERR_TLS: i32 = -9;
     let (site, other) = (Site::start(), Site::start());
     let library = library_with_feature("static-curl");
     let check = |trusted: Value| {
@@ -147,12 +146,12 @@ fn a_static_libcurl_trusts_whom_psc_says_and_nobody_else() {
         check.run(&site.config(json!({ "certificate_path": trusted })))
     };
     let own = check(json!(site.path("ca.pem")));
-    assert_eq!(own.code, Some(UPDATE), "{}", own.output);
+    assert_eq!(own.code, Some(PSC_UPDATE_AVAILABLE), "{}", own.output);
     // The system's store is found, and neither it nor another one has the server's authority.
     for trusted in [json!(null), json!(other.path("ca.pem"))] {
         let outcome = check(trusted);
         assert_eq!(outcome.configured, 0, "{}", outcome.output);
-        assert_eq!(outcome.code, Some(ERR_TLS), "{}", outcome.output);
+        assert_eq!(outcome.code, Some(PSC_ERR_TLS), "{}", outcome.output);
         let reason = "not signed by a trusted authority";
         assert_eq!(outcome.records(reason).len(), 1, "{}", outcome.output);
     }

@@ -1,7 +1,7 @@
 //! examples-c/agent.cpp as a daemon: what it logs, how it takes signals, how it leaves.
 
-use crate::support::{Agent, LIMIT, Service};
-use psc_testkit::{Finished, Link, compile, compile_preload, require, run, wait_until};
+use crate::support::{Agent, LIMIT, agent_config, versions, write_config};
+use psc_testkit::{Finished, Link, Site, compile, compile_preload, require, run, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,9 +14,9 @@ const LEAVING: Duration = Duration::from_secs(1);
 
 #[test]
 fn it_logs_an_update_and_leaves_in_order() {
-    let service = Service::start();
-    service.write_config(&service.config(json!({})));
-    let agent = Agent::start(&service);
+    let site = Site::start();
+    write_config(&site, &agent_config(&site, json!({})));
+    let agent = Agent::start(&site);
     agent.wait_for_log("security update is available");
     agent.wait_for_log("Additional security update check information:");
     let (code, _, log) = agent.end(libc::SIGTERM);
@@ -41,15 +41,18 @@ fn it_logs_an_update_and_leaves_in_order() {
 
 #[test]
 fn it_logs_no_update_and_a_forged_answer() {
-    let service = Service::start();
-    service.write_config(&service.config(json!({"passenger_version": "99.0"})));
-    let agent = Agent::start(&service);
+    let site = Site::start();
+    write_config(
+        &site,
+        &agent_config(&site, json!({"passenger_version": "99.0"})),
+    );
+    let agent = Agent::start(&site);
     agent.wait_for_log("notice: ");
     agent.wait_for_log("no update found");
     assert_eq!(agent.end(libc::SIGINT).0, Some(0));
 
-    service.server.set_fault("forged");
-    let agent = Agent::start(&service);
+    site.server.set_fault("forged");
+    let agent = Agent::start(&site);
     agent.wait_for_log("forged signature");
     assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
 }
@@ -57,15 +60,20 @@ fn it_logs_no_update_and_a_forged_answer() {
 /// All or nothing: after five bad files the agent still is what it was.
 #[test]
 fn a_bad_configuration_changes_nothing_and_a_good_one_counts_at_once() {
-    let service = Service::start();
-    service
-        .write_config(&service.config(json!({"disabled": true, "web_server_version": "1.22.1", "program_name": "A 19\" server, or two"})));
-    let agent = Agent::start(&service);
+    let site = Site::start();
+    write_config(
+        &site,
+        &agent_config(
+            &site,
+            json!({"disabled": true, "web_server_version": "1.22.1", "program_name": "A 19\" server, or two"}),
+        ),
+    );
+    let agent = Agent::start(&site);
 
     let bad = json!({"passenger_version": "6.0.66", "disabled": false});
     let refused = |text: &str, reason: &str| {
         let before = agent.log().matches("refused, nothing was changed").count();
-        fs::write(service.path("agent.json"), text).expect("write the configuration");
+        fs::write(site.path("agent.json"), text).expect("write the configuration");
         agent.signal(libc::SIGHUP);
         wait_until(&format!("the refusal of {text}"), LIMIT, || {
             agent.log().matches("refused, nothing was changed").count() > before
@@ -81,7 +89,7 @@ fn a_bad_configuration_changes_nothing_and_a_good_one_counts_at_once() {
         );
     };
     let with = |more: Value| {
-        let mut config = service.config(bad.clone());
+        let mut config = agent_config(&site, bad.clone());
         config
             .as_object_mut()
             .expect("an object")
@@ -101,29 +109,35 @@ fn a_bad_configuration_changes_nothing_and_a_good_one_counts_at_once() {
         .expect("an object")
         .remove("server_identifier");
     refused(&incomplete.to_string(), "refused");
-    fs::remove_file(service.path("agent.json")).expect("remove the configuration");
+    fs::remove_file(site.path("agent.json")).expect("remove the configuration");
     agent.signal(libc::SIGHUP);
     agent.wait_for_log("cannot read it: No such file");
 
     // web_server_version is gone from this one, so it is back at its default.
-    service.write_config(&service.config(json!({"passenger_version": "6.0.11"})));
+    write_config(
+        &site,
+        &agent_config(&site, json!({"passenger_version": "6.0.11"})),
+    );
     agent.signal(libc::SIGHUP);
     agent.wait_for_log("is in force");
     agent.wait_for_log("security update is available");
     assert_eq!(
-        service.versions(),
+        versions(&site),
         [("6.0.11".to_owned(), Value::Null)],
         "the one check is the good configuration's"
     );
 
     // And off again.
-    service.write_config(&service.config(json!({"disabled": true, "log_level": 4})));
+    write_config(
+        &site,
+        &agent_config(&site, json!({"disabled": true, "log_level": 4})),
+    );
     agent.signal(libc::SIGHUP);
     wait_until("the second configuration", LIMIT, || {
         agent.log().matches("is in force").count() == 2
     });
     assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
-    assert_eq!(service.server.requests().len(), 1);
+    assert_eq!(site.server.requests().len(), 1);
 }
 
 fn make_fifo(path: &Path) {
@@ -135,8 +149,8 @@ fn make_fifo(path: &Path) {
 #[test]
 fn a_configuration_that_is_no_file_changes_nothing() {
     type Replace = fn(&Path);
-    let service = Service::start();
-    let config = service.path("agent.json");
+    let site = Site::start();
+    let config = site.path("agent.json");
     let cases: [(&str, Replace); 4] = [
         ("not a regular file", |path| {
             fs::create_dir(path).expect("a directory");
@@ -151,8 +165,8 @@ fn a_configuration_that_is_no_file_changes_nothing() {
         }),
     ];
     for (reason, replace) in cases {
-        service.write_config(&service.config(json!({"disabled": true})));
-        let running = Agent::start(&service);
+        write_config(&site, &agent_config(&site, json!({"disabled": true})));
+        let running = Agent::start(&site);
         fs::remove_file(&config).expect("remove the configuration");
         replace(&config);
 
@@ -173,15 +187,13 @@ fn a_configuration_that_is_no_file_changes_nothing() {
     }
 }
 
-fn leaves_at_once_while(
-    service: &Service,
-    fault: &str,
-    signal: i32,
-    check_hangs: impl Fn() -> bool,
-) {
-    service.server.set_fault(fault);
-    service.write_config(&service.config(json!({"timeout": 180, "log_level": 4})));
-    let agent = Agent::start(service);
+fn leaves_at_once_while(site: &Site, fault: &str, signal: i32, check_hangs: impl Fn() -> bool) {
+    site.server.set_fault(fault);
+    write_config(
+        site,
+        &agent_config(site, json!({"timeout": 180, "log_level": 4})),
+    );
+    let agent = Agent::start(site);
     wait_until("a check that hangs", LIMIT, check_hangs);
     let (code, elapsed, log) = agent.end(signal);
     assert_eq!(code, Some(0), "{log}");
@@ -193,34 +205,40 @@ fn leaves_at_once_while(
 
 #[test]
 fn it_leaves_at_once_while_the_answer_does_not_come() {
-    let service = Service::start();
-    leaves_at_once_while(&service, "hang", libc::SIGTERM, || {
-        service.server.requests().len() == 1
+    let site = Site::start();
+    leaves_at_once_while(&site, "hang", libc::SIGTERM, || {
+        site.server.requests().len() == 1
     });
-    leaves_at_once_while(&service, "hang", libc::SIGINT, || {
-        service.server.requests().len() == 2
+    leaves_at_once_while(&site, "hang", libc::SIGINT, || {
+        site.server.requests().len() == 2
     });
 }
 
 #[test]
 fn it_leaves_at_once_while_the_handshake_stalls() {
-    let service = Service::start();
-    leaves_at_once_while(&service, "handshake-stall", libc::SIGTERM, || {
-        service.server.connections() > 0
+    let site = Site::start();
+    leaves_at_once_while(&site, "handshake-stall", libc::SIGTERM, || {
+        site.server.connections() > 0
     });
 }
 
 #[test]
 fn it_leaves_at_once_while_the_name_look_up_hangs() {
-    let service = Service::start();
-    let looked_up = service.path("looked-up");
-    service.write_config(&service.config(json!({"url": "https://hangs.example/", "timeout": 180})));
+    let site = Site::start();
+    let looked_up = site.path("looked-up");
+    write_config(
+        &site,
+        &agent_config(
+            &site,
+            json!({"url": "https://hangs.example/", "timeout": 180}),
+        ),
+    );
     let mut command = Command::new(compile("examples-c/agent.cpp", Link::Shared));
     command
         .env("LD_PRELOAD", compile_preload("c-tests/preload/resolver.c"))
         .env("RESOLVER_HANG", "hangs.example")
         .env("RESOLVER_LOG", &looked_up);
-    let agent = Agent::start_by(command, &service);
+    let agent = Agent::start_by(command, &site);
     wait_until("a look-up that hangs", LIMIT, || {
         fs::read_to_string(&looked_up).is_ok_and(|names| names.contains("hangs.example"))
     });
@@ -232,17 +250,17 @@ fn it_leaves_at_once_while_the_name_look_up_hangs() {
 /// The event loop serves signals while psc's thread waits for the server.
 #[test]
 fn a_check_that_hangs_holds_up_nothing() {
-    let service = Service::start();
-    service.server.set_fault("hang");
-    service.write_config(&service.config(json!({"timeout": 180})));
-    let agent = Agent::start(&service);
+    let site = Site::start();
+    site.server.set_fault("hang");
+    write_config(&site, &agent_config(&site, json!({"timeout": 180})));
+    let agent = Agent::start(&site);
     wait_until("a check that hangs", LIMIT, || {
-        !service.server.requests().is_empty()
+        !site.server.requests().is_empty()
     });
     agent.signal(libc::SIGHUP);
     agent.wait_for_log("is in force");
     // Off: the check that hangs is cancelled.
-    service.write_config(&service.config(json!({"disabled": true})));
+    write_config(&site, &agent_config(&site, json!({"disabled": true})));
     agent.signal(libc::SIGHUP);
     wait_until("the second configuration", LIMIT, || {
         agent.log().matches("is in force").count() == 2
@@ -254,10 +272,13 @@ fn a_check_that_hangs_holds_up_nothing() {
 
 #[test]
 fn a_rotated_log_is_opened_again() {
-    let service = Service::start();
-    service.write_config(&service.config(json!({"disabled": true, "log_level": 4})));
-    let agent = Agent::start(&service);
-    let (log, rotated) = (service.path("agent.log"), service.path("agent.log.1"));
+    let site = Site::start();
+    write_config(
+        &site,
+        &agent_config(&site, json!({"disabled": true, "log_level": 4})),
+    );
+    let agent = Agent::start(&site);
+    let (log, rotated) = (site.path("agent.log"), site.path("agent.log.1"));
     // By then psc's thread has opened what it has.
     agent.wait_for_log("is disabled");
     let descriptors = agent.descriptors();
@@ -279,11 +300,11 @@ fn a_rotated_log_is_opened_again() {
     assert_eq!(mode & 0o007, 0, "{mode:o}: for everybody to read");
 
     // Where no file can be opened, it keeps the one it has.
-    fs::rename(&log, service.path("agent.log.2")).expect("rotate");
+    fs::rename(&log, site.path("agent.log.2")).expect("rotate");
     fs::create_dir(&log).expect("a directory in the way");
     agent.signal(libc::SIGUSR1);
     wait_until("the complaint", LIMIT, || {
-        fs::read_to_string(service.path("agent.log.2"))
+        fs::read_to_string(site.path("agent.log.2"))
             .is_ok_and(|log| log.contains("cannot open the log file again: Is a directory"))
     });
 
@@ -292,12 +313,12 @@ fn a_rotated_log_is_opened_again() {
     make_fifo(&log);
     agent.signal(libc::SIGUSR1);
     wait_until("the complaint", LIMIT, || {
-        fs::read_to_string(service.path("agent.log.2"))
+        fs::read_to_string(site.path("agent.log.2"))
             .is_ok_and(|log| log.contains("cannot open the log file again: No such device"))
     });
     agent.signal(libc::SIGTERM);
     wait_until("the last line", LIMIT, || {
-        fs::read_to_string(service.path("agent.log.2")).is_ok_and(|log| log.contains("stopped"))
+        fs::read_to_string(site.path("agent.log.2")).is_ok_and(|log| log.contains("stopped"))
     });
     // the test's own look at the log would wait for a writer
     fs::remove_file(&log).expect("remove the pipe");
@@ -307,20 +328,20 @@ fn a_rotated_log_is_opened_again() {
 /// What the log goes to may be full, or gone.
 #[test]
 fn a_log_that_cannot_be_written_ends_nothing() {
-    let service = Service::start();
-    service.write_config(&service.config(json!({})));
+    let site = Site::start();
+    write_config(&site, &agent_config(&site, json!({})));
     let program = compile("examples-c/agent.cpp", Link::Shared);
 
-    let agent = Agent::spawn(Command::new(&program), &service, Path::new("/dev/full"));
-    service.server.wait_for_requests(1, LIMIT);
+    let agent = Agent::spawn(Command::new(&program), &site, Path::new("/dev/full"));
+    site.server.wait_for_requests(1, LIMIT);
     assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
 
-    let pipe = service.path("pipe");
+    let pipe = site.path("pipe");
     let made = run(Command::new(require("mkfifo")).arg(&pipe), LIMIT);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
-    let agent = Agent::spawn(Command::new(&program), &service, &pipe);
+    let agent = Agent::spawn(Command::new(&program), &site, &pipe);
     drop(fs::File::open(&pipe).expect("a reader, for a moment"));
-    service.server.wait_for_requests(2, LIMIT);
+    site.server.wait_for_requests(2, LIMIT);
     agent.signal(libc::SIGHUP);
     assert_eq!(agent.end(libc::SIGTERM).0, Some(0));
 }
@@ -334,9 +355,9 @@ fn agent(arguments: &[&Path]) -> Finished {
 
 #[test]
 fn it_does_not_start_with_what_is_wrong() {
-    let service = Service::start();
-    let (config, log) = (service.path("agent.json"), service.path("agent.log"));
-    service.write_config(&service.config(json!({"interval": 5})));
+    let site = Site::start();
+    let (config, log) = (site.path("agent.json"), site.path("agent.log"));
+    write_config(&site, &agent_config(&site, json!({"interval": 5})));
     let done = agent(&[&config, &log]);
     assert_eq!(done.code, Some(1), "{done:?}");
     assert!(
@@ -345,48 +366,51 @@ fn it_does_not_start_with_what_is_wrong() {
         done.stderr
     );
 
-    service.write_config(&service.config(json!({})));
-    let done = agent(&[&config, &service.path("missing/agent.log")]);
+    write_config(&site, &agent_config(&site, json!({})));
+    let done = agent(&[&config, &site.path("missing/agent.log")]);
     assert_eq!(done.code, Some(1), "{done:?}");
     assert!(done.stderr.contains("log file"), "{}", done.stderr);
     assert_eq!(agent(&[&config]).code, Some(2));
-    assert_eq!(service.server.connections(), 0);
+    assert_eq!(site.server.connections(), 0);
 }
 
 #[test]
 fn a_configuration_can_be_tried_without_contacting_anybody() {
-    let service = Service::start();
-    let config = service.path("agent.json");
-    service.write_config(&service.config(json!({})));
+    let site = Site::start();
+    let config = site.path("agent.json");
+    write_config(&site, &agent_config(&site, json!({})));
     let done = agent(&[Path::new("--test"), &config]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    service.write_config(&service.config(json!({"certificate_path": "/missing.pem"})));
+    write_config(
+        &site,
+        &agent_config(&site, json!({"certificate_path": "/missing.pem"})),
+    );
     let done = agent(&[Path::new("--test"), &config]);
     assert_eq!(done.code, Some(1), "{done:?}");
     assert!(done.stderr.contains("/missing.pem"), "{}", done.stderr);
-    service.write_config(&json!({"passenger_version": "1"}));
+    write_config(&site, &json!({"passenger_version": "1"}));
     assert_eq!(
         agent(&[Path::new("--test"), &config]).code,
         Some(1),
         "incomplete"
     );
-    assert_eq!(service.server.connections(), 0);
+    assert_eq!(site.server.connections(), 0);
 }
 
 /// A whole life under valgrind: no error, no leak, nothing lost with a check in flight.
 #[test]
 fn valgrind_finds_nothing() {
-    let service = Service::start();
-    service.write_config(&service.config(json!({"disabled": true})));
-    let agent = Agent::start_under_valgrind(&service);
-    service.write_config(&service.config(json!({"interval": 5})));
+    let site = Site::start();
+    write_config(&site, &agent_config(&site, json!({"disabled": true})));
+    let agent = Agent::start_under_valgrind(&site);
+    write_config(&site, &agent_config(&site, json!({"interval": 5})));
     agent.signal(libc::SIGHUP);
     agent.wait_for_log("refused, nothing was changed");
-    service.write_config(&service.config(json!({})));
+    write_config(&site, &agent_config(&site, json!({})));
     agent.signal(libc::SIGHUP);
     agent.wait_for_log("security update is available");
     agent.signal(libc::SIGUSR1);
-    service.write_config(&service.config(json!({"disabled": true})));
+    write_config(&site, &agent_config(&site, json!({"disabled": true})));
     agent.signal(libc::SIGHUP);
     wait_until("the second configuration", LIMIT, || {
         agent.log().matches("is in force").count() == 2
@@ -394,13 +418,13 @@ fn valgrind_finds_nothing() {
     let (code, _, log) = agent.end(libc::SIGTERM);
     assert_eq!(code, Some(0), "{log}");
 
-    service.server.set_fault("hang");
-    let before = service.server.requests().len();
-    service.write_config(&service.config(json!({"timeout": 180})));
-    let agent = Agent::start_under_valgrind(&service);
+    site.server.set_fault("hang");
+    let before = site.server.requests().len();
+    write_config(&site, &agent_config(&site, json!({"timeout": 180})));
+    let agent = Agent::start_under_valgrind(&site);
     // Not before: a handshake under valgrind takes longer than psc_stop waits.
     wait_until("a check that hangs", LIMIT, || {
-        service.server.requests().len() > before
+        site.server.requests().len() > before
     });
     let (code, _, log) = agent.end(libc::SIGTERM);
     assert_eq!(code, Some(0), "{log}");

@@ -1,74 +1,46 @@
-//! The reference server, and the agent as a process.
+//! The agent as a process, with a check server's directory for its files.
 
-use psc_refserver::{Options, Server, keygen};
-use psc_testkit::{Link, compile, valgrind, wait_until};
+use psc_testkit::{Link, Site, compile, merged, proc, valgrind, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// A reference server, and a directory for its keys and the agent's files.
-pub struct Service {
-    pub server: Server,
-    pub dir: TempDir,
+/// A configuration that talks to this server at once.
+pub fn agent_config(site: &Site, more: Value) -> Value {
+    let config = site.config(json!({
+        "server_identifier": "agent",
+        "start_delay": 0,
+        "start_jitter": 0,
+    }));
+    merged(config, more)
 }
 
-impl Service {
-    pub fn start() -> Service {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        keygen(dir.path()).expect("keys");
-        let server = Server::start(Options::new(dir.path())).expect("the reference server starts");
-        Service { server, dir }
-    }
+/// For the agent's next start or reload.
+pub fn write_config(site: &Site, config: &Value) {
+    fs::write(site.path("agent.json"), config.to_string()).expect("write the configuration");
+}
 
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// A configuration that talks to this server at once.
-    pub fn config(&self, more: Value) -> Value {
-        let mut config = json!({
-            "passenger_version": "6.0.10",
-            "server_identifier": "agent",
-            "resources_dir": self.dir.path(),
-            "certificate_path": self.path("ca.pem"),
-            "url": self.server.url(),
-            "proxy_url": "none",
-            "start_delay": 0,
-            "start_jitter": 0,
-        });
-        if let (Some(config), Value::Object(more)) = (config.as_object_mut(), more) {
-            config.extend(more);
-        }
-        config
-    }
-
-    pub fn write_config(&self, config: &Value) {
-        fs::write(self.path("agent.json"), config.to_string()).expect("write the configuration");
-    }
-
-    /// passenger_version and server_version of each request so far.
-    pub fn versions(&self) -> Vec<(String, Value)> {
-        let version = |body: &str| {
-            let request: Value = serde_json::from_str(body).expect("a request");
-            (
-                request["passenger_version"]
-                    .as_str()
-                    .expect("a version")
-                    .to_owned(),
-                request["server_version"].clone(),
-            )
-        };
-        self.server
-            .requests()
-            .iter()
-            .map(|request| version(&request.body))
-            .collect()
-    }
+/// passenger_version and server_version of each request so far.
+pub fn versions(site: &Site) -> Vec<(String, Value)> {
+    let version = |body: &str| {
+        let request: Value = serde_json::from_str(body).expect("a request");
+        (
+            request["passenger_version"]
+                .as_str()
+                .expect("a version")
+                .to_owned(),
+            request["server_version"].clone(),
+        )
+    };
+    site.server
+        .requests()
+        .iter()
+        .map(|request| version(&request.body))
+        .collect()
 }
 
 /// A running agent; killed when a test leaves it behind.
@@ -79,34 +51,34 @@ pub struct Agent {
 
 impl Agent {
     /// Starts it with the configuration that was written before, and waits until it runs.
-    pub fn start(service: &Service) -> Agent {
+    pub fn start(site: &Site) -> Agent {
         Agent::start_by(
             Command::new(compile("examples-c/agent.cpp", Link::Shared)),
-            service,
+            site,
         )
     }
 
-    pub fn start_under_valgrind(service: &Service) -> Agent {
+    pub fn start_under_valgrind(site: &Site) -> Agent {
         Agent::start_by(
             valgrind(&compile("examples-c/agent.cpp", Link::Shared)),
-            service,
+            site,
         )
     }
 
-    pub fn start_by(command: Command, service: &Service) -> Agent {
-        let log = service.path("agent.log");
+    pub fn start_by(command: Command, site: &Site) -> Agent {
+        let log = site.path("agent.log");
         if log.exists() {
             fs::remove_file(&log).expect("remove an earlier agent's log");
         }
-        let agent = Agent::spawn(command, service, &log);
+        let agent = Agent::spawn(command, site, &log);
         agent.wait_for_log("started");
         agent
     }
 
     /// Does not wait for anything.
-    pub fn spawn(mut command: Command, service: &Service, log: &Path) -> Agent {
+    pub fn spawn(mut command: Command, site: &Site, log: &Path) -> Agent {
         command
-            .arg(service.path("agent.json"))
+            .arg(site.path("agent.json"))
             .arg(log)
             .stdin(Stdio::null());
         let child = command.spawn().expect("the agent runs");
@@ -139,10 +111,7 @@ impl Agent {
     }
 
     pub fn signal(&self, number: i32) {
-        let pid = i32::try_from(self.child.id()).expect("a process id");
-        // SAFETY: plain numbers; the child was not waited for yet, so the id is still its own.
-        let sent = unsafe { libc::kill(pid, number) };
-        assert_eq!(sent, 0, "the agent is there");
+        proc::signal(self.child.id(), number).expect("the agent is there");
     }
 
     /// Sends the signal and waits for the end: the exit code and how long it took.

@@ -1,7 +1,7 @@
 //! include/psc.hpp: compiles everywhere, and c-tests/api/wrapper.cpp.
 
-use crate::support::{LIMIT, Service};
-use psc_testkit::{Finished, Link, compile, repo, require, run, valgrind};
+use crate::support::{LIMIT, agent_config};
+use psc_testkit::{Finished, Link, Site, compile, repo, require, run, valgrind};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -89,8 +89,11 @@ fn two_sources_of_a_program_can_include_it() {
     assert_eq!(done.code, Some(0), "{}", done.stderr);
 }
 
-fn succeeds(command: &mut Command, service: &Service) {
-    let done: Finished = run(command.arg(service.config(json!({})).to_string()), LIMIT);
+fn succeeds(command: &mut Command, site: &Site) {
+    let done: Finished = run(
+        command.arg(agent_config(site, json!({})).to_string()),
+        LIMIT,
+    );
     assert_eq!(
         (done.code, done.stdout.as_str()),
         (Some(0), "wrapper: ok\n"),
@@ -105,15 +108,15 @@ fn program(link: Link) -> std::path::PathBuf {
 
 #[test]
 fn it_owns_moves_and_contains() {
-    let service = Service::start();
+    let site = Site::start();
     for link in [Link::Shared, Link::Static] {
         let program: &Path = &program(link);
-        succeeds(&mut Command::new(program), &service);
+        succeeds(&mut Command::new(program), &site);
     }
 }
 
 #[test]
 fn valgrind_finds_nothing() {
-    let service = Service::start();
-    succeeds(&mut valgrind(&program(Link::Shared)), &service);
+    let site = Site::start();
+    succeeds(&mut valgrind(&program(Link::Shared)), &site);
 }

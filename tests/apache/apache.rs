@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use psc_refserver::{Options, Server};
-use psc_testkit::{Finished, Link, is_root, require, run, wait_until};
+use psc_refserver::Server;
+use psc_testkit::proc::signal;
+use psc_testkit::{Finished, Link, free_port, is_root, require, run, start_in, wait_until};
 use tempfile::TempDir;
 
-use crate::module::{copy_keys, module};
+use crate::module::module;
 use crate::proc;
 
 pub const SOON: Duration = Duration::from_secs(20);
@@ -77,12 +78,6 @@ pub struct Apache {
     dir: Option<TempDir>,
 }
 
-pub fn signal(pid: u32, number: i32) {
-    let pid = libc::pid_t::try_from(pid).expect("a process id");
-    // SAFETY: no memory is involved; the process is one that this test started.
-    unsafe { libc::kill(pid, number) };
-}
-
 impl Apache {
     pub fn new(mpm: Mpm) -> Apache {
         let dir = tempfile::Builder::new()
@@ -91,8 +86,8 @@ impl Apache {
             .expect("a directory");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
         fs::create_dir(dir.path().join("run")).expect("a directory");
-        copy_keys(&dir.path().join("keys"));
-        let check = Server::start(Options::new(dir.path().join("keys"))).expect("a server");
+        fs::create_dir(dir.path().join("keys")).expect("a directory");
+        let check = start_in(&dir.path().join("keys"));
         Apache {
             check,
             port: free_port(),
@@ -240,7 +235,7 @@ impl Apache {
             "stop" => libc::SIGTERM,
             other => panic!("apache2 -k {other}?"),
         };
-        signal(self.parent(), number);
+        signal(self.parent(), number).expect("apache2 runs");
     }
 
     pub fn parent(&self) -> u32 {
@@ -412,13 +407,13 @@ impl Drop for Apache {
         let Some(parent) = self.parent else {
             return;
         };
-        signal(parent, libc::SIGTERM);
+        signal(parent, libc::SIGTERM).ok(); // an error: it has ended already
         let limit = Instant::now() + SOON;
         while proc::is_alive(parent) && Instant::now() < limit {
             std::thread::sleep(Duration::from_millis(20));
         }
         for pid in proc::session(parent) {
-            signal(pid, libc::SIGKILL);
+            signal(pid, libc::SIGKILL).ok();
         }
     }
 }
@@ -443,7 +438,7 @@ impl Foreground {
 
     /// Asks it to end, and returns its exit code.
     pub fn stop(mut self) -> Option<i32> {
-        signal(self.0.id(), libc::SIGTERM);
+        signal(self.0.id(), libc::SIGTERM).expect("apache2 runs");
         wait_until("the end of apache2 -X", SOON, || {
             self.0.try_wait().expect("a child").is_some()
         });
@@ -456,11 +451,6 @@ impl Drop for Foreground {
         self.0.kill().ok(); // an error: it has ended already
         self.0.wait().ok();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// A file's bytes, for what must not be in it.

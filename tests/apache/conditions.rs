@@ -4,9 +4,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use psc_testkit::proc::signal;
 use psc_testkit::{compile_preload, wait_until};
 
-use crate::apache::{Apache, Mpm, SOON, signal};
+use crate::apache::{Apache, Mpm, SOON};
 use crate::proc;
 
 /// The commands by which an administrator runs httpd, one after the other.
@@ -162,7 +163,7 @@ fn a_known_update_is_told_once_whatever_becomes_of_the_children() {
             site.again(how);
         }
         let victim = site.checker();
-        signal(victim, libc::SIGKILL);
+        signal(victim, libc::SIGKILL).expect("the process runs");
         wait_until("another process", SOON, || site.checker() != victim);
         if !more.contains(" off") {
             site.owner();
@@ -267,10 +268,10 @@ fn the_process_that_checks_is_a_child_like_the_others() {
     // It leaves with the parent, even one that is killed.
     let parent = site.parent();
     let children = site.children();
-    signal(parent, libc::SIGKILL);
+    signal(parent, libc::SIGKILL).expect("the process runs");
     wait_until("the end of the process", SOON, || !proc::is_alive(checker));
     for pid in children {
-        signal(pid, libc::SIGKILL);
+        signal(pid, libc::SIGKILL).ok(); // an error: it has ended already
     }
     site.forget_parent();
 }

@@ -1,7 +1,5 @@
-//! The module itself and the keys: made once per test process.
+//! The module itself: made once per test process.
 
-use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -29,24 +27,6 @@ fn build(options: &[&str], name: &str, library: &Path) -> PathBuf {
     let built = run(&mut command, Duration::from_secs(120));
     assert_eq!(built.code, Some(0), "{}", built.stderr);
     output.join("mod_psc.so")
-}
-
-/// Copies the reference server's keys into `dir`; making new ones takes long.
-pub fn copy_keys(dir: &Path) {
-    static KEYS: OnceLock<Vec<(OsString, Vec<u8>)>> = OnceLock::new();
-    let keys = KEYS.get_or_init(|| {
-        let dir = tempfile::tempdir().expect("a directory");
-        psc_refserver::keygen(dir.path()).expect("keys");
-        fs::read_dir(dir.path())
-            .expect("the keys")
-            .map(|entry| entry.expect("a key"))
-            .map(|entry| (entry.file_name(), fs::read(entry.path()).expect("a key")))
-            .collect()
-    });
-    fs::create_dir(dir).expect("a directory for keys");
-    for (name, content) in keys {
-        fs::write(dir.join(name), content).expect("a key");
-    }
 }
 
 /// row 1

@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use psc_testkit::proc::signal;
 use psc_testkit::{is_root, long, wait_until};
 
-use crate::apache::{Apache, Foreground, Mpm, SOON, bytes, signal};
+use crate::apache::{Apache, Foreground, Mpm, SOON, bytes};
 use crate::proc;
 
 /// row 3
@@ -142,7 +143,8 @@ fn row06_a_killed_owner_is_replaced_without_a_new_check() {
             } else {
                 libc::SIGSEGV
             },
-        );
+        )
+        .expect("the process runs");
         wait_until("the end of the owner", SOON, || !proc::is_alive(owner));
         let limit = Duration::from_secs(65);
         wait_until("another owner", limit, || {
@@ -514,7 +516,7 @@ fn crash_loop(site: &Apache, rounds: usize) {
     let before = site.check.connections();
     let lines = site.log().matches(HELD_BACK).count();
     for round in 1..=rounds {
-        signal(site.checker(), libc::SIGKILL);
+        signal(site.checker(), libc::SIGKILL).expect("the process runs");
         site.wait_for_lines(HELD_BACK, lines + round);
     }
     assert!(proc::blocked_signals(site.checker(), "psc").is_empty());

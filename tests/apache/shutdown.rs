@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use psc_testkit::proc::signal;
 use psc_testkit::{Calls, Link, compile_preload, long, wait_until};
 
-use crate::apache::{Apache, Mpm, SOON, signal};
+use crate::apache::{Apache, Mpm, SOON};
 use crate::proc;
 
 /// For a child.
@@ -172,7 +173,7 @@ fn row07_prefork_children_end_by_sigterm_under_load() {
         }
         for _ in 0..if long() { 200 } else { 20 } {
             let victim = site.children()[0];
-            signal(victim, libc::SIGTERM);
+            signal(victim, libc::SIGTERM).expect("the process runs");
             let elapsed = time_to_end(victim);
             slowest = slowest.max(elapsed);
             wait_until("another child", SOON, || {

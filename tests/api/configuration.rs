@@ -13,14 +13,10 @@ use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::symm::Cipher;
 use openssl::x509::{X509, X509Name};
-use psc_testkit::{Check, Link};
+use psc::ffi::codes::{PSC_ERR_CONFIG, PSC_ERR_FILE};
+use psc_testkit::{Check, LINKS};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-const ERR_CONFIG: i32 = -2;
-const ERR_FILE: i32 = -7;
-
-const LINKS: [Link; 2] = [Link::Shared, Link::Static];
 
 /// What psc_configure made of one configuration.
 struct Answer {
@@ -225,7 +221,11 @@ fn every_bad_value_is_refused_by_name() {
         .map(|(key, value)| json!({ *key: value }))
         .collect();
     for (answer, (key, value)) in configure(&configs).iter().zip(&bad) {
-        assert_eq!(answer.code, ERR_CONFIG, "{key} = {value}: {}", answer.error);
+        assert_eq!(
+            answer.code, PSC_ERR_CONFIG,
+            "{key} = {value}: {}",
+            answer.error
+        );
         assert!(
             answer.error.contains(key),
             "{key} = {value}: {}",
@@ -269,7 +269,7 @@ fn refusals_are_clean_under_valgrind() {
     .iter()
     .map(|answer| answer.code)
     .collect();
-    let (file, config) = (ERR_FILE, ERR_CONFIG);
+    let (file, config) = (PSC_ERR_FILE, PSC_ERR_CONFIG);
     assert_eq!(codes, [0, file, file, config, config, config, config]);
 }
 
@@ -306,7 +306,7 @@ fn what_is_no_json_object_is_refused() {
     ];
     for (answer, text) in configure_texts(&texts, false).iter().zip(&texts) {
         let shown = String::from_utf8_lossy(&text[..text.len().min(60)]).into_owned();
-        assert_eq!(answer.code, ERR_CONFIG, "{shown}");
+        assert_eq!(answer.code, PSC_ERR_CONFIG, "{shown}");
         assert!(!answer.error.is_empty(), "{shown}");
         assert!(answer.error.len() < 2000, "{shown}: {}", answer.error);
     }
@@ -331,7 +331,7 @@ fn every_problem_is_told_at_once_and_nothing_is_applied() {
         json!({ "program_name": "lost", "interval": 1, "timeout": 0, "bogus_key": 1, "url": "http://a/", "disabled": 3 }),
     ]);
     let rejected = &answers[1];
-    assert_eq!(rejected.code, ERR_CONFIG);
+    assert_eq!(rejected.code, PSC_ERR_CONFIG);
     for key in ["interval", "timeout", "bogus_key", "url", "disabled"] {
         assert!(
             rejected.error.contains(key),
@@ -546,7 +546,11 @@ fn assert_refused(cases: &[(&str, String)]) {
         .map(|(key, path)| json!({ *key: path }))
         .collect();
     for (answer, (key, path)) in configure(&configs).iter().zip(cases) {
-        assert_eq!(answer.code, ERR_FILE, "{key} = {path}: {}", answer.error);
+        assert_eq!(
+            answer.code, PSC_ERR_FILE,
+            "{key} = {path}: {}",
+            answer.error
+        );
         assert!(
             answer.error.contains(key),
             "{key} = {path}: {}",
@@ -839,7 +843,12 @@ fn only_a_file_that_is_named_must_be_there() {
     }
     let answers = configure(&configs);
     let codes: Vec<i32> = answers.iter().map(|answer| answer.code).collect();
-    assert_eq!(codes, [0, ERR_FILE, ERR_FILE], "{}", answers[0].error);
+    assert_eq!(
+        codes,
+        [0, PSC_ERR_FILE, PSC_ERR_FILE],
+        "{}",
+        answers[0].error
+    );
     for (answer, key) in answers[1..]
         .iter()
         .zip(["server_public_key_path: ", "client_certificate_path: "])

@@ -6,12 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use psc_testkit::{
-    Check, Link, Site, compile_against, compile_preload, library_with_feature, private_dir, run,
-    valgrind,
+    Check, LINKS, Link, Site, compile_against, compile_preload, library_with_feature, private_dir,
+    run, valgrind,
 };
 use serde_json::{Value, json};
-
-const LINKS: [Link; 2] = [Link::Shared, Link::Static];
 
 /// Under valgrind, and without it, where timing is that of a real host.
 fn run_everywhere(source: &str, configs: &[Value]) {

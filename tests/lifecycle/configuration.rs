@@ -3,6 +3,7 @@
 use crate::clock::{Clock, HOUR, NEXT_CHECK};
 use crate::host::Host;
 use crate::support::{assert_one_request, assert_requests, preload, program, up_to_date};
+use psc::ffi::codes::PSC_DISABLED;
 use psc_testkit::{Link, Site, require};
 use serde_json::{Value, json};
 use std::fs;
@@ -12,8 +13,6 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 use tempfile::{TempDir, tempdir};
-
-const DISABLED: i32 = 2;
 
 /// A host whose network calls and look-ups are written down.
 fn watched(dir: &TempDir) -> Command {
@@ -51,7 +50,7 @@ fn disabled_is_no_look_up_and_no_socket() {
     let mut host = Host::with(watched(&dir), &config);
     host.start();
     assert_eq!(host.expect_log("disabled").0, 4);
-    assert_eq!(host.run(), DISABLED);
+    assert_eq!(host.run(), PSC_DISABLED);
     host.configure(&json!({ "interval": 43_200 }));
     host.stop();
     host.start();

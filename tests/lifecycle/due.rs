@@ -3,6 +3,7 @@
 use crate::clock::{Clock, DAY, HOUR};
 use crate::host::{Host, with_state};
 use crate::support::{assert_requests, up_to_date};
+use psc::ffi::codes::PSC_ERR_NETWORK;
 use psc_testkit::{Site, private_dir};
 use serde_json::{Value, json};
 use std::ops::RangeInclusive;
@@ -10,7 +11,6 @@ use tempfile::TempDir;
 
 /// Nobody listens there.
 const NOBODY: &str = "https://127.0.0.1:1/";
-const ERR_NETWORK: i32 = -8;
 const WITHIN_AN_HOUR: RangeInclusive<i64> = HOUR - 100..=HOUR;
 
 fn expect_next_check(host: &mut Host, seconds: RangeInclusive<i64>) {
@@ -187,7 +187,7 @@ fn the_next_check_that_is_told_is_the_one_that_is_made() {
         host.configure(&json!({ "start_delay": 3000 }));
         host.start();
         expect_next_check(&mut host, 2900..=3000);
-        assert_eq!(host.run(), ERR_NETWORK);
+        assert_eq!(host.run(), PSC_ERR_NETWORK);
         let (_, line) = host.expect_log("Security update check failed:");
         assert!(
             line.contains("next check in 49 min") || line.contains("next check in 50 min"),

@@ -4,15 +4,15 @@ use crate::support::{
     assert_one_request, assert_requests, checked, checked_but_for_leaks, program, succeed,
     up_to_date,
 };
-use psc_testkit::{Link, Site, compile_against, is_root, library, private_dir, require, run};
+use psc_testkit::{
+    LINKS, Link, Site, compile_against, is_root, library, private_dir, require, run,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-
-const LINKS: [Link; 2] = [Link::Shared, Link::Static];
 
 #[test]
 fn configuration_test_sends_starts_and_writes_nothing() {

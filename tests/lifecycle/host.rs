@@ -1,6 +1,7 @@
 //! A host process that does what a test tells it: c-tests/lifecycle/host.c.
 
 use crate::support::program;
+use psc::ffi::codes::PSC_ERR_STATE;
 use psc_testkit::{Link, proc, wait_until};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -11,9 +12,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// PSC_ERR_STATE.
-const IN_FLIGHT: i32 = -3;
 
 /// A log record: its level and text.
 pub type Record = (i32, String);
@@ -133,7 +131,7 @@ impl Host {
         let mut code = 0;
         wait_until("the end of the check in flight", LIMIT, || {
             code = self.call("run");
-            code != IN_FLIGHT
+            code != PSC_ERR_STATE
         });
         code
     }

@@ -3,6 +3,7 @@
 use crate::clock::{Clock, NEXT_CHECK};
 use crate::host::{Host, with_state};
 use crate::support::{assert_one_request, assert_requests, program, succeed, up_to_date};
+use psc::ffi::codes::PSC_ERR_NETWORK;
 use psc_testkit::{Link, Site, long, private_dir, write_private};
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -12,8 +13,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-const ERR_NETWORK: i32 = -8;
 
 /// Nobody listens there.
 const NOBODY: &str = "https://127.0.0.1:1/";
@@ -161,7 +160,7 @@ fn a_record_that_is_held_for_ever_blocks_nobody() {
     let config = with_state(&up_to_date(&site, json!({})), state.path());
     let mut host = Host::with(clock.command(), &config);
     host.configure(&json!({ "url": NOBODY }));
-    assert_eq!(host.run(), ERR_NETWORK);
+    assert_eq!(host.run(), PSC_ERR_NETWORK);
     host.configure(&json!({ "url": site.server.url() }));
     clock.pass(700);
     let lock = locked(&state.path().join("state.lock"));
@@ -246,7 +245,7 @@ fn a_check_that_another_process_has_just_made_is_not_made_again() {
     let nobody = up_to_date(&site, json!({ "url": NOBODY }));
     assert_eq!(
         Host::new(&with_state(&nobody, asking.path())).run(),
-        ERR_NETWORK
+        PSC_ERR_NETWORK
     );
     record["question"] = written(asking.path())["question"].clone();
     // It was about another server.
@@ -302,7 +301,7 @@ fn a_network_that_fails_is_asked_less_and_less_often() {
     for _ in 0..2 {
         host.configure(&json!({ "url": NOBODY }));
         for wait in [600, 3600, 21_600, 86_400, 86_400] {
-            assert_eq!(host.run(), ERR_NETWORK);
+            assert_eq!(host.run(), PSC_ERR_NETWORK);
             let next = host.next_check();
             assert!((wait - 60..=wait + wait / 10).contains(&next), "{next}");
         }

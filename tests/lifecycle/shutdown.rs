@@ -1,13 +1,12 @@
 //! The end of a process that still has psc: OpenSSL is cleaned up before psc is freed.
 
 use crate::support::{checked_but_for_leaks, program, succeed_with, up_to_date};
-use psc_testkit::{Link, Site, require};
+use psc_testkit::{LINKS, Site, require};
 use serde_json::json;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-const LINKS: [Link; 2] = [Link::Shared, Link::Static];
 /// What cleanup.c ends with, and no tool that it runs under.
 const DONE: i32 = 7;
 

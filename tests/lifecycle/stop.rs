@@ -1,14 +1,12 @@
 //! Stopping at once, whatever the check is doing. c-tests/lifecycle/stop.c measures and judges.
 
 use crate::support::{checked, preload, program, succeed, up_to_date};
-use psc_testkit::{Link, Site, long, private_dir, require};
+use psc_testkit::{LINKS, Link, Site, long, private_dir, require};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use tempfile::tempdir;
-
-const LINKS: [Link; 2] = [Link::Shared, Link::Static];
 
 fn trials() -> &'static str {
     if long() { "50" } else { "9" }

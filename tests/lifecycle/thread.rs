@@ -2,6 +2,7 @@
 
 use crate::host::Host;
 use crate::support::{checked, program, succeed, up_to_date};
+use psc::ffi::codes::PSC_ERR_INTERNAL;
 use psc_testkit::{Link, Site, compile_against, library_with_feature};
 use serde_json::{Value, json};
 use std::process::Command;
@@ -40,8 +41,6 @@ fn assert_three_or_four(site: &Site) {
     assert!((3..=4).contains(&requests), "{requests}");
 }
 
-const ERR_INTERNAL: i32 = -15;
-
 #[test]
 fn a_panic_in_the_thread_is_one_line_and_a_code() {
     let site = Site::start();
@@ -54,7 +53,7 @@ fn a_panic_in_the_thread_is_one_line_and_a_code() {
     assert_eq!(record.0, 1);
     assert!(record.1.contains("bug in psc"), "{}", record.1);
     let status = host.wait_for_status("the end of the check", |status| {
-        status["last_check"]["code"] == ERR_INTERNAL
+        status["last_check"]["code"] == PSC_ERR_INTERNAL
     });
     // The check's end, not the thread's.
     assert_eq!(status["crash"], Value::Null, "{status}");

@@ -3,14 +3,13 @@
 use crate::clock::{Clock, DAY};
 use crate::host::{Host, with_state};
 use crate::support::{assert_one_request, up_to_date};
+use psc::ffi::codes::PSC_ERR_HTTP;
 use psc_testkit::{Site, private_dir, write_private};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use tempfile::TempDir;
-
-const ERR_HTTP: i32 = -10;
 
 const UPDATE: &str = "security update is available";
 
@@ -317,7 +316,7 @@ fn answers_that_cannot_be_trusted_are_told() {
         let since = host.status()["untrusted_since"].clone();
         assert!(since.is_i64(), "{since}");
         site.server.set_fault("status-500");
-        assert_eq!(host.run(), ERR_HTTP);
+        assert_eq!(host.run(), PSC_ERR_HTTP);
         let status = host.status();
         assert_eq!(status["verdict"], "untrusted", "{status}");
         assert_eq!(

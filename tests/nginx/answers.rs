@@ -1,10 +1,10 @@
 //! Row 15: answers that are hostile or broken.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::process;
 use crate::server::Nginx;
 use psc_refserver::{Expected, FAULTS};
-use psc_testkit::long;
+use psc_testkit::{Site, long};
 
 const SOME: [&str; 6] = [
     "forged",
@@ -20,13 +20,13 @@ const GROWTH_KB: i64 = 2048;
 
 #[test]
 fn row_15_hostile_answers_do_no_harm() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::started(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::started(&checks::config(&site));
     nginx.wait_for_line("no update found");
     let usual = process::memory_kb(nginx.only_worker(), "VmHWM");
 
     for fault in faults() {
-        checks.server.set_fault(&fault);
+        site.server.set_fault(&fault);
         let state = nginx.path(&format!("state-{fault}"));
         nginx
             .config
@@ -68,10 +68,10 @@ fn faults() -> Vec<String> {
 
 #[test]
 fn phrases_that_monitoring_greps_for() {
-    let checks = Checks::start();
+    let site = Site::start_with_shared_keys();
     for (fault, phrase) in [("forged", "forged signature"), ("replay", "replay")] {
-        checks.server.set_fault(fault);
-        let nginx = Nginx::started(&checks.config());
+        site.server.set_fault(fault);
+        let nginx = Nginx::started(&checks::config(&site));
         let line = nginx.wait_for_line("Security update check failed:");
         assert!(line.contains(phrase), "{line}");
         nginx.end_clean();

@@ -1,10 +1,10 @@
 //! What changes by itself, with time or around nginx, costs the check and never the server; and no load on the server costs
 //! the check.
 
-use crate::checks::{Checks, OUTDATED};
+use crate::checks::{self, OUTDATED};
 use crate::process;
 use crate::server::{Nginx, SOON};
-use psc_testkit::{compile_preload, run, wait_until};
+use psc_testkit::{Site, compile_preload, run, wait_until};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,8 @@ fn send(nginx: &Nginx, what: &str) {
 
 #[test]
 fn a_state_directory_that_cannot_be_used_costs_what_it_remembers() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     let file = nginx.path("file");
     fs::write(&file, "").expect("a file");
     for path in [
@@ -58,9 +58,9 @@ fn a_state_directory_that_cannot_be_used_costs_what_it_remembers() {
 /// The files that psc finds in the resources directory by itself may come and go; the check tells what is missing.
 #[test]
 fn a_default_file_that_is_missing_costs_the_check_alone() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
-    fs::remove_file(checks.dir.path().join("update_check_server_pubkey.pem")).expect("remove");
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
+    fs::remove_file(site.path("update_check_server_pubkey.pem")).expect("remove");
     assert_can_be_run(&mut nginx);
     let line = nginx.wait_for_line("Security update check failed:");
     assert!(line.contains("update_check_server_pubkey.pem"), "{line}");
@@ -69,8 +69,8 @@ fn a_default_file_that_is_missing_costs_the_check_alone() {
 /// `nginx -s` reads the configuration for the pid file's name.
 #[test]
 fn a_signal_is_sent_whatever_the_directives_say() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::started(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::started(&checks::config(&site));
     let nowhere = nginx.path("nowhere/state");
     nginx
         .config
@@ -89,8 +89,8 @@ fn a_signal_is_sent_whatever_the_directives_say() {
 /// Thread-local storage comes out of a thread's stack.
 #[test]
 fn a_worker_with_much_thread_local_storage_checks() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     let large = compile_preload("c-tests/preload/large-tls.c");
     nginx.set_environment("LD_PRELOAD", &large.display().to_string());
     nginx.start();
@@ -102,8 +102,8 @@ fn a_worker_with_much_thread_local_storage_checks() {
 #[test]
 fn a_known_update_is_told_once() {
     for state in ["on", "off"] {
-        let checks = Checks::start();
-        let mut nginx = Nginx::new(&checks.config());
+        let site = Site::start_with_shared_keys();
+        let mut nginx = Nginx::new(&checks::config(&site));
         nginx.config.set("version", OUTDATED);
         if state == "off" {
             nginx.config.set("state_path", "off");
@@ -126,7 +126,7 @@ fn a_known_update_is_told_once() {
         if state == "on" {
             nginx.wait_for_owner("the last worker", SOON, |pid| nginx.workers() == [pid]);
         }
-        assert_eq!(checks.requests_after(1), 1);
+        assert_eq!(checks::requests_after(&site, 1), 1);
         assert_eq!(nginx.log_lines(told).len(), 1, "{}", nginx.log());
         nginx.end(libc::SIGQUIT);
         if state == "on" {
@@ -143,15 +143,15 @@ fn a_known_update_is_told_once() {
 #[test]
 fn a_check_is_made_under_frequent_reloads() {
     for state in ["on", "off"] {
-        let checks = Checks::start();
-        let mut nginx = Nginx::new(&checks.config());
+        let site = Site::start_with_shared_keys();
+        let mut nginx = Nginx::new(&checks::config(&site));
         nginx.config.set("start_delay", 6);
         if state == "off" {
             nginx.config.set("state_path", "off");
         }
         nginx.start();
         let started = Instant::now();
-        while checks.server.connections() == 0 {
+        while site.server.connections() == 0 {
             assert!(
                 started.elapsed() < Duration::from_secs(40),
                 "state {state}: no check\n{}",

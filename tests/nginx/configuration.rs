@@ -1,10 +1,10 @@
 //! Rows 1 and 2: how the module is linked, and what `nginx -t` says.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::config::Config;
 use crate::module::{module, module_with_shared_library, module_with_static_curl};
 use crate::server::Nginx;
-use psc_testkit::{Finished, library_dir, require, run};
+use psc_testkit::{Finished, Site, library_dir, require, run};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -37,30 +37,30 @@ fn row_01_the_module_stays_mapped_and_keeps_psc_to_itself() {
 
 #[test]
 fn the_module_works_with_the_shared_library() {
-    let checks = Checks::start();
+    let site = Site::start_with_shared_keys();
     let module = module_with_shared_library();
     assert!(output_of("readelf", &["-d", "-W"], &module).contains("[libpsc.so"));
-    let mut config = checks.config();
+    let mut config = checks::config(&site);
     config.load_module = false;
     let mut nginx = Nginx::new(&config);
     nginx.config.main = format!("load_module {};", module.display());
     nginx.set_environment("LD_LIBRARY_PATH", &library_dir().display().to_string());
     nginx.start();
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end_clean();
 }
 
 #[test]
 fn the_module_works_with_a_libcurl_of_its_own() {
-    let checks = Checks::start();
+    let site = Site::start_with_shared_keys();
     let module = module_with_static_curl();
     assert!(!output_of("readelf", &["-d", "-W"], &module).contains("[libcurl"));
-    let mut config = checks.config();
+    let mut config = checks::config(&site);
     config.load_module = false;
     let mut nginx = Nginx::new(&config);
     nginx.config.main = format!("load_module {};", module.display());
     nginx.start();
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end_clean();
 }
 
@@ -102,17 +102,17 @@ fn assert_refused(nginx: &Nginx, directive: &str, words: &str) -> Finished {
 
 #[test]
 fn row_02_configuration_test_contacts_nobody_and_makes_nothing() {
-    let checks = Checks::start();
-    let nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let nginx = Nginx::new(&checks::config(&site));
     assert_accepted(&nginx);
 
     assert!(!nginx.path("state").exists());
-    assert_eq!(checks.server.connections(), 0);
+    assert_eq!(site.server.connections(), 0);
 }
 
 #[test]
 fn row_02_a_bad_value_is_named_with_its_line() {
-    let checks = Checks::start();
+    let site = Site::start_with_shared_keys();
     for (name, value, words) in [
         ("version", "\"\"", "must not be empty"),
         ("state_path", "\"\"", "must not be empty"),
@@ -129,25 +129,25 @@ fn row_02_a_bad_value_is_named_with_its_line() {
         ("start_delay", "2h", "start_delay"),
         ("start_jitter", "25h", "start_jitter"),
     ] {
-        let mut nginx = Nginx::new(&checks.config());
+        let mut nginx = Nginx::new(&checks::config(&site));
         nginx.config.set(name, value);
         let done = assert_refused(&nginx, &format!("psc_security_update_check_{name}"), words);
         assert!(!done.stderr.contains("s3cret"), "{}", done.stderr);
     }
-    let mut nginx = Nginx::new(&checks.config());
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.disable("maybe");
     assert_refused(
         &nginx,
         "psc_disable_security_update_check",
         "\"on\" or \"off\"",
     );
-    assert_eq!(checks.server.connections(), 0);
+    assert_eq!(site.server.connections(), 0);
 }
 
 #[test]
 fn row_02_a_bad_file_is_named_with_its_line() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.set("certificate_path", "missing.pem");
     assert_refused(
         &nginx,
@@ -182,9 +182,9 @@ fn row_02_a_bad_default_file_is_a_warning() {
         "update_check_client_cert.pem",
         "update_check_server_pubkey.pem",
     ] {
-        let checks = Checks::start();
-        let mut nginx = Nginx::new(&checks.config());
-        fs::write(checks.dir.path().join(name), "no key").expect("a file");
+        let site = Site::start_with_shared_keys();
+        let mut nginx = Nginx::new(&checks::config(&site));
+        fs::write(site.path(name), "no key").expect("a file");
         warned(&nginx, name);
         nginx
             .config
@@ -195,8 +195,8 @@ fn row_02_a_bad_default_file_is_a_warning() {
 
 #[test]
 fn row_02_a_directive_twice_or_without_a_version_is_refused() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.http =
         "psc_security_update_check_timeout 5;\npsc_security_update_check_timeout 5;".to_string();
     let done = nginx.test();
@@ -206,7 +206,7 @@ fn row_02_a_directive_twice_or_without_a_version_is_refused() {
         done.stderr
     );
 
-    let mut nginx = Nginx::new(&checks.config());
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.unset("version").unset("url");
     assert_refused(
         &nginx,
@@ -230,8 +230,8 @@ fn row_02_a_directive_twice_or_without_a_version_is_refused() {
 
 #[test]
 fn relative_paths_are_those_of_nginx() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     let conf = nginx.path("conf");
     fs::create_dir(&conf).expect("a directory");
     for file in [
@@ -239,7 +239,7 @@ fn relative_paths_are_those_of_nginx() {
         "update_check_client_cert.pem",
         "update_check_server_pubkey.pem",
     ] {
-        fs::copy(checks.dir.path().join(file), conf.join(file)).expect("a copy");
+        fs::copy(site.path(file), conf.join(file)).expect("a copy");
     }
     // Files are beside nginx.conf, whose directory is not the prefix; the state is below the prefix.
     nginx
@@ -258,8 +258,8 @@ fn relative_paths_are_those_of_nginx() {
 
 #[test]
 fn row_02_only_the_http_block_takes_the_directives() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.unset("timeout");
     nginx.config.http = "server { psc_security_update_check_timeout 5; }".to_string();
     let done = nginx.test();

@@ -1,9 +1,9 @@
 //! Row 16, and the default state path: file systems that nginx alone sees.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::server::{Nginx, SOON};
 use crate::state::{as_nobody, kill_workers, open_to_all, private_directory};
-use psc_testkit::{is_root, mounted, require, run, wait_until};
+use psc_testkit::{Site, is_root, mounted, require, run, wait_until};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -38,15 +38,15 @@ fn the_default_state_path_is_beside_nginxs_temporary_files() {
     if !needs_root("the_default_state_path_is_beside_nginxs_temporary_files") {
         return;
     }
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.unset("state_path");
     nginx.write_config();
     let parent = default_parent();
     let mount_it = "mount -t tmpfs -o mode=755 psc-test \"$1\"";
     let mut command = mounted(mount_it, &parent, &nginx.command());
     nginx.start_command(&mut command);
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.wait_for_line("no update found");
 
     let seen = format!("/proc/{}/root{}/psc", nginx.pid(), parent.display());
@@ -69,14 +69,14 @@ fn a_default_state_path_that_cannot_be_used_is_one_warning() {
         (read_only, false, "Read-only file system"),
         (roots, true, "Permission denied"),
     ] {
-        let checks = Checks::start();
-        let mut nginx = Nginx::new(&checks.config());
+        let site = Site::start_with_shared_keys();
+        let mut nginx = Nginx::new(&checks::config(&site));
         nginx.config.unset("state_path");
         nginx.write_config();
         let mut command = nginx.command();
         if ordinary_user {
             nginx.give_to_nobody();
-            open_to_all(checks.dir.path());
+            open_to_all(site.dir());
             command = as_nobody(&command);
         }
         let mut test = mounted(mount_it, &default_parent(), &command);
@@ -85,7 +85,7 @@ fn a_default_state_path_that_cannot_be_used_is_one_warning() {
 
         let mut command = mounted(mount_it, &default_parent(), &command);
         nginx.start_command(&mut command);
-        assert_eq!(checks.requests_after(1), 1);
+        assert_eq!(checks::requests_after(&site, 1), 1);
         nginx.wait_for_line("no update found");
         let warnings = nginx.log_lines("the state in ");
         assert_eq!(warnings.len(), 1, "{}", nginx.log());
@@ -95,7 +95,7 @@ fn a_default_state_path_that_cannot_be_used_is_one_warning() {
         );
         // As with "off".
         nginx.reload();
-        assert_eq!(checks.requests_after(1), 1);
+        assert_eq!(checks::requests_after(&site, 1), 1);
         nginx.end_clean();
     }
 }
@@ -112,18 +112,18 @@ fn row_16_a_full_disk_costs_one_line_and_no_check_loop() {
         return;
     }
     for overdue in [false, true] {
-        let checks = Checks::start();
-        let mut nginx = Nginx::new(&checks.config());
+        let site = Site::start_with_shared_keys();
+        let mut nginx = Nginx::new(&checks::config(&site));
         private_directory(&nginx.path("state"));
         if overdue {
             leave_an_overdue_record(&mut nginx);
         }
-        let before = checks.server.requests().len();
+        let before = site.server.requests().len();
         nginx.config.log_level = "info".to_string();
         let mut command = mounted(FULL_DISK, &nginx.path("state"), &nginx.command());
         nginx.write_config();
         nginx.start_command(&mut command);
-        assert_eq!(checks.requests_after(before + 1), before + 1);
+        assert_eq!(checks::requests_after(&site, before + 1), before + 1);
         wait_until("the end of the check", SOON, || {
             nginx.log_lines("no update found").len() == before + 1
         });
@@ -139,7 +139,7 @@ fn row_16_a_full_disk_costs_one_line_and_no_check_loop() {
 
         kill_workers(&nginx, 4);
         assert_eq!(
-            checks.requests_after(before + 1),
+            checks::requests_after(&site, before + 1),
             before + 1,
             "overdue: {overdue}"
         );

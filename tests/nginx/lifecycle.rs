@@ -1,9 +1,9 @@
 //! Rows 3 to 6, 11, 13, 14 and 21: one check for all processes, whatever becomes of them.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::process;
 use crate::server::{Nginx, SOON, workers_of};
-use psc_testkit::{long, wait_until};
+use psc_testkit::{Site, long, wait_until};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -20,8 +20,8 @@ fn row_03_one_request_and_one_owner() {
         ("auto", true),
     ];
     for (workers, with_cache) in if long() { &all[..] } else { &all[..2] } {
-        let checks = Checks::start();
-        let mut config = checks.config();
+        let site = Site::start_with_shared_keys();
+        let mut config = checks::config(&site);
         config.workers = workers.to_string();
         if *with_cache {
             // The cache manager and the cache loader are processes like worker 0, nearly.
@@ -29,7 +29,7 @@ fn row_03_one_request_and_one_owner() {
         }
         let nginx = Nginx::started(&config);
         assert_eq!(
-            checks.requests_after(1),
+            checks::requests_after(&site, 1),
             1,
             "{workers} workers, cache: {with_cache}"
         );
@@ -42,12 +42,12 @@ fn row_03_one_request_and_one_owner() {
 /// The web server's version and ours arrive as they are.
 #[test]
 fn the_request_tells_the_running_server() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     // What means something in JSON is part of a value as well.
     config.set("version", r#"'99.0.0 "b\\c"'"#);
     let nginx = Nginx::started(&config);
-    let requests = checks.server.wait_for_requests(1, SOON);
+    let requests = site.server.wait_for_requests(1, SOON);
     let body: serde_json::Value = serde_json::from_str(&requests[0].body).expect("JSON");
     let mut version = nginx.command();
     let version = psc_testkit::run(version.arg("-v"), SOON).stderr;
@@ -65,9 +65,9 @@ fn the_request_tells_the_running_server() {
 
 #[test]
 fn row_04_and_05_reloads_and_restarts_make_no_check() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::started(&checks.config());
-    assert_eq!(checks.requests_after(1), 1);
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::started(&checks::config(&site));
+    assert_eq!(checks::requests_after(&site, 1), 1);
     for _ in 0..20 {
         nginx.reload();
         assert_eq!(
@@ -82,7 +82,7 @@ fn row_04_and_05_reloads_and_restarts_make_no_check() {
     }
     let worker = nginx.only_worker();
     nginx.wait_for_owner("the new worker", SOON, |pid| pid == worker);
-    let requests = checks.requests_after(1);
+    let requests = checks::requests_after(&site, 1);
     println!("nginx: requests for 20 reloads and 5 restarts: {requests}");
     assert_eq!(requests, 1);
 
@@ -90,7 +90,7 @@ fn row_04_and_05_reloads_and_restarts_make_no_check() {
     fs::remove_dir_all(nginx.path("state")).expect("the state");
     nginx.start();
     assert_eq!(
-        checks.requests_after(2),
+        checks::requests_after(&site, 2),
         2,
         "without the state a check is due"
     );
@@ -99,11 +99,11 @@ fn row_04_and_05_reloads_and_restarts_make_no_check() {
 
 #[test]
 fn row_06_a_killed_owner_is_replaced_without_a_check() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.workers = "2".to_string();
     let mut nginx = Nginx::started(&config);
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     for round in 0..if long() { 10 } else { 2 } {
         let owner = nginx.wait_for_owner("any", SOON, |_| true);
         process::signal(
@@ -116,18 +116,18 @@ fn row_06_a_killed_owner_is_replaced_without_a_check() {
         );
         nginx.wait_for_owner("another", Duration::from_secs(65), |pid| pid != owner);
     }
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end(libc::SIGQUIT);
 }
 
 #[test]
 fn row_11_an_upgrade_of_the_program_moves_the_ownership() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     // In the foreground nginx refuses to start itself anew.
     config.daemon = true;
     let nginx = Nginx::started(&config);
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     let old_owner = nginx.wait_for_owner("the old worker", SOON, |_| true);
     let (second, new_worker) = second_program(&nginx);
 
@@ -150,7 +150,7 @@ fn row_11_an_upgrade_of_the_program_moves_the_ownership() {
         !process::is_alive(nginx.pid())
     });
     assert_eq!(nginx.owners(), [new_worker]);
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
 
     process::signal(second, libc::SIGQUIT);
     wait_until("the end of the second master", SOON, || {
@@ -180,9 +180,9 @@ fn second_program(nginx: &Nginx) -> (process::Pid, process::Pid) {
 
 #[test]
 fn row_13_a_worker_that_drains_gives_up_the_ownership() {
-    let checks = Checks::start();
-    let nginx = Nginx::started(&checks.config());
-    assert_eq!(checks.requests_after(1), 1);
+    let site = Site::start_with_shared_keys();
+    let nginx = Nginx::started(&checks::config(&site));
+    assert_eq!(checks::requests_after(&site, 1), 1);
     let old = nginx.wait_for_owner("the first worker", SOON, |_| true);
 
     let mut client = nginx.connect();
@@ -205,15 +205,15 @@ fn row_13_a_worker_that_drains_gives_up_the_ownership() {
     wait_until("the end of the old worker", SOON, || {
         !process::is_alive(old)
     });
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end_clean();
 }
 
 #[test]
 fn row_14_a_bad_configuration_changes_nothing() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::started(&checks.config());
-    assert_eq!(checks.requests_after(1), 1);
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::started(&checks::config(&site));
+    assert_eq!(checks::requests_after(&site, 1), 1);
     let owner = nginx.wait_for_owner("the worker", SOON, |_| true);
 
     nginx.config.set("certificate_path", "missing.pem");
@@ -223,7 +223,7 @@ fn row_14_a_bad_configuration_changes_nothing() {
     assert_eq!(nginx.owners(), [owner]);
     assert_eq!(nginx.workers(), [owner]);
     assert_eq!(nginx.get("/").body, "hello\n");
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end(libc::SIGQUIT);
 }
 
@@ -235,9 +235,9 @@ fn row_14_the_module_can_go_and_come_back() {
         "{} is missing; install it with `make deps`",
         other.display()
     );
-    let checks = Checks::start();
-    let mut nginx = Nginx::started(&checks.config());
-    assert_eq!(checks.requests_after(1), 1);
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::started(&checks::config(&site));
+    assert_eq!(checks::requests_after(&site, 1), 1);
 
     // Meanwhile another module takes the place among nginx's modules that was ours.
     let with_ours = nginx.config.clone();
@@ -258,21 +258,21 @@ fn row_14_the_module_can_go_and_come_back() {
     nginx.reload();
     nginx.wait_for_owner("the new worker", SOON, |pid| nginx.workers() == [pid]);
     assert_eq!(nginx.status()["running"], true);
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end_clean();
 }
 
 #[test]
 fn row_21_a_state_directory_is_one_schedule() {
-    let checks = Checks::start();
-    let mut first = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut first = Nginx::new(&checks::config(&site));
     first.start();
-    let mut second = Nginx::new(&checks.config());
+    let mut second = Nginx::new(&checks::config(&site));
     let shared = first.path("state");
     second.config.set_path("state_path", &shared);
     second.start();
     assert_eq!(
-        checks.requests_after(1),
+        checks::requests_after(&site, 1),
         1,
         "two servers, one state directory"
     );
@@ -280,7 +280,7 @@ fn row_21_a_state_directory_is_one_schedule() {
     let own = second.path("state");
     second.config.set_path("state_path", &own);
     second.reload();
-    assert_eq!(checks.requests_after(2), 2, "two state directories");
+    assert_eq!(checks::requests_after(&site, 2), 2, "two state directories");
     first.end_clean();
     second.end_clean();
 }

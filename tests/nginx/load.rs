@@ -1,8 +1,8 @@
 //! Row 22: under load no request fails and none gets slow.
 
-use crate::checks::{Checks, OUTDATED};
+use crate::checks::{self, OUTDATED};
 use crate::server::{Nginx, SOON, give_to_workers};
-use psc_testkit::{compile_preload, long, require, run, wait_until};
+use psc_testkit::{Site, compile_preload, long, require, run, wait_until};
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -58,15 +58,15 @@ fn requests() -> u32 {
 #[test]
 fn row_22_a_check_in_flight_slows_nothing_down() {
     const ROUNDS: u32 = 6;
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.disable("on");
     let without = Nginx::started(&config);
     // Worker 0 is the only one, and its check lasts as long as the load.
-    checks.server.set_fault("hang");
+    site.server.set_fault("hang");
     config.disable("off").set("timeout", 180);
     let with = Nginx::started(&config);
-    checks.wait_for_check();
+    checks::wait_for_check(&site);
 
     let mut fastest = [f64::MAX; 2];
     for _ in 0..ROUNDS {
@@ -97,13 +97,13 @@ fn row_22_records_do_not_hold_the_loop_up() {
         ("an update", vec!["a line"; 3], 1000),
         ("the longest text", vec![&*"x".repeat(1800); 50], 5000),
     ] {
-        let checks = Checks::start();
-        checks.server.set_advisories(&format!(
+        let site = Site::start_with_shared_keys();
+        site.server.set_advisories(&format!(
             r#"{{"latest":"7.0.0","advisories":[{{"affected":"<7.0.0","fixed_in":"7.0.0","identifiers":["CVE-1"],"text":"{}"}}]}}"#,
             text.join("\\n")
         ));
         let mut longest: Vec<u64> = (0..if long() { 16 } else { 8 })
-            .map(|_| longest_turn(&checks, text.len().min(40)))
+            .map(|_| longest_turn(&site, text.len().min(40)))
             .collect();
         longest.sort_unstable();
         let usual = longest[longest.len() / 4];
@@ -113,9 +113,9 @@ fn row_22_records_do_not_hold_the_loop_up() {
 }
 
 /// Microseconds between two waits for events.
-fn longest_turn(checks: &Checks, lines: usize) -> u64 {
+fn longest_turn(site: &Site, lines: usize) -> u64 {
     let preload = compile_preload("c-tests/preload/turns.c");
-    let mut nginx = Nginx::new(&checks.config());
+    let mut nginx = Nginx::new(&checks::config(site));
     let turns = nginx.path("turns");
     nginx.set_environment("LD_PRELOAD", &preload.display().to_string());
     nginx.set_environment("PSC_TEST_TURNS", &turns.display().to_string());
@@ -140,8 +140,8 @@ fn longest_turn(checks: &Checks, lines: usize) -> u64 {
 
 #[test]
 fn row_22_reloads_with_checks_lose_no_request() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::started(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::started(&checks::config(&site));
     let mut running = Running(
         ab(&nginx, requests())
             .stdout(Stdio::piped())
@@ -153,7 +153,7 @@ fn row_22_reloads_with_checks_lose_no_request() {
     while running.0.try_wait().expect("wait").is_none() {
         rounds += 1;
         let fault = ["", "forged", "hang"][rounds % 3];
-        checks.server.set_fault(fault);
+        site.server.set_fault(fault);
         let state = nginx.path(&format!("state-{rounds}"));
         nginx.config.set_path("state_path", &state);
         nginx.reload();
@@ -161,7 +161,7 @@ fn row_22_reloads_with_checks_lose_no_request() {
     let report =
         std::io::read_to_string(running.0.stdout.take().expect("a pipe")).expect("a report");
     let done = read(&report, requests());
-    let made = checks.server.connections();
+    let made = site.server.connections();
     println!(
         "nginx: {} requests during {rounds} reloads and {made} checks; failed: {}",
         requests(),

@@ -1,8 +1,8 @@
 //! Rows 9, 10 and 24: what arrives in error.log.
 
-use crate::checks::{Checks, OUTDATED};
+use crate::checks::{self, OUTDATED};
 use crate::server::Nginx;
-use psc_testkit::{demo, long, require, run, wait_until};
+use psc_testkit::{Site, demo, long, require, run, wait_until};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -12,13 +12,12 @@ const PREFIX: &str = "Additional security update check information:";
 #[test]
 fn row_09_a_line_has_the_time_of_the_check() {
     let idle = if long() { 30 } else { 5 };
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.set("start_delay", idle);
     let nginx = Nginx::started(&config);
     // Nothing wakes nginx meanwhile.
-    checks
-        .server
+    site.server
         .wait_for_requests(1, Duration::from_secs(idle + 15));
     let now = local_seconds("now");
     let line = nginx.wait_for_line("no update found");
@@ -57,8 +56,8 @@ fn the_demo_shows_every_verdict() {
 
 #[test]
 fn levels_become_those_of_nginx() {
-    let checks = Checks::start();
-    let nginx = Nginx::started(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let nginx = Nginx::started(&checks::config(&site));
     assert!(
         nginx
             .wait_for_line("no update found")
@@ -66,7 +65,7 @@ fn levels_become_those_of_nginx() {
     );
     nginx.end_clean();
 
-    let mut config = checks.config();
+    let mut config = checks::config(&site);
     config.set("version", OUTDATED);
     let nginx = Nginx::started(&config);
     let line = nginx.wait_for_line("security update is available");
@@ -79,11 +78,11 @@ fn levels_become_those_of_nginx() {
 
 #[test]
 fn the_level_of_error_log_decides_what_is_made() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.log_level = "error".to_string();
     let nginx = Nginx::started(&config);
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     wait_until("the end of the check", crate::server::SOON, || {
         nginx.path("state/state.json").exists()
     });
@@ -102,20 +101,20 @@ fn the_level_of_error_log_decides_what_is_made() {
     nginx.wait_for_line("disabled");
     assert!(nginx.checking().is_empty(), "off means no thread");
     nginx.end_clean();
-    assert_eq!(checks.server.requests().len(), 2);
+    assert_eq!(site.server.requests().len(), 2);
 }
 
 #[test]
 fn row_10_hostile_text_makes_no_line_of_its_own() {
-    let checks = Checks::start();
+    let site = Site::start_with_shared_keys();
     let long_text = "x".repeat(100_000);
     let text = format!(
         "first\\n2026/01/01 00:00:00 [alert] 1#1: forged\\u001b[31m\\r\\u0000\\u0085\\u202e%s%n\\n{long_text}"
     );
-    checks.server.set_advisories(&format!(
+    site.server.set_advisories(&format!(
         r#"{{"latest":"7.0.0","advisories":[{{"affected":"<7.0.0","fixed_in":"7.0.0","identifiers":["CVE-1"],"text":"{text}"}}]}}"#
     ));
-    let mut config = checks.config();
+    let mut config = checks::config(&site);
     config.set("version", OUTDATED);
     let mut nginx = Nginx::started(&config);
     nginx.wait_for_line("security update is available");
@@ -146,8 +145,8 @@ fn is_record_of_now(line: &str) -> bool {
 
 #[test]
 fn row_24_a_rotated_log_gets_nothing_more() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.set("start_delay", 2);
     let nginx = Nginx::started(&config);
     let old = nginx.path("error.log.1");

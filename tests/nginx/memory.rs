@@ -1,10 +1,10 @@
 //! Memory over reloads; row 23, the part that needs a real nginx: valgrind.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::module::module_with_shared_library;
 use crate::process;
 use crate::server::{Nginx, SOON};
-use psc_testkit::{Calls, long, require, wait_until};
+use psc_testkit::{Calls, Site, long, require, wait_until};
 use std::process::Command;
 
 /// The first reloads fill what is kept for the next ones.
@@ -13,8 +13,8 @@ const WARM_UP: usize = 10;
 #[test]
 fn memory_of_the_master_stays_flat_over_reloads() {
     let reloads = if long() { 200 } else { 20 };
-    let checks = Checks::start();
-    let nginx = Nginx::started(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let nginx = Nginx::started(&checks::config(&site));
     let grown = growth(&nginx, reloads);
     println!("nginx: the master's memory grew by {grown} kB over {reloads} reloads");
     assert!(grown < 1024, "{grown} kB");
@@ -24,8 +24,8 @@ fn memory_of_the_master_stays_flat_over_reloads() {
 /// The master's part of it, exactly: a configuration takes its handle with it.
 #[test]
 fn each_handle_is_freed_by_who_made_it() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.load_module = false;
     let mut nginx = Nginx::new(&config);
     let calls = Calls::in_file(&nginx.path("calls"));
@@ -36,9 +36,9 @@ fn each_handle_is_freed_by_who_made_it() {
         "load_module {}; env PSC_CALLS;",
         module_with_shared_library().display()
     );
-    checks.server.set_fault("hang");
+    site.server.set_fault("hang");
     nginx.start();
-    checks.wait_for_check();
+    checks::wait_for_check(&site);
     let master = nginx.pid();
     for _ in 0..3 {
         nginx.reload();
@@ -71,8 +71,8 @@ fn growth(nginx: &Nginx, reloads: usize) -> i64 {
 /// stack: libcurl's allocations are deep below psc's thread.
 #[test]
 fn row_23_valgrind_finds_nothing_of_ours_in_a_single_process() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.master_process = false;
     let mut nginx = Nginx::new(&config);
     nginx.write_config();
@@ -85,7 +85,7 @@ fn row_23_valgrind_finds_nothing_of_ours_in_a_single_process() {
         .arg(plain.get_program())
         .args(plain.get_args());
     nginx.start_command(&mut command);
-    checks.server.wait_for_requests(1, 4 * SOON);
+    site.server.wait_for_requests(1, 4 * SOON);
     wait_until("the end of the check", 4 * SOON, || {
         !nginx.log_lines("no update found").is_empty()
     });

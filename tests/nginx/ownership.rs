@@ -1,8 +1,8 @@
 //! Whose the state directory is: root makes it for the workers, and gives away nothing else.
 
-use crate::checks::{Checks, OUTDATED};
+use crate::checks::{self, OUTDATED};
 use crate::server::{NOBODY, Nginx, SOON};
-use psc_testkit::{is_root, skip, user_id, wait_until};
+use psc_testkit::{Site, is_root, skip, user_id, wait_until};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::Path;
@@ -23,8 +23,8 @@ fn a_link_of_roots_is_as_good_as_the_directory() {
     if !is_root() {
         return skip("a link of root's", "only root makes one");
     }
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     let real = directory(&nginx, "real");
     chown(&real, Some(user_id("www-data")), None).expect("chown");
     let link = nginx.path("link");
@@ -43,8 +43,8 @@ fn what_is_shared_or_behind_a_workers_link_is_not_given_away() {
     if !is_root() {
         return skip("what root gives away", "only root can");
     }
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     let (ours, site) = (directory(&nginx, "ours"), directory(&nginx, "site"));
     let shared = directory(&nginx, "shared");
     fs::set_permissions(&shared, Permissions::from_mode(0o1777)).expect("chmod");
@@ -78,8 +78,8 @@ fn another_user_is_given_what_is_known() {
     if !is_root() {
         return skip("another user of nginx's", "only root has one");
     }
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.set("version", OUTDATED);
     let mut nginx = Nginx::started(&config);
     nginx.wait_for_line("security update is available");
@@ -99,6 +99,6 @@ fn another_user_is_given_what_is_known() {
         nginx.reload();
     }
     assert_eq!(nginx.log_lines("belongs to another"), [] as [String; 0]);
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end_clean();
 }

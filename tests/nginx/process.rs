@@ -19,13 +19,5 @@ pub fn thread_names(pid: Pid) -> Vec<String> {
 }
 
 pub fn signal(pid: Pid, number: i32) {
-    let id = libc::pid_t::try_from(pid).expect("a process id");
-    // SAFETY: kill has no memory effects; the pid is a process that this test started.
-    let rc = unsafe { libc::kill(id, number) };
-    assert_eq!(
-        rc,
-        0,
-        "kill {pid} {number}: {}",
-        std::io::Error::last_os_error()
-    );
+    proc::signal(pid, number).unwrap_or_else(|error| panic!("kill {pid} {number}: {error}"));
 }

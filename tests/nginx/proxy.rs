@@ -1,8 +1,9 @@
 //! Row 17: proxies and the environment. And what of row 18 concerns nginx: files for root's eyes only.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::process;
 use crate::server::Nginx;
+use psc_testkit::Site;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -11,9 +12,9 @@ const NOBODY: &str = "http://127.0.0.1:9";
 
 #[test]
 fn row_17_the_environment_does_not_count() {
-    let checks = Checks::start();
+    let site = Site::start_with_shared_keys();
     for proxy in ["none", ""] {
-        let mut nginx = Nginx::new(&checks.config());
+        let mut nginx = Nginx::new(&checks::config(&site));
         nginx.config.unset("proxy");
         if !proxy.is_empty() {
             nginx.config.set("proxy", proxy);
@@ -27,8 +28,8 @@ fn row_17_the_environment_does_not_count() {
 
 #[test]
 fn row_17_the_environment_counts_when_nginx_is_told_so() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.set_environment("https_proxy", NOBODY);
     nginx.config.main = "env https_proxy;".to_string();
     nginx.config.unset("proxy");
@@ -36,7 +37,7 @@ fn row_17_the_environment_counts_when_nginx_is_told_so() {
     nginx.wait_for_line("Security update check failed:");
     nginx.end_clean();
 
-    let mut nginx = Nginx::new(&checks.config());
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.set_environment("https_proxy", NOBODY);
     nginx.config.main = "env https_proxy;".to_string();
     nginx.start();
@@ -46,8 +47,8 @@ fn row_17_the_environment_counts_when_nginx_is_told_so() {
 
 #[test]
 fn row_17_a_proxy_password_is_told_to_nobody() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.set("proxy", "http://bob:s3cret@127.0.0.1:9");
     config.log_level = "debug".to_string();
     let nginx = Nginx::started(&config);
@@ -58,18 +59,18 @@ fn row_17_a_proxy_password_is_told_to_nobody() {
         assert!(!process::title(pid).contains("s3cret"));
     }
     nginx.end_clean();
-    assert_eq!(checks.server.connections(), 0);
+    assert_eq!(site.server.connections(), 0);
 }
 
 /// The master reads the files, and the worker that checks has another user by then.
 #[test]
 fn row_18_files_may_be_for_root_only() {
-    let checks = Checks::start();
-    for entry in fs::read_dir(checks.dir.path()).expect("the keys").flatten() {
+    let site = Site::start_with_shared_keys();
+    for entry in fs::read_dir(site.dir()).expect("the keys").flatten() {
         fs::set_permissions(entry.path(), Permissions::from_mode(0o600)).expect("chmod");
     }
-    fs::set_permissions(checks.dir.path(), Permissions::from_mode(0o700)).expect("chmod");
-    let nginx = Nginx::started(&checks.config());
+    fs::set_permissions(site.dir(), Permissions::from_mode(0o700)).expect("chmod");
+    let nginx = Nginx::started(&checks::config(&site));
     nginx.wait_for_line("no update found");
     if psc_testkit::is_root() {
         use std::os::unix::fs::MetadataExt;

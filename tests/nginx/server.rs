@@ -2,14 +2,13 @@
 
 use crate::config::Config;
 use crate::process::{self, Pid};
-use psc_testkit::{Finished, require, run, wait_until};
+use psc_testkit::{Finished, free_port, require, run, wait_until};
 use std::fs::{self, File, Permissions};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -321,22 +320,6 @@ pub fn workers_of(master: Pid) -> Vec<Pid> {
         .into_iter()
         .filter(|pid| process::title(*pid) == "nginx: worker process")
         .collect()
-}
-
-/// nginx cannot choose one itself. Below the range that the kernel takes for clients: of those a load
-/// test uses so many that one could be taken again before nginx has it.
-fn free_port() -> u16 {
-    const FIRST: u32 = 10_000;
-    const NUMBER: u32 = 20_000;
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    for _ in 0..NUMBER {
-        let offset = std::process::id() % 1000 * 97 + NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = u16::try_from(FIRST + offset % NUMBER).expect("a port");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port is free");
 }
 
 pub const NOBODY: u32 = 65534;

@@ -1,9 +1,9 @@
 //! Rows 7 and 8: nobody waits for a check that hangs.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::process::{self, Pid};
 use crate::server::{Nginx, SOON};
-use psc_testkit::{compile_preload, long, wait_until};
+use psc_testkit::{Site, compile_preload, long, wait_until};
 use std::time::{Duration, Instant};
 
 /// From the signal to the exit.
@@ -53,13 +53,13 @@ fn row_07_a_check_that_hangs_holds_nobody_up() {
         &["hang"]
     } {
         for way in WAYS {
-            let checks = Checks::start();
-            checks.server.set_fault(fault);
-            let mut config = checks.config();
+            let site = Site::start_with_shared_keys();
+            site.server.set_fault(fault);
+            let mut config = checks::config(&site);
             config.log_level = "info".to_string();
             let mut nginx = Nginx::started(&config);
             let worker = nginx.only_worker();
-            checks.wait_for_check();
+            checks::wait_for_check(&site);
             let elapsed = leave(&mut nginx, way);
             println!(
                 "nginx: from {way:?} to the exit with a check that meets {fault:?}: {elapsed:?}"
@@ -75,8 +75,8 @@ fn row_07_a_check_that_hangs_holds_nobody_up() {
 #[test]
 fn row_08_a_name_lookup_that_hangs_holds_nobody_up() {
     let preload = compile_preload("c-tests/preload/slow-resolver.c");
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     // libcurl knows "localhost" by itself.
     config.set("url", "https://checks.psc.test/v1/check.json");
     for round in 0..if long() { 50 } else { 4 } {
@@ -95,5 +95,5 @@ fn row_08_a_name_lookup_that_hangs_holds_nobody_up() {
         assert!(elapsed < LIMIT, "{way:?}: {elapsed:?}");
         assert_worker_left(&nginx, worker);
     }
-    assert_eq!(checks.server.connections(), 0);
+    assert_eq!(site.server.connections(), 0);
 }

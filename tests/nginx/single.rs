@@ -1,10 +1,10 @@
 //! Row 12: `master_process off`. nginx calls that a mode for development; after a reload it takes no
 //! new connections in it, with or without us.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::config::Config;
 use crate::server::{Nginx, SOON};
-use psc_testkit::wait_until;
+use psc_testkit::{Site, wait_until};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -12,8 +12,8 @@ use std::time::Instant;
 
 const DAY: i64 = 24 * 3600;
 
-fn started(checks: &Checks) -> Nginx {
-    let mut config = checks.config();
+fn started(site: &Site) -> Nginx {
+    let mut config = checks::config(site);
     config.master_process = false;
     config.daemon = true;
     config.log_level = "info".to_string();
@@ -22,9 +22,9 @@ fn started(checks: &Checks) -> Nginx {
 
 #[test]
 fn row_12_a_single_process_checks_and_leaves() {
-    let checks = Checks::start();
-    let nginx = started(&checks);
-    assert_eq!(checks.requests_after(1), 1);
+    let site = Site::start_with_shared_keys();
+    let nginx = started(&site);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     assert_eq!(
         nginx.wait_for_owner("the process", SOON, |_| true),
         nginx.pid()
@@ -35,10 +35,10 @@ fn row_12_a_single_process_checks_and_leaves() {
 
 #[test]
 fn row_12_a_single_process_leaves_a_check_that_hangs() {
-    let checks = Checks::start();
-    checks.server.set_fault("hang");
-    let mut nginx = started(&checks);
-    checks.wait_for_check();
+    let site = Site::start_with_shared_keys();
+    site.server.set_fault("hang");
+    let mut nginx = started(&site);
+    checks::wait_for_check(&site);
     let elapsed = nginx.end(libc::SIGQUIT);
     assert!(elapsed.as_millis() < 1500, "{elapsed:?}");
     nginx.assert_no_bad_signs();
@@ -46,9 +46,9 @@ fn row_12_a_single_process_leaves_a_check_that_hangs() {
 
 #[test]
 fn row_12_a_reload_gives_the_running_thread_its_new_configuration() {
-    let checks = Checks::start();
-    let mut nginx = started(&checks);
-    assert_eq!(checks.requests_after(1), 1);
+    let site = Site::start_with_shared_keys();
+    let mut nginx = started(&site);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.wait_for_line("no update found");
     let mut client = Client::of(&nginx);
     let planned = client.status()["next_check"].as_i64().expect("a time");
@@ -73,14 +73,14 @@ fn row_12_a_reload_gives_the_running_thread_its_new_configuration() {
     reload(&nginx, "enabled again");
     nginx.wait_for_owner("the process", SOON, |pid| pid == nginx.pid());
 
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end_clean();
 }
 
 #[test]
 fn row_12_a_reload_can_bring_the_first_configuration_to_check_with() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.master_process = false;
     config.daemon = true;
     config.unset("version").disable("on");
@@ -90,15 +90,15 @@ fn row_12_a_reload_can_bring_the_first_configuration_to_check_with() {
     nginx.config.log_level = "debug".to_string();
     reload(&nginx, "something to check with");
     nginx.wait_for_owner("the process", SOON, |pid| pid == nginx.pid());
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.wait_for_line("sending:");
     nginx.end_clean();
 }
 
 #[test]
 fn row_12_a_reload_can_change_the_level() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.master_process = false;
     config.daemon = true;
     config.disable("on");
@@ -113,8 +113,8 @@ fn row_12_a_reload_can_change_the_level() {
 #[test]
 fn row_12_a_reload_can_take_everything_away() {
     for with_http in [true, false] {
-        let checks = Checks::start();
-        let mut nginx = started(&checks);
+        let site = Site::start_with_shared_keys();
+        let mut nginx = started(&site);
         nginx.wait_for_owner("the process", SOON, |pid| pid == nginx.pid());
         let mut bare = Config::bare();
         bare.master_process = false;

@@ -1,9 +1,9 @@
 //! Rows 16 and 19: state that cannot be used, and clocks that jump.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::process;
 use crate::server::{Nginx, SOON};
-use psc_testkit::{is_root, require, user_id, wait_until, write_private};
+use psc_testkit::{Site, is_root, require, user_id, wait_until, write_private};
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::Path;
@@ -14,8 +14,8 @@ const TEN_YEARS: i64 = 10 * 365 * 24 * HOUR;
 
 #[test]
 fn row_16_a_state_directory_that_cannot_be_written_is_told_at_the_start() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     let state = nginx.path("state");
     fs::create_dir(&state).expect("a directory");
     fs::set_permissions(&state, Permissions::from_mode(0o555)).expect("chmod");
@@ -26,11 +26,11 @@ fn row_16_a_state_directory_that_cannot_be_written_is_told_at_the_start() {
     if is_root() {
         cure = "use a directory below it";
         nginx.give_to_nobody();
-        open_to_all(checks.dir.path());
+        open_to_all(site.dir());
         command = as_nobody(&command);
     }
     nginx.start_command(&mut command);
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.wait_for_line("no update found");
     // By the master with the cure, at the level that every nginx writes; and by psc when it begins.
     let complaints = nginx.log_lines(&state.display().to_string());
@@ -69,8 +69,8 @@ pub fn private_directory(path: &Path) {
 
 #[test]
 fn row_16_garbage_for_a_state_is_no_reason_to_check_often() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     for garbage in [
         &b"{\"next_check\":"[..],
         b"",
@@ -80,12 +80,12 @@ fn row_16_garbage_for_a_state_is_no_reason_to_check_often() {
     ] {
         private_directory(&nginx.path("state"));
         write_private(&nginx.path("state/state.json"), garbage);
-        let before = checks.server.requests().len();
+        let before = site.server.requests().len();
         nginx.start();
-        assert_eq!(checks.requests_after(before + 1), before + 1);
+        assert_eq!(checks::requests_after(&site, before + 1), before + 1);
         nginx.reload();
         nginx.reload();
-        assert_eq!(checks.requests_after(before + 1), before + 1);
+        assert_eq!(checks::requests_after(&site, before + 1), before + 1);
         nginx.end(libc::SIGQUIT);
     }
     nginx.assert_no_bad_signs();
@@ -93,8 +93,8 @@ fn row_16_garbage_for_a_state_is_no_reason_to_check_often() {
 
 #[test]
 fn row_16_a_due_time_years_ahead_is_not_believed() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::started(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::started(&checks::config(&site));
     nginx.wait_for_line("no update found");
     nginx.end(libc::SIGQUIT);
     let file = nginx.path("state/state.json");
@@ -107,38 +107,38 @@ fn row_16_a_due_time_years_ahead_is_not_believed() {
     fs::write(&file, state.to_string()).expect("the state");
 
     nginx.start();
-    assert_eq!(checks.requests_after(2), 2);
+    assert_eq!(checks::requests_after(&site, 2), 2);
     nginx.reload();
-    assert_eq!(checks.requests_after(2), 2);
+    assert_eq!(checks::requests_after(&site, 2), 2);
     nginx.end_clean();
 }
 
 #[test]
 fn without_a_state_each_start_checks_and_no_reload() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.set("state_path", "off");
     nginx.start();
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.wait_for_line("no update found");
     assert_eq!(nginx.status()["verdict"], "ok");
     nginx.reload();
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end(libc::SIGQUIT);
     nginx.start();
-    assert_eq!(checks.requests_after(2), 2);
+    assert_eq!(checks::requests_after(&site, 2), 2);
     // What was planned for another interval does not count.
     nginx.config.set("interval", "12h");
     nginx.reload();
-    assert_eq!(checks.requests_after(3), 3);
+    assert_eq!(checks::requests_after(&site, 3), 3);
     assert!(!nginx.path("state").exists() && !nginx.path("psc").exists());
     nginx.end_clean();
 }
 
 #[test]
 fn row_06_without_a_state_a_crash_loop_is_no_check_loop() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.set("state_path", "off");
     // The usual level, at which nobody writes that there is no update.
     nginx.config.log_level = "error".to_string();
@@ -163,30 +163,30 @@ fn row_06_without_a_state_a_crash_loop_is_no_check_loop() {
     assert!((11 * HOUR..27 * HOUR).contains(&held_back_for(&nginx, 1)));
     kill_workers(&nginx, 1);
     assert!((11 * HOUR..27 * HOUR).contains(&held_back_for(&nginx, 2)));
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end(libc::SIGQUIT);
 }
 
 /// The check itself may be what kills the worker.
 #[test]
 fn row_06_without_a_state_a_check_that_was_begun_is_not_repeated_at_once() {
-    let checks = Checks::start();
-    checks.server.set_fault("hang");
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    site.server.set_fault("hang");
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.set("state_path", "off");
     nginx.config.log_level = "info".to_string();
     nginx.start();
-    checks.wait_for_check();
+    checks::wait_for_check(&site);
     kill_workers(&nginx, 3);
     assert!((540..601).contains(&held_back_for(&nginx, 3)));
-    assert_eq!(checks.server.connections(), 1);
+    assert_eq!(site.server.connections(), 1);
     nginx.end(libc::SIGQUIT);
 }
 
 #[test]
 fn row_06_a_directory_that_became_unusable_makes_no_check_loop() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::new(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.log_level = "info".to_string();
     nginx.start();
     nginx.wait_for_line("no update found");
@@ -194,7 +194,7 @@ fn row_06_a_directory_that_became_unusable_makes_no_check_loop() {
     fs::remove_dir_all(&state).expect("the state");
     fs::write(&state, "no directory").expect("a file");
     kill_workers(&nginx, 3);
-    assert_eq!(checks.requests_after(1), 1);
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end(libc::SIGQUIT);
 }
 
@@ -225,9 +225,9 @@ pub fn kill_workers(nginx: &Nginx, times: usize) {
 /// What counts is the time since the host's boot, which no clock on the wall changes.
 #[test]
 fn row_19_a_wall_clock_that_jumps_makes_no_check() {
-    let checks = Checks::start();
-    let mut nginx = Nginx::started(&checks.config());
-    assert_eq!(checks.requests_after(1), 1);
+    let site = Site::start_with_shared_keys();
+    let mut nginx = Nginx::started(&checks::config(&site));
+    assert_eq!(checks::requests_after(&site, 1), 1);
     nginx.end(libc::SIGQUIT);
 
     for jump in ["+2d", "-2d"] {
@@ -242,7 +242,7 @@ fn row_19_a_wall_clock_that_jumps_makes_no_check() {
             nginx.reload();
         }
         nginx.wait_for_owner(jump, SOON, |pid| nginx.workers() == [pid]);
-        assert_eq!(checks.requests_after(1), 1, "{jump}");
+        assert_eq!(checks::requests_after(&site, 1), 1, "{jump}");
         nginx.end(libc::SIGQUIT);
     }
     nginx.assert_no_bad_signs();

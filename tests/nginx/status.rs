@@ -1,15 +1,15 @@
 //! The status page.
 
-use crate::checks::Checks;
+use crate::checks;
 use crate::config::Config;
 use crate::server::{Nginx, SOON};
-use psc_testkit::wait_until;
+use psc_testkit::{Site, wait_until};
 use std::collections::BTreeSet;
 
 #[test]
 fn the_status_page_is_json_and_not_kept() {
-    let checks = Checks::start();
-    let nginx = Nginx::started(&checks.config());
+    let site = Site::start_with_shared_keys();
+    let nginx = Nginx::started(&checks::config(&site));
     nginx.wait_for_line("no update found");
     let answer = nginx.get("/psc");
     assert_eq!(answer.status, 200);
@@ -39,8 +39,8 @@ fn the_status_page_is_json_and_not_kept() {
 /// The workers share the state directory: whichever answers knows the last result.
 #[test]
 fn every_worker_knows_the_state() {
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.workers = "4".to_string();
     // The kernel gives each worker its part of the connections.
     config.listen = "reuseport".to_string();
@@ -70,14 +70,14 @@ fn the_status_page_works_without_a_check() {
     assert!(!nginx.path("psc_state").exists());
     nginx.end_clean();
 
-    let checks = Checks::start();
-    let mut config = checks.config();
+    let site = Site::start_with_shared_keys();
+    let mut config = checks::config(&site);
     config.disable("on");
     let mut nginx = Nginx::new(&config);
     nginx.config.unset("state_path");
     nginx.start();
     assert!(nginx.status().is_object());
-    assert_eq!(checks.server.connections(), 0);
+    assert_eq!(site.server.connections(), 0);
     assert!(!nginx.path("psc_state").exists());
     nginx.end_clean();
 }

@@ -7,17 +7,14 @@ use std::thread;
 use std::time::Duration;
 
 use openssl::x509::X509;
+use psc::ffi::codes::{
+    PSC_ERR_FILE, PSC_ERR_NETWORK, PSC_ERR_SYSTEM, PSC_ERR_TLS, PSC_UPDATE_AVAILABLE,
+};
 use psc_refserver::ClientCertificate;
 use psc_testkit::{
     Check, Link, Outcome, Site, compile_preload, library, library_with_feature, require, run,
 };
 use serde_json::{Value, json};
-
-const UPDATE: i32 = 1;
-const ERR_FILE: i32 = -7;
-const ERR_NETWORK: i32 = -8;
-const ERR_TLS: i32 = -9;
-const ERR_SYSTEM: i32 = -14;
 
 fn check(config: &Value) -> Outcome {
     // The matrix of faults runs with both ways to link; most of these need one.
@@ -57,7 +54,7 @@ fn a_name_that_does_not_exist() {
     let config = site.config(json!({ "url": "https://check.invalid/" }));
     for variable in ["RESOLVER_NONE", "RESOLVER_AGAIN"] {
         let outcome = with_resolver(variable, "check.invalid").run(&config);
-        assert_failed(&outcome, ERR_NETWORK, &["check.invalid", "resolve"]);
+        assert_failed(&outcome, PSC_ERR_NETWORK, &["check.invalid", "resolve"]);
         outcome.assert_first_retry();
         assert_eq!(outcome.http_status, Some(0));
     }
@@ -70,7 +67,7 @@ fn a_resolver_that_never_answers() {
     let outcome = with_resolver("RESOLVER_HANG", "check.invalid")
         .limit(Duration::from_secs(20))
         .run(&config);
-    assert_failed(&outcome, ERR_NETWORK, &["timed out"]);
+    assert_failed(&outcome, PSC_ERR_NETWORK, &["timed out"]);
     outcome.assert_took_less_than(5);
 }
 
@@ -78,7 +75,7 @@ fn a_resolver_that_never_answers() {
 fn a_port_where_nobody_listens() {
     let site = Site::start();
     let outcome = check(&site.config(json!({ "url": "https://127.0.0.1:1/" })));
-    assert_failed(&outcome, ERR_NETWORK, &["127.0.0.1", "connect"]);
+    assert_failed(&outcome, PSC_ERR_NETWORK, &["127.0.0.1", "connect"]);
     outcome.assert_first_retry();
 }
 
@@ -133,7 +130,7 @@ fn a_network_that_drops_everything() {
     let full = FullBacklog::new("127.0.0.1:0".parse().expect("an address"));
     let outcome =
         check(&site.config(json!({ "url": format!("https://{}/", full.address), "timeout": 2 })));
-    assert_failed(&outcome, ERR_NETWORK, &["timed out"]);
+    assert_failed(&outcome, PSC_ERR_NETWORK, &["timed out"]);
     outcome.assert_took_less_than(5);
     outcome.assert_first_retry();
 }
@@ -149,7 +146,7 @@ fn addresses_that_refuse_are_passed_over_at_once() {
         let outcome = with_resolver("RESOLVER_ADDRESSES", &format!("many.invalid={addresses}"))
             .with_library(library)
             .run(&site.config(json!({ "url": url, "timeout": 20 })));
-        assert_failed(&outcome, ERR_TLS, &["host name"]);
+        assert_failed(&outcome, PSC_ERR_TLS, &["host name"]);
         outcome.assert_took_less_than(5);
     }
 }
@@ -165,7 +162,12 @@ fn an_address_that_drops_everything_is_no_end_while_another_answers() {
         let _full = FullBacklog::new((address(drops), port).into());
         let url = format!("https://localhost:{port}/v1/check.json");
         let outcome = check(&site.config(json!({ "url": url, "timeout": 20 })));
-        assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
+        assert_eq!(
+            outcome.code,
+            Some(PSC_UPDATE_AVAILABLE),
+            "{}",
+            outcome.output
+        );
         outcome.assert_took_less_than(10);
         elapsed += outcome.elapsed;
     }
@@ -179,7 +181,7 @@ fn a_server_that_accepts_and_says_nothing() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let url = format!("https://{}/", silent.local_addr().expect("an address"));
     let outcome = check(&site.config(json!({ "url": url, "timeout": 2 })));
-    assert_failed(&outcome, ERR_NETWORK, &["timed out"]);
+    assert_failed(&outcome, PSC_ERR_NETWORK, &["timed out"]);
     outcome.assert_took_less_than(5);
 }
 
@@ -187,10 +189,16 @@ fn a_server_that_accepts_and_says_nothing() {
 fn addresses_work_like_names() {
     let site = Site::start();
     let v4 = format!("https://127.0.0.1:{}/v1/check.json", site.server.port());
-    assert_eq!(check(&site.config(json!({ "url": v4 }))).code, Some(UPDATE));
+    assert_eq!(
+        check(&site.config(json!({ "url": v4 }))).code,
+        Some(PSC_UPDATE_AVAILABLE)
+    );
     let site = Site::start_with(|options| options.listen = "[::1]:0".parse().expect("an address"));
     let v6 = format!("https://[::1]:{}/v1/check.json", site.server.port());
-    assert_eq!(check(&site.config(json!({ "url": v6 }))).code, Some(UPDATE));
+    assert_eq!(
+        check(&site.config(json!({ "url": v6 }))).code,
+        Some(PSC_UPDATE_AVAILABLE)
+    );
 }
 
 /// A nonce that could be guessed would let old answers through.
@@ -205,17 +213,25 @@ fn without_random_numbers_nothing_is_sent() {
     };
     for fault in ["fails", "nothing"] {
         let outcome = with_fault(fault);
-        assert_failed(&outcome, ERR_SYSTEM, &["no random numbers"]);
+        assert_failed(&outcome, PSC_ERR_SYSTEM, &["no random numbers"]);
     }
     assert_eq!(site.server.connections(), 0);
     let outcome = with_fault("short");
-    assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
+    assert_eq!(
+        outcome.code,
+        Some(PSC_UPDATE_AVAILABLE),
+        "{}",
+        outcome.output
+    );
 }
 
 #[test]
 fn the_client_certificate_is_shown() {
     let site = Site::start_with(|options| options.client_certificate = ClientCertificate::Required);
-    assert_eq!(check(&site.config(json!({}))).code, Some(UPDATE));
+    assert_eq!(
+        check(&site.config(json!({}))).code,
+        Some(PSC_UPDATE_AVAILABLE)
+    );
     assert!(
         site.server
             .requests()
@@ -225,13 +241,17 @@ fn the_client_certificate_is_shown() {
     assert_eq!(site.server.requests().len(), 1);
 
     let without = check(&site.config(json!({ "client_certificate_path": "" })));
-    assert_failed(&without, ERR_TLS, &["client certificate"]);
+    assert_failed(&without, PSC_ERR_TLS, &["client certificate"]);
     assert_eq!(site.server.requests().len(), 1);
 
     let other = Site::start();
     let path = other.path("update_check_client_cert.pem");
     let refused = check(&site.config(json!({ "client_certificate_path": path })));
-    assert_failed(&refused, ERR_TLS, &["client certificate", &path]);
+    assert_failed(
+        &refused,
+        PSC_ERR_TLS,
+        &["client certificate", &path.to_string_lossy()],
+    );
 }
 
 #[test]
@@ -239,7 +259,7 @@ fn without_a_client_certificate_none_is_shown() {
     let site = Site::start();
     assert_eq!(
         check(&site.config(json!({ "client_certificate_path": "" }))).code,
-        Some(UPDATE)
+        Some(PSC_UPDATE_AVAILABLE)
     );
     assert!(!site.server.requests()[0].client_certificate);
 }
@@ -248,7 +268,7 @@ fn without_a_client_certificate_none_is_shown() {
 fn a_server_of_another_authority_gets_no_request() {
     let (trusted, other) = (Site::start(), Site::start());
     let outcome = check(&trusted.config(json!({ "url": other.server.url() })));
-    assert_failed(&outcome, ERR_TLS, &["certificate"]);
+    assert_failed(&outcome, PSC_ERR_TLS, &["certificate"]);
     assert!(other.server.requests().is_empty());
     assert!(other.server.connections() > 0);
 }
@@ -257,7 +277,7 @@ fn a_server_of_another_authority_gets_no_request() {
 fn the_systems_authorities_do_not_vouch_for_a_private_one() {
     let site = Site::start();
     let outcome = check(&site.config(json!({ "certificate_path": null })));
-    assert_failed(&outcome, ERR_TLS, &["certificate"]);
+    assert_failed(&outcome, PSC_ERR_TLS, &["certificate"]);
     assert!(site.server.requests().is_empty());
 }
 
@@ -278,7 +298,12 @@ fn with_system_store(site: &Site) -> Check {
 fn a_directory_of_the_system_is_trusted_when_nothing_is_configured() {
     let site = Site::start();
     let outcome = with_system_store(&site).run(&site.config(json!({ "certificate_path": null })));
-    assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
+    assert_eq!(
+        outcome.code,
+        Some(PSC_UPDATE_AVAILABLE),
+        "{}",
+        outcome.output
+    );
 }
 
 #[test]
@@ -289,7 +314,11 @@ fn configured_authorities_are_trusted_instead_of_the_systems() {
     let config =
         configured.config(json!({ "url": of_system.server.url(), "certificate_path": only }));
     let outcome = with_system_store(&of_system).run(&config);
-    assert_failed(&outcome, ERR_TLS, &["not signed by a trusted authority"]);
+    assert_failed(
+        &outcome,
+        PSC_ERR_TLS,
+        &["not signed by a trusted authority"],
+    );
     assert!(of_system.server.requests().is_empty());
 }
 
@@ -307,11 +336,14 @@ fn with_security_level(site: &Site, level: u32) -> Check {
 fn a_lax_system_does_not_make_weak_certificates_good() {
     let site = Site::start();
     let check = with_security_level(&site, 0);
-    assert_eq!(check.run(&site.config(json!({}))).code, Some(UPDATE));
+    assert_eq!(
+        check.run(&site.config(json!({}))).code,
+        Some(PSC_UPDATE_AVAILABLE)
+    );
     for fault in ["tls-weak-rsa", "tls-sha1-chain"] {
         site.server.set_fault(fault);
         let outcome = check.run(&site.config(json!({})));
-        assert_failed(&outcome, ERR_TLS, &["too weak"]);
+        assert_failed(&outcome, PSC_ERR_TLS, &["too weak"]);
     }
     assert_eq!(site.server.requests().len(), 1);
 }
@@ -322,7 +354,7 @@ fn a_stricter_system_is_obeyed() {
     // 192 bits: more than the server's P-256 key has.
     let config = site.config(json!({ "client_certificate_path": "" }));
     let outcome = with_security_level(&site, 4).run(&config);
-    assert_failed(&outcome, ERR_TLS, &[]);
+    assert_failed(&outcome, PSC_ERR_TLS, &[]);
     assert!(site.server.requests().is_empty());
 }
 
@@ -365,7 +397,7 @@ fn a_server_without_tls_gets_no_word_of_the_request() {
     let outcome = check(&site.config(json!({ "url": format!("https://{address}/") })));
     let said = server.join().expect("the server");
     assert!(
-        matches!(outcome.code, Some(ERR_TLS | ERR_NETWORK)),
+        matches!(outcome.code, Some(PSC_ERR_TLS | PSC_ERR_NETWORK)),
         "{}",
         outcome.output
     );
@@ -383,7 +415,7 @@ fn without_any_trust_store_nothing_is_sent() {
     let outcome = Check::new(Link::Shared)
         .env("LD_PRELOAD", compile_preload("c-tests/preload/no-trust.c"))
         .run(&site.config(json!({ "certificate_path": null })));
-    assert_eq!(outcome.code, Some(ERR_FILE), "{}", outcome.output);
+    assert_eq!(outcome.code, Some(PSC_ERR_FILE), "{}", outcome.output);
     for place in [
         "/etc/ssl/certs/ca-certificates.crt",
         "/etc/pki/tls/certs/ca-bundle.crt",
@@ -441,11 +473,11 @@ fn zones_are_looked_up() {
         let check = Check::new(Link::Shared).with_library(library);
         // Reached; its certificate is for other addresses.
         let outcome = check.run(&site.config(json!({ "url": url("lo") })));
-        assert_failed(&outcome, ERR_TLS, &["host name"]);
+        assert_failed(&outcome, PSC_ERR_TLS, &["host name"]);
         let outcome = check.run(&site.config(json!({ "url": url("nosuch") })));
         assert_failed(
             &outcome,
-            ERR_NETWORK,
+            PSC_ERR_NETWORK,
             &["cannot connect", "fe80::1%25nosuch"],
         );
     }
@@ -461,7 +493,12 @@ fn no_secret_of_a_connection_is_written_down() {
             .with_library(library)
             .env("SSLKEYLOGFILE", &file)
             .run(&site.config(json!({})));
-        assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
+        assert_eq!(
+            outcome.code,
+            Some(PSC_UPDATE_AVAILABLE),
+            "{}",
+            outcome.output
+        );
         // libcurl may make the file.
         let written = std::fs::read_to_string(&file).unwrap_or_default();
         assert_eq!(written, "");

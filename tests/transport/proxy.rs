@@ -1,6 +1,6 @@
 //! Proxies: real ones (tinyproxy, microsocks), and scripted ones for what real ones do not do on demand.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,17 +8,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use psc::ffi::codes::{PSC_ERR_NETWORK, PSC_ERR_RESPONSE, PSC_ERR_TLS, PSC_UPDATE_AVAILABLE};
 use psc_testkit::proxies::Proxy;
 use psc_testkit::{
-    Check, Link, Outcome, Site, compile_preload, library_with_feature, require, wait_until,
+    Check, Link, Outcome, Site, compile_preload, free_port, library_with_feature, require,
+    wait_until,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-const UPDATE: i32 = 1;
-const ERR_NETWORK: i32 = -8;
-const ERR_TLS: i32 = -9;
-const ERR_RESPONSE: i32 = -11;
 
 fn check(config: &Value) -> Outcome {
     // The matrix of faults runs with both ways to link; most of these need one.
@@ -49,7 +46,12 @@ fn through_by_address(site: &Site, proxy: &str) -> Outcome {
 }
 
 fn assert_update(outcome: &Outcome) {
-    assert_eq!(outcome.code, Some(UPDATE), "{}", outcome.output);
+    assert_eq!(
+        outcome.code,
+        Some(PSC_UPDATE_AVAILABLE),
+        "{}",
+        outcome.output
+    );
 }
 
 fn assert_failed(outcome: &Outcome, code: i32, phrases: &[&str]) {
@@ -140,13 +142,6 @@ impl Drop for RealProxy {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
-}
-
 // ---- real proxies ---------------------------------------------------------------------------------
 
 #[test]
@@ -181,7 +176,7 @@ fn tinyproxy_with_login() {
     ));
     for login in ["alice:wrong-secret@", ""] {
         let outcome = through(&site, &format!("http://{login}127.0.0.1:{port}"));
-        assert_failed(&outcome, ERR_NETWORK, &["proxy", "authentication"]);
+        assert_failed(&outcome, PSC_ERR_NETWORK, &["proxy", "authentication"]);
         outcome.assert_hides(&["alice", "wrong-secret"]);
     }
     assert_eq!(site.server.connections(), 2);
@@ -211,7 +206,7 @@ fn microsocks_with_login() {
     }
     for login in ["alice:wrong-secret@", ""] {
         let outcome = through_by_address(&site, &format!("socks5h://{login}127.0.0.1:{port}"));
-        assert_failed(&outcome, ERR_NETWORK, &["proxy"]);
+        assert_failed(&outcome, PSC_ERR_NETWORK, &["proxy"]);
         outcome.assert_hides(&["alice", "wrong-secret"]);
     }
     assert_eq!(site.server.connections(), 2);
@@ -274,7 +269,7 @@ fn a_socks_proxy_that_refuses_the_login() {
         let outcome = through(&site, &format!("socks5h://{login}127.0.0.1:{}", proxy.port));
         assert_failed(
             &outcome,
-            ERR_NETWORK,
+            PSC_ERR_NETWORK,
             &["refused the user or password, or wants them"],
         );
         assert_no_secret(&outcome);
@@ -301,7 +296,7 @@ fn every_socks_reply_has_its_reason() {
     ] {
         let proxy = Proxy::socks_replying(reply);
         let outcome = through(&site, &format!("socks5h://127.0.0.1:{}", proxy.port));
-        assert_failed(&outcome, ERR_NETWORK, &[reason, "socks5h://127.0.0.1:"]);
+        assert_failed(&outcome, PSC_ERR_NETWORK, &[reason, "socks5h://127.0.0.1:"]);
         assert_next(&outcome, next);
     }
 }
@@ -313,7 +308,7 @@ fn a_proxy_that_cannot_be_resolved_is_named() {
         let outcome = through(&site, &format!("{scheme}://user:secret@proxy.invalid:1080"));
         let named =
             format!("the name of the proxy {scheme}://***@proxy.invalid:1080 cannot be resolved");
-        assert_failed(&outcome, ERR_NETWORK, &[&named]);
+        assert_failed(&outcome, PSC_ERR_NETWORK, &[&named]);
     }
 }
 
@@ -343,7 +338,7 @@ fn credentials_stay_out_of_every_failure() {
     for answer in answers {
         let proxy = Proxy::answering(answer);
         let outcome = through(&site, &format!("http://{ENCODED}@127.0.0.1:{}", proxy.port));
-        assert_eq!(outcome.code, Some(ERR_NETWORK), "{}", outcome.output);
+        assert_eq!(outcome.code, Some(PSC_ERR_NETWORK), "{}", outcome.output);
         assert_no_secret(&outcome);
     }
     for url in [
@@ -353,7 +348,7 @@ fn credentials_stay_out_of_every_failure() {
         "socks5h://PAIR@proxy.invalid:1080",
     ] {
         let outcome = through(&site, &url.replace("PAIR", ENCODED));
-        assert_failed(&outcome, ERR_NETWORK, &["proxy"]);
+        assert_failed(&outcome, PSC_ERR_NETWORK, &["proxy"]);
         assert_no_secret(&outcome);
     }
 }
@@ -368,7 +363,7 @@ fn a_login_changes_nothing_but_itself() {
             let url = format!("http://{login}127.0.0.1:{}", proxy.port);
             let outcome = with_through(&check, &site, &url);
             let phrase = "the connection to localhost broke off in the TLS handshake (";
-            assert_failed(&outcome, ERR_NETWORK, &[phrase]);
+            assert_failed(&outcome, PSC_ERR_NETWORK, &[phrase]);
             outcome.assert_first_retry();
             let record = outcome.records("Security update check failed:")[0];
             let (reason, _when) = record.1.split_once("(next check").expect("a time");
@@ -430,7 +425,7 @@ fn refusals_are_told_apart() {
         for check in both_libcurls() {
             let url = format!("http://127.0.0.1:{}", proxy.port);
             let outcome = with_through(&check, &site, &url);
-            assert_failed(&outcome, ERR_NETWORK, &["the proxy", phrase]);
+            assert_failed(&outcome, PSC_ERR_NETWORK, &["the proxy", phrase]);
             assert_next(&outcome, next.clone());
         }
     }
@@ -444,7 +439,7 @@ fn a_proxy_that_wants_digest() {
         b"HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"x\", nonce=\"y\"\r\nContent-Length: 0\r\n\r\n",
     );
     let outcome = through(&site, &format!("http://{ENCODED}@127.0.0.1:{}", proxy.port));
-    assert_failed(&outcome, ERR_NETWORK, &["authentication", "Basic"]);
+    assert_failed(&outcome, PSC_ERR_NETWORK, &["authentication", "Basic"]);
     assert_no_secret(&outcome);
 }
 
@@ -459,7 +454,7 @@ fn a_tunnel_that_leads_nowhere() {
         let proxy = Proxy::answering(answer);
         let outcome = through(&site, &format!("http://127.0.0.1:{}", proxy.port));
         assert!(
-            matches!(outcome.code, Some(ERR_NETWORK | ERR_TLS)),
+            matches!(outcome.code, Some(PSC_ERR_NETWORK | PSC_ERR_TLS)),
             "{}",
             outcome.output
         );
@@ -467,13 +462,13 @@ fn a_tunnel_that_leads_nowhere() {
     let proxy = Proxy::answering(b"");
     assert_failed(
         &through(&site, &format!("http://127.0.0.1:{}", proxy.port)),
-        ERR_NETWORK,
+        PSC_ERR_NETWORK,
         &[],
     );
     let proxy = Proxy::answering(b"not HTTP at all\r\n\r\n");
     assert_failed(
         &through(&site, &format!("http://127.0.0.1:{}", proxy.port)),
-        ERR_NETWORK,
+        PSC_ERR_NETWORK,
         &[],
     );
 }
@@ -484,7 +479,7 @@ fn a_header_without_end_is_bounded() {
     let proxy = Proxy::endless();
     let outcome = through(&site, &format!("http://127.0.0.1:{}", proxy.port));
     assert!(
-        matches!(outcome.code, Some(ERR_NETWORK | ERR_RESPONSE)),
+        matches!(outcome.code, Some(PSC_ERR_NETWORK | PSC_ERR_RESPONSE)),
         "{}",
         outcome.output
     );
@@ -497,7 +492,7 @@ fn a_silent_proxy_is_bounded_by_the_timeout() {
     let proxy = Proxy::silent();
     let url = format!("http://127.0.0.1:{}", proxy.port);
     let outcome = check(&site.config(json!({ "proxy_url": url, "timeout": 2 })));
-    assert_failed(&outcome, ERR_NETWORK, &["timed out"]);
+    assert_failed(&outcome, PSC_ERR_NETWORK, &["timed out"]);
     outcome.assert_took_less_than(5);
 }
 
@@ -505,18 +500,18 @@ fn a_silent_proxy_is_bounded_by_the_timeout() {
 fn a_proxy_that_is_not_there() {
     let site = Site::start();
     let outcome = through(&site, "http://127.0.0.1:1");
-    assert_failed(&outcome, ERR_NETWORK, &["proxy", "127.0.0.1"]);
+    assert_failed(&outcome, PSC_ERR_NETWORK, &["proxy", "127.0.0.1"]);
     assert_next(&outcome, TEN_MINUTES);
     let outcome = Check::new(Link::Shared)
         .env("https_proxy", "http://127.0.0.1:1")
         .run(&site.config(json!({ "proxy_url": null })));
-    assert_failed(&outcome, ERR_NETWORK, &["proxy that https_proxy names"]);
+    assert_failed(&outcome, PSC_ERR_NETWORK, &["proxy that https_proxy names"]);
     assert_next(&outcome, TEN_MINUTES);
     let outcome = Check::new(Link::Shared)
         .env("LD_PRELOAD", compile_preload("c-tests/preload/resolver.c"))
         .env("RESOLVER_NONE", "proxy.invalid")
         .run(&site.config(json!({ "proxy_url": "http://proxy.invalid:3128" })));
-    assert_failed(&outcome, ERR_NETWORK, &["proxy.invalid", "resolve"]);
+    assert_failed(&outcome, PSC_ERR_NETWORK, &["proxy.invalid", "resolve"]);
     assert_eq!(site.server.connections(), 0);
 }
 
@@ -544,7 +539,7 @@ fn a_proxy_behind_tls() {
     let proxy = Proxy::tls_tunnel(site.server.port(), &other.path("server.pem"));
     assert_failed(
         &through(&site, &format!("https://localhost:{}", proxy.port)),
-        ERR_TLS,
+        PSC_ERR_TLS,
         &["the proxy's certificate"],
     );
     assert!(proxy.asked().is_empty());
@@ -564,7 +559,7 @@ fn the_environment_counts_only_when_nothing_is_configured() {
         assert_update(&check.run(&site.config(json!({ "proxy_url": "none" }))));
         assert_update(&check.run(&site.config(json!({ "proxy_url": allowed }))));
         let outcome = check.run(&site.config(json!({ "proxy_url": null })));
-        assert_failed(&outcome, ERR_NETWORK, &["proxy", "403"]);
+        assert_failed(&outcome, PSC_ERR_NETWORK, &["proxy", "403"]);
     }
     assert_eq!(forbidding.asked().len(), 3);
     assert_eq!(tunnel.asked().len(), 3);
@@ -581,7 +576,7 @@ fn no_proxy_is_for_proxies_of_the_environment() {
     assert_update(&check.run(&site.config(json!({ "proxy_url": null }))));
     assert_failed(
         &check.run(&site.config(json!({ "proxy_url": url }))),
-        ERR_NETWORK,
+        PSC_ERR_NETWORK,
         &["403"],
     );
 }
@@ -695,7 +690,7 @@ fn a_proxy_of_the_environment_is_blamed_only_when_there_is_one() {
                 |check, (name, value)| check.env(name, value),
             );
             let outcome = check.run(&site.config(json!({ "proxy_url": null, "url": url })));
-            assert_failed(&outcome, ERR_NETWORK, &[phrase]);
+            assert_failed(&outcome, PSC_ERR_NETWORK, &[phrase]);
             outcome.assert_first_retry();
         }
     }
@@ -738,7 +733,15 @@ fn names_are_resolved_by_the_proxy_where_it_can() {
             is_local,
             "{scheme}: {looked_up}"
         );
-        assert_failed(&outcome, if is_local { ERR_NETWORK } else { ERR_TLS }, &[]);
+        assert_failed(
+            &outcome,
+            if is_local {
+                PSC_ERR_NETWORK
+            } else {
+                PSC_ERR_TLS
+            },
+            &[],
+        );
         assert_eq!(
             proxy
                 .asked()

@@ -15,12 +15,9 @@ use openssl::ssl::{
     HandshakeError, SslAcceptor, SslFiletype, SslMethod, SslOptions, SslVerifyMode, SslVersion,
 };
 use openssl::x509::X509VerifyResult;
+use psc::ffi::codes::{PSC_ERR_NETWORK, PSC_ERR_SYSTEM, PSC_ERR_TLS};
 use psc_testkit::{Check, Link, Outcome, Site, compile_preload, library_with_feature};
 use serde_json::{Value, json};
-
-const ERR_NETWORK: i32 = -8;
-const ERR_TLS: i32 = -9;
-const ERR_SYSTEM: i32 = -14;
 
 const DNS: &str = "check your DNS";
 const SECURITY: &str = "check your connection security";
@@ -52,7 +49,7 @@ fn a_failure_tells_whose_check_it_was_and_where() {
     let config = site.config(json!({ "url": "https://127.0.0.1:1/", "program_name": "Test Host" }));
     let outcome = Check::new(Link::Static).run(&config);
     let beginning = "Security update check failed: for Test Host at 127.0.0.1: cannot connect to";
-    assert_blames(&outcome, ERR_NETWORK, &[beginning, SECURITY], &[]);
+    assert_blames(&outcome, PSC_ERR_NETWORK, &[beginning, SECURITY], &[]);
 }
 
 // ---- this machine ---------------------------------------------------------------------------------
@@ -79,7 +76,7 @@ fn a_thread_that_cannot_be_made_for_a_look_up() {
             let outcome = forbidding(&check, "threads", errno).run(&config);
             let phrases = ["no thread can be made for it", words, "limits on threads"];
             let wrong = ["name server", DNS, "cannot be resolved", "firewall"];
-            assert_blames(&outcome, ERR_SYSTEM, &phrases, &wrong);
+            assert_blames(&outcome, PSC_ERR_SYSTEM, &phrases, &wrong);
         }
     }
 }
@@ -94,7 +91,7 @@ fn a_connection_that_this_machine_does_not_permit() {
             let phrases = ["cannot connect", "rules of this machine", SECURITY];
             assert_blames(
                 &outcome,
-                ERR_NETWORK,
+                PSC_ERR_NETWORK,
                 &phrases,
                 &["whether a proxy must be set"],
             );
@@ -102,7 +99,7 @@ fn a_connection_that_this_machine_does_not_permit() {
         }
         let outcome = forbidding(&check, "connect", libc::ENETUNREACH).run(&site.config(json!({})));
         let phrases = ["cannot connect", "has no way there", SECURITY];
-        assert_blames(&outcome, ERR_NETWORK, &phrases, &[]);
+        assert_blames(&outcome, PSC_ERR_NETWORK, &phrases, &[]);
     }
     assert_eq!(site.server.connections(), 0);
 }
@@ -149,7 +146,7 @@ fn a_policy_of_this_machine_is_named() {
         ] {
             let outcome = with_policy(&check, &site, policy).run(config);
             let wrong = ["client certificate", "firewall", "name server"];
-            assert_blames(&outcome, ERR_TLS, &phrases, &wrong);
+            assert_blames(&outcome, PSC_ERR_TLS, &phrases, &wrong);
         }
     }
     assert!(site.server.requests().is_empty());
@@ -169,14 +166,14 @@ fn a_name_that_is_not_resolved() {
             .env("RESOLVER_NONE", "check.invalid")
             .run(&config);
         let phrases = ["the name check.invalid cannot be resolved", DNS];
-        assert_blames(&outcome, ERR_NETWORK, &phrases, &["firewall"]);
+        assert_blames(&outcome, PSC_ERR_NETWORK, &phrases, &["firewall"]);
 
         let outcome = check
             .env("RESOLVER_HANG", "check.invalid")
             .limit(Duration::from_secs(30))
             .run(&config);
         let phrases = ["the name servers did not answer for check.invalid", DNS];
-        assert_blames(&outcome, ERR_NETWORK, &phrases, &["firewall"]);
+        assert_blames(&outcome, PSC_ERR_NETWORK, &phrases, &["firewall"]);
         outcome.assert_first_retry();
     }
 }
@@ -195,10 +192,10 @@ fn a_name_that_is_blocked() {
             .env("LD_PRELOAD", compile_preload("c-tests/preload/resolver.c"))
             .env("RESOLVER_NOWHERE", "updates.example");
         for (address, port, code) in [
-            ("0.0.0.0", closed, ERR_NETWORK),
-            ("::", closed, ERR_NETWORK),
-            ("127.0.0.1", closed, ERR_NETWORK),
-            ("0.0.0.0", open, ERR_TLS),
+            ("0.0.0.0", closed, PSC_ERR_NETWORK),
+            ("::", closed, PSC_ERR_NETWORK),
+            ("127.0.0.1", closed, PSC_ERR_NETWORK),
+            ("0.0.0.0", open, PSC_ERR_TLS),
         ] {
             let url = format!("https://updates.example:{port}/");
             let outcome = check
@@ -227,12 +224,12 @@ fn a_server_that_accepts_and_says_nothing_is_told_from_one_that_is_not_reached()
     for check in both_libcurls() {
         let outcome = check.run(&site.config(json!({ "url": url, "timeout": 2 })));
         let phrases = ["timed out: 127.0.0.1 accepts the connection", SECURITY];
-        assert_blames(&outcome, ERR_NETWORK, &phrases, &["name server"]);
+        assert_blames(&outcome, PSC_ERR_NETWORK, &phrases, &["name server"]);
 
         site.server.set_fault("hang");
         let outcome = check.run(&site.config(json!({ "timeout": 2 })));
         let phrase = "timed out: no complete answer from localhost in time";
-        assert_blames(&outcome, ERR_NETWORK, &[phrase], &["name server"]);
+        assert_blames(&outcome, PSC_ERR_NETWORK, &[phrase], &["name server"]);
     }
 }
 
@@ -336,7 +333,7 @@ fn a_client_certificate_that_is_wanted_and_not_configured() {
             ];
             assert_blames(
                 &outcome,
-                ERR_TLS,
+                PSC_ERR_TLS,
                 &phrases,
                 &["firewall", "TLS 1.2", "openssl.cnf"],
             );
@@ -368,12 +365,12 @@ fn a_client_certificate_that_is_refused() {
                 let outcome = check.run(&config);
                 let phrases = [
                     "localhost refused the client certificate (",
-                    &path,
+                    &path.to_string_lossy(),
                     "try upgrading or reinstalling",
                 ];
                 assert_blames(
                     &outcome,
-                    ERR_TLS,
+                    PSC_ERR_TLS,
                     &phrases,
                     &["the server's certificate", "firewall"],
                 );

@@ -1,14 +1,14 @@
 //! What changes by itself with time or environment fails each check with its reason until it is cured, and no configuration.
 
 use crate::support::{
-    LIMIT, LINKS, PSC_ERR_FILE, PSC_ERR_SYSTEM, PSC_ERR_TLS, PSC_OK, PSC_UPDATE_AVAILABLE, Service,
-    answer, check, merged, offline_config, public_pem, report, rsa_key, signing_key,
+    LIMIT, answer, check, offline_config, public_pem, report, rsa_key, signing_key, verbose_config,
 };
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509, X509Name};
-use psc_testkit::{Link, compile, run};
+use psc::ffi::codes::{PSC_ERR_FILE, PSC_ERR_SYSTEM, PSC_ERR_TLS, PSC_OK, PSC_UPDATE_AVAILABLE};
+use psc_testkit::{LINKS, Link, Site, compile, merged, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -109,11 +109,11 @@ fn warned_once(cure: &Cure, words: &[&str]) {
     }
 }
 
-fn moved(service: &Service, from: &str, to: &str) -> String {
+fn moved(site: &Site, from: &str, to: &str) -> String {
     format!(
         "mv '{}' '{}'",
-        service.path(from).display(),
-        service.path(to).display()
+        site.path(from).display(),
+        site.path(to).display()
     )
 }
 
@@ -122,16 +122,16 @@ const CLIENT: &str = "update_check_client_cert.pem";
 
 #[test]
 fn default_files_may_come_later() {
-    let service = Service::start();
+    let site = Site::start();
     for name in [KEYS, CLIENT] {
-        fs::rename(service.path(name), service.path(&format!("{name}.new"))).expect("rename");
+        fs::rename(site.path(name), site.path(&format!("{name}.new"))).expect("rename");
     }
-    fs::write(service.path(CLIENT), "junk").expect("write");
+    fs::write(site.path(CLIENT), "junk").expect("write");
     let come = [
-        moved(&service, &format!("{KEYS}.new"), KEYS),
-        moved(&service, &format!("{CLIENT}.new"), CLIENT),
+        moved(&site, &format!("{KEYS}.new"), KEYS),
+        moved(&site, &format!("{CLIENT}.new"), CLIENT),
     ];
-    let cure = cure(&service.config(json!({})), &come, &[]);
+    let cure = cure(&verbose_config(&site, json!({})), &come, &[]);
     warned_once(
         &cure,
         &[
@@ -161,7 +161,7 @@ fn default_files_may_come_later() {
     assert_eq!(cure.checks[0].status["verdict"], "never_checked");
     assert_eq!(cure.checks[2].status["verdict"], "update");
     assert_eq!(
-        service.server.connections(),
+        site.server.connections(),
         1,
         "only the check that could be made"
     );
@@ -196,22 +196,22 @@ fn identity(from: i64, to: i64) -> Vec<u8> {
 /// Named or not.
 #[test]
 fn a_client_certificate_out_of_its_time_stops_no_host() {
-    let service = Service::start();
-    fs::rename(service.path(CLIENT), service.path("good")).expect("rename");
+    let site = Site::start();
+    fs::rename(site.path(CLIENT), site.path("good")).expect("rename");
     for (name, pem, words) in [
         ("expired", identity(-7200, -3600), "has expired on"),
         ("early", identity(3600, 7200), "is not valid before"),
     ] {
-        for path in [Some(service.path(name)), None] {
-            let file = path.clone().unwrap_or(service.path(CLIENT));
+        for path in [Some(site.path(name)), None] {
+            let file = path.clone().unwrap_or(site.path(CLIENT));
             fs::write(&file, &pem).expect("write");
             let more = path.map_or(json!({}), |path| json!({"client_certificate_path": path}));
             let come = [format!(
                 "cp '{}' '{}'",
-                service.path("good").display(),
+                site.path("good").display(),
                 file.display()
             )];
-            let cure = cure(&service.config(more), &come, &[]);
+            let cure = cure(&verbose_config(&site, more), &come, &[]);
             warned_once(&cure, &[words, "of the vendor"]);
             let words = [
                 words,
@@ -243,12 +243,12 @@ fn answers_are_verified_whatever_else_is_missing() {
 /// A store that is renewed counts from the next check on; one that cannot be read any more is remembered.
 #[test]
 fn certificate_authorities_count_as_they_are_at_each_check() {
-    let service = Service::start();
+    let site = Site::start();
     let other = identity(-60, 3600);
-    let ca = service.path("ca.pem");
+    let ca = site.path("ca.pem");
     let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for named in [true, false] {
-        let store = service.path("store");
+        let store = site.path("store");
         fs::write(&store, &other).expect("write");
         let shown = store.display();
         let commands = [
@@ -259,7 +259,7 @@ fn certificate_authorities_count_as_they_are_at_each_check() {
             format!("cat '{}' >'{shown}'", ca.display()),
         ];
         let more = if named { json!(store) } else { Value::Null };
-        let config = service.config(json!({"certificate_path": more}));
+        let config = verbose_config(&site, json!({"certificate_path": more}));
         let environment: &[(&str, &Path)] = if named {
             &[]
         } else {
@@ -295,22 +295,22 @@ fn certificate_authorities_count_as_they_are_at_each_check() {
 /// By its hashed name, beside a file with another authority or alone.
 #[test]
 fn a_directory_of_the_environment_counts() {
-    let service = Service::start();
+    let site = Site::start();
     let mut command = Command::new(psc_testkit::require("openssl"));
     command
         .args(["x509", "-hash", "-noout", "-in"])
-        .arg(service.path("ca.pem"));
+        .arg(site.path("ca.pem"));
     let hash = run(&mut command, LIMIT).stdout;
-    let (file, directory) = (service.path("file"), service.path("directory"));
+    let (file, directory) = (site.path("file"), site.path("directory"));
     fs::write(&file, identity(-60, 3600)).expect("write");
     fs::create_dir(&directory).expect("a directory");
     let name = directory.join(format!("{}.0", hash.trim()));
     let come = [format!(
         "cp '{}' '{}'",
-        service.path("ca.pem").display(),
+        site.path("ca.pem").display(),
         name.display()
     )];
-    let config = service.config(json!({"certificate_path": null}));
+    let config = verbose_config(&site, json!({"certificate_path": null}));
     let both: [(&str, &Path); 2] = [("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &directory)];
     let untrusted = (PSC_ERR_TLS, &["not signed by a trusted authority"][..]);
     let trusted = (PSC_UPDATE_AVAILABLE, &[][..]);
@@ -322,9 +322,9 @@ fn a_directory_of_the_environment_counts() {
 
 #[test]
 fn a_damaged_certificate_among_good_ones_is_named_at_the_start() {
-    let service = Service::start();
-    let ca = fs::read_to_string(service.path("ca.pem")).expect("the authority");
-    let bundle = service.path("bundle");
+    let site = Site::start();
+    let ca = fs::read_to_string(site.path("ca.pem")).expect("the authority");
+    let bundle = site.path("bundle");
     let encrypted = ca.replacen(
         '\n',
         "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n",
@@ -332,7 +332,7 @@ fn a_damaged_certificate_among_good_ones_is_named_at_the_start() {
     );
     fs::write(&bundle, format!("{encrypted}{ca}")).expect("write");
     let cure = cure(
-        &service.config(json!({"certificate_path": bundle})),
+        &verbose_config(&site, json!({"certificate_path": bundle})),
         &[],
         &[],
     );
@@ -342,18 +342,18 @@ fn a_damaged_certificate_among_good_ones_is_named_at_the_start() {
 
 #[test]
 fn trusted_certificates_of_openssl_are_understood() {
-    let service = Service::start();
+    let site = Site::start();
     let trusted = |purpose: &[&str]| {
         let mut command = Command::new(psc_testkit::require("openssl"));
         command
             .args(["x509", "-trustout", "-in"])
-            .arg(service.path("ca.pem"))
+            .arg(site.path("ca.pem"))
             .args(purpose);
         let made = run(&mut command, LIMIT).stdout;
         assert!(made.contains("BEGIN TRUSTED CERTIFICATE"), "{made}");
-        let path = service.path("trusted");
+        let path = site.path("trusted");
         fs::write(&path, made).expect("write");
-        check(&service.config(json!({"certificate_path": path})))
+        check(&verbose_config(&site, json!({"certificate_path": path})))
     };
     for purpose in [
         &[][..],
@@ -388,31 +388,33 @@ fn trusted_certificates_of_openssl_are_understood() {
 /// Nobody is asked for a pass phrase, whatever file has a block that wants one.
 #[test]
 fn a_pass_phrase_is_never_asked_for() {
-    let service = Service::start();
+    let site = Site::start();
     let header =
         "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n";
-    fs::write(service.path("license"), "text").expect("write");
+    fs::write(site.path("license"), "text").expect("write");
     for (key, name) in [
         ("server_public_key_path", KEYS),
         ("client_certificate_path", CLIENT),
         ("certificate_path", "ca.pem"),
         ("license_public_key_path", KEYS),
     ] {
-        let pem = fs::read_to_string(service.path(name)).expect("PEM");
+        let pem = fs::read_to_string(site.path(name)).expect("PEM");
         for number in 0..pem.matches("-----BEGIN").count() {
             let (at, _) = pem
                 .match_indices("-----BEGIN")
                 .nth(number)
                 .expect("a block");
             let (before, block) = pem.split_at(at);
-            let path = service.path("encrypted");
+            let path = site.path("encrypted");
             fs::write(
                 &path,
                 format!("{before}{}", block.replacen("-----\n", header, 1)),
             )
             .expect("write");
-            let report =
-                check(&service.config(json!({key: path, "license_path": service.path("license")})));
+            let report = check(&verbose_config(
+                &site,
+                json!({key: path, "license_path": site.path("license")}),
+            ));
             let is_refused = report.code == PSC_ERR_FILE && report.error.contains(key);
             assert!(
                 is_refused || report.error.contains("is required"),
@@ -446,22 +448,25 @@ const BROKEN: [(&str, &str); 3] = [
 
 #[test]
 fn an_openssl_that_does_not_work_is_nobody_elses_fault() {
-    let service = Service::start();
-    let state = service.path("state");
+    let site = Site::start();
+    let state = site.path("state");
     let named = json!({
-        "server_public_key_path": service.path(KEYS),
-        "client_certificate_path": service.path(CLIENT),
+        "server_public_key_path": site.path(KEYS),
+        "client_certificate_path": site.path(CLIENT),
         "state_dir": state,
     });
-    let known = check(&service.config(named.clone()));
+    let known = check(&verbose_config(&site, named.clone()));
     assert_eq!(known.code, PSC_UPDATE_AVAILABLE, "{}", known.everything);
-    let before = service.server.connections();
-    let file = service.path("openssl.cnf");
+    let before = site.server.connections();
+    let file = site.path("openssl.cnf");
     for (what, text) in BROKEN {
         fs::write(&file, text).expect("write");
         for config in [
-            service.config(named.clone()),
-            merged(service.config(json!({})), json!({"state_dir": state})),
+            verbose_config(&site, named.clone()),
+            merged(
+                verbose_config(&site, json!({})),
+                json!({"state_dir": state}),
+            ),
         ] {
             let cure = cure(&config, &[], &[("OPENSSL_CONF", &file)]);
             assert_cured(
@@ -489,7 +494,7 @@ fn an_openssl_that_does_not_work_is_nobody_elses_fault() {
             );
         }
     }
-    assert_eq!(service.server.connections(), before, "nothing is sent");
+    assert_eq!(site.server.connections(), before, "nothing is sent");
 }
 
 /// A genuine answer and a forged one: nobody can tell which is which.

@@ -1,9 +1,10 @@
 //! The server's text as data, and the optional signed fields.
 
 use crate::support::{
-    PSC_OK, PSC_UPDATE_AVAILABLE, Report, Service, answer, check, offline_config, public_pem,
-    signing_key, verify,
+    Report, answer, check, offline_config, public_pem, signing_key, verbose_config, verify,
 };
+use psc::ffi::codes::{PSC_OK, PSC_UPDATE_AVAILABLE};
+use psc_testkit::Site;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -30,7 +31,7 @@ fn item(fixed_in: Value, identifiers: &[&str], text: &str) -> Value {
 #[test]
 fn texts_become_items_and_stay_whole() {
     let cases = [
-        // One line, as the real service sends it.
+        // One line, as the real site sends it.
         (
             "- [Fixed in 6.0.18] [CVE-2025-1234] Requests can be smuggled.",
             vec![item(
@@ -206,15 +207,15 @@ fn no_number_is_a_reason_to_lose_a_warning() {
 
 #[test]
 fn a_real_servers_advisories_arrive_as_items() {
-    let service = Service::start();
-    service.server.set_advisories(
+    let site = Site::start();
+    site.server.set_advisories(
         &json!({"latest": "6.0.20", "advisories": [
             {"fixed_in": "6.0.18", "identifiers": ["CVE-2025-1234"], "text": "One.", "severity": "low", "url": "https://example.com/1"},
             {"fixed_in": "6.0.20", "identifiers": ["CVE-2026-1", "GHSA-x"], "text": "Two.", "severity": "high", "url": "https://example.com/2"},
         ]})
         .to_string(),
     );
-    let report = check(&service.config(json!({})));
+    let report = check(&verbose_config(&site, json!({})));
     let two = item(json!("6.0.20"), &["CVE-2026-1", "GHSA-x"], "Two.");
     assert_eq!(
         report.result["items"],

@@ -1,7 +1,9 @@
 //! Request binding: what a party beyond TLS cannot do.
 
 use crate::relay::{Relay, Rewrite};
-use crate::support::{PSC_ERR_NONCE, PSC_OK, PSC_UPDATE_AVAILABLE, Report, Service, check};
+use crate::support::{Report, check, verbose_config};
+use psc::ffi::codes::{PSC_ERR_NONCE, PSC_OK, PSC_UPDATE_AVAILABLE};
+use psc_testkit::Site;
 use serde_json::{Value, json};
 
 /// The newest version, for which the server's honest answer is "no update".
@@ -13,10 +15,12 @@ fn pretend_to_run_the_newest(body: String) -> String {
     request.to_string()
 }
 
-fn check_through(service: &Service, rewrite: Rewrite, more: Value) -> Report {
-    let relay = Relay::start(service.server.port(), service.path("ca.pem"), rewrite);
-    let mut config =
-        service.config(json!({"url": relay.url(), "certificate_path": relay.authority()}));
+fn check_through(site: &Site, rewrite: Rewrite, more: Value) -> Report {
+    let relay = Relay::start(site.server.port(), site.path("ca.pem"), rewrite);
+    let mut config = verbose_config(
+        site,
+        json!({"url": relay.url(), "certificate_path": relay.authority()}),
+    );
     if let (Some(config), Value::Object(more)) = (config.as_object_mut(), more) {
         config.extend(more);
     }
@@ -26,9 +30,9 @@ fn check_through(service: &Service, rewrite: Rewrite, more: Value) -> Report {
 /// The attack: passenger_version is rewritten on the way out, the genuinely signed "no update" relayed.
 #[test]
 fn a_request_rewritten_on_the_way_is_caught() {
-    let service = Service::start();
-    let report = check_through(&service, Box::new(pretend_to_run_the_newest), json!({}));
-    let requests = service.server.requests();
+    let site = Site::start();
+    let report = check_through(&site, Box::new(pretend_to_run_the_newest), json!({}));
+    let requests = site.server.requests();
     assert_eq!(requests.len(), 1);
     assert!(
         requests[0].body.contains(NEWEST),
@@ -43,9 +47,9 @@ fn a_request_rewritten_on_the_way_is_caught() {
 /// The same party, doing nothing: it is the rewriting that is caught.
 #[test]
 fn a_request_that_arrives_as_sent_is_answered() {
-    let service = Service::start();
+    let site = Site::start();
     let report = check_through(
-        &service,
+        &site,
         Box::new(|body| body),
         json!({"require_request_binding": true}),
     );
@@ -56,9 +60,9 @@ fn a_request_that_arrives_as_sent_is_answered() {
 /// Even a change that means nothing, such as a blank.
 #[test]
 fn every_byte_of_the_request_is_bound() {
-    let service = Service::start();
+    let site = Site::start();
     let report = check_through(
-        &service,
+        &site,
         Box::new(|body| body.replacen('{', "{ ", 1)),
         json!({}),
     );
@@ -67,8 +71,11 @@ fn every_byte_of_the_request_is_bound() {
 
 #[test]
 fn an_answer_without_binding_is_refused_when_it_is_required() {
-    let service = Service::start_with(|options| options.request_binding = false);
-    let report = check(&service.config(json!({"require_request_binding": true})));
+    let site = Site::start_with(|options| options.request_binding = false);
+    let report = check(&verbose_config(
+        &site,
+        json!({"require_request_binding": true}),
+    ));
     assert_eq!(report.code, PSC_ERR_NONCE, "{}", report.everything);
     assert!(
         report.logs_at(1, "require_request_binding"),
@@ -80,11 +87,11 @@ fn an_answer_without_binding_is_refused_when_it_is_required() {
 /// What docs/protocol.md says about a server that does not bind: unnoticed by default, caught when it is required.
 #[test]
 fn without_binding_the_attack_works_unless_it_is_required() {
-    let service = Service::start_with(|options| options.request_binding = false);
-    let fooled = check_through(&service, Box::new(pretend_to_run_the_newest), json!({}));
+    let site = Site::start_with(|options| options.request_binding = false);
+    let fooled = check_through(&site, Box::new(pretend_to_run_the_newest), json!({}));
     assert_eq!(fooled.code, PSC_OK, "{}", fooled.everything);
     assert_eq!(fooled.result["request_bound"], false);
     let careful = json!({"require_request_binding": true});
-    let report = check_through(&service, Box::new(pretend_to_run_the_newest), careful);
+    let report = check_through(&site, Box::new(pretend_to_run_the_newest), careful);
     assert_eq!(report.code, PSC_ERR_NONCE, "{}", report.everything);
 }

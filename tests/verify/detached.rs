@@ -1,13 +1,15 @@
 //! Detached verification: the verdict on an answer that came some other way.
 
 use crate::support::{
-    LIMIT, LINKS, PSC_ERR_NONCE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_OK, PSC_UPDATE_AVAILABLE,
-    Report, answer, fingerprint, merged, offline_config, preview, public_pem, rsa_key, signing_key,
+    LIMIT, Report, answer, fingerprint, offline_config, preview, public_pem, rsa_key, signing_key,
     verify, verify_under_valgrind,
 };
 use openssl::hash::MessageDigest;
 use openssl::sha::sha256;
-use psc_testkit::{compile, run, valgrind};
+use psc::ffi::codes::{
+    PSC_ERR_NONCE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_OK, PSC_UPDATE_AVAILABLE,
+};
+use psc_testkit::{LINKS, compile, merged, run, valgrind};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;

@@ -1,15 +1,16 @@
 //! The worked example of docs/protocol.md, byte for byte: the text, the files beside it, the cryptography, and psc.
 
 use crate::support::{
-    LIMIT, PSC_UPDATE_AVAILABLE, Service, answer, check, fingerprint_of_pem, offline_config,
-    shell_blocks, unwrapped, verify,
+    LIMIT, answer, check, fingerprint_of_pem, offline_config, shell_blocks, unwrapped,
+    verbose_config, verify,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use openssl::pkey::{PKey, Private};
 use openssl::sha::sha256;
 use openssl::symm::{Cipher, encrypt_aead};
-use psc_testkit::{repo, require, run};
+use psc::ffi::codes::PSC_UPDATE_AVAILABLE;
+use psc_testkit::{Site, repo, require, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -142,10 +143,10 @@ fn psc_arrives_at_the_documented_result() {
 /// With the nonce exchanged, the request that psc sends is the documented one.
 #[test]
 fn psc_sends_the_documented_request() {
-    let service = Service::start();
+    let site = Site::start();
     let config = json!({"passenger_version": "6.0.10", "server_identifier": "nginx", "web_server_version": "1.22.1"});
-    check(&service.config(config));
-    let requests = service.server.requests();
+    check(&verbose_config(&site, config));
+    let requests = site.server.requests();
     let sent: Value = serde_json::from_str(&requests[0].body).expect("a request");
     let nonce = sent["nonce"].as_str().expect("a nonce");
     let documented = object("request.json")["nonce"]

@@ -1,15 +1,16 @@
 //! Several pinned keys, and files that are refused.
 
 use crate::support::{
-    LIMIT, PSC_ERR_FILE, PSC_ERR_SIGNATURE, PSC_UPDATE_AVAILABLE, Report, Service, answer, check,
-    fingerprint, fingerprint_of_pem, offline_config, public_pem, rsa_key, shell_blocks, verify,
+    LIMIT, Report, answer, check, fingerprint, fingerprint_of_pem, offline_config, public_pem,
+    rsa_key, shell_blocks, verbose_config, verify,
 };
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use psc_testkit::{require, run};
+use psc::ffi::codes::{PSC_ERR_FILE, PSC_ERR_SIGNATURE, PSC_UPDATE_AVAILABLE};
+use psc_testkit::{Site, require, run};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -39,9 +40,9 @@ fn refused(report: &Report) {
 /// docs/key-rotation.md, step by step.
 #[test]
 fn the_documented_rotation_works_with_both_orders_of_the_keys() {
-    let service = Service::start();
+    let site = Site::start();
     let old_pem =
-        fs::read_to_string(service.path("update_check_server_pubkey.pem")).expect("the old key");
+        fs::read_to_string(site.path("update_check_server_pubkey.pem")).expect("the old key");
     let new_key = rsa_key(2048);
     let new_pem = public_pem(&new_key);
     let (old, new) = (
@@ -54,29 +55,32 @@ fn the_documented_rotation_works_with_both_orders_of_the_keys() {
         ("old-new", format!("{old_pem}{new_pem}")),
         ("new-old", format!("{new_pem}{old_pem}")),
     ] {
-        fs::write(service.path(name), pem).expect("write a key file");
+        fs::write(site.path(name), pem).expect("write a key file");
     }
-    let with = |service: &Service, name: &str| {
-        check(&service.config(json!({"server_public_key_path": service.path(name)})))
+    let with = |site: &Site, name: &str| {
+        check(&verbose_config(
+            site,
+            json!({"server_public_key_path": site.path(name)}),
+        ))
     };
 
     // Steps 2 and 3: the server still signs with the old key.
-    verified_by(&with(&service, "old-new"), &old);
-    verified_by(&with(&service, "new-old"), &old);
-    verified_by(&with(&service, "old"), &old);
-    refused(&with(&service, "new"));
+    verified_by(&with(&site, "old-new"), &old);
+    verified_by(&with(&site, "new-old"), &old);
+    verified_by(&with(&site, "old"), &old);
+    refused(&with(&site, "new"));
 
     // Step 4: it signs with the new one.
     let pem = new_key.private_key_to_pem_pkcs8().expect("PEM");
-    fs::write(service.path("sign_key.pem"), pem).expect("give the server the new key");
-    let service = service.restart();
-    verified_by(&with(&service, "old-new"), &new);
-    verified_by(&with(&service, "new-old"), &new);
+    fs::write(site.path("sign_key.pem"), pem).expect("give the server the new key");
+    let site = site.restart();
+    verified_by(&with(&site, "old-new"), &new);
+    verified_by(&with(&site, "new-old"), &new);
     // Who did not get the new key learns of it as a forged signature.
-    refused(&with(&service, "old"));
+    refused(&with(&site, "old"));
 
     // Step 5: the old one is gone.
-    verified_by(&with(&service, "new"), &new);
+    verified_by(&with(&site, "new"), &new);
 }
 
 /// An answer that `key` signed verifies with the keys in `file`, and the verdict tells by which.
@@ -137,8 +141,8 @@ fn other_key_files_are_refused_with_the_reason() {
     let edwards = PKey::generate_ed25519().expect("a key");
     let private =
         String::from_utf8(rsa_key(2048).private_key_to_pem_pkcs8().expect("PEM")).expect("ASCII");
-    let service = Service::start();
-    let certificate = fs::read_to_string(service.path("ca.pem")).expect("a certificate");
+    let site = Site::start();
+    let certificate = fs::read_to_string(site.path("ca.pem")).expect("a certificate");
     // With an exponent of 1 the padding of a signature is the signature.
     let modulus = rsa_key(2048).rsa().expect("RSA").n().to_owned();
     let one = BigNum::from_u32(1).expect("a number");
@@ -174,8 +178,11 @@ fn other_key_files_are_refused_with_the_reason() {
         ("seventeen", good.repeat(17), "more than 16"),
     ];
     for (name, pem, reason) in cases {
-        fs::write(service.path(name), pem).expect("write a key file");
-        let report = check(&service.config(json!({"server_public_key_path": service.path(name)})));
+        fs::write(site.path(name), pem).expect("write a key file");
+        let report = check(&verbose_config(
+            &site,
+            json!({"server_public_key_path": site.path(name)}),
+        ));
         assert_eq!(report.code, PSC_ERR_FILE, "{name}: {}", report.everything);
         for part in ["server_public_key_path", name, reason] {
             assert!(
@@ -185,9 +192,11 @@ fn other_key_files_are_refused_with_the_reason() {
             );
         }
     }
-    let missing =
-        check(&service.config(json!({"server_public_key_path": service.path("missing")})));
+    let missing = check(&verbose_config(
+        &site,
+        json!({"server_public_key_path": site.path("missing")}),
+    ));
     assert_eq!(missing.code, PSC_ERR_FILE);
     assert!(missing.error.contains("No such file"), "{}", missing.error);
-    assert_eq!(service.server.connections(), 0, "nobody was contacted");
+    assert_eq!(site.server.connections(), 0, "nobody was contacted");
 }

@@ -2,14 +2,14 @@
 
 use crate::relay::{Relay, Rewrite};
 use crate::support::{
-    LIMIT, LINKS, PSC_ERR_CONFIG, PSC_ERR_FILE, PSC_ERR_HTTP, PSC_UPDATE_AVAILABLE, Report,
-    Service, check, check_under_valgrind, merged, public_pem, rsa_key, unwrapped,
+    LIMIT, Report, check, check_under_valgrind, public_pem, rsa_key, unwrapped, verbose_config,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use openssl::pkey::PKey;
 use openssl::symm::{Cipher, decrypt_aead};
-use psc_testkit::{Link, compile, compile_preload, wait_until};
+use psc::ffi::codes::{PSC_ERR_CONFIG, PSC_ERR_FILE, PSC_ERR_HTTP, PSC_UPDATE_AVAILABLE};
+use psc_testkit::{LINKS, Link, Site, compile, compile_preload, merged, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,10 +20,13 @@ const OWNER: &str = "Licensed to: Example Company";
 const SECRET: &str = "a-license-that-nobody-else-may-read";
 
 /// A configuration with a license file of these contents.
-fn with_license(service: &Service, contents: &[u8]) -> Value {
-    let file = service.path("license.txt");
+fn with_license(site: &Site, contents: &[u8]) -> Value {
+    let file = site.path("license.txt");
     fs::write(&file, contents).expect("write the license");
-    service.config(json!({"license_path": file, "license_public_key_path": service.path("license_pubkey.pem")}))
+    verbose_config(
+        site,
+        json!({"license_path": file, "license_public_key_path": site.path("license_pubkey.pem")}),
+    )
 }
 
 fn sample_license() -> String {
@@ -31,7 +34,7 @@ fn sample_license() -> String {
 }
 
 /// The request's license as its rightful reader sees it: the one-time key and the file.
-fn opened(service: &Service, body: &str) -> (Vec<u8>, Vec<u8>) {
+fn opened(site: &Site, body: &str) -> (Vec<u8>, Vec<u8>) {
     let request: Value = serde_json::from_str(body).expect("a request");
     let part = |name: &str| {
         let text = request["license"][name]
@@ -39,7 +42,7 @@ fn opened(service: &Service, body: &str) -> (Vec<u8>, Vec<u8>) {
             .unwrap_or_else(|| panic!("license.{name} in {body}"));
         STANDARD.decode(text).expect("canonical base64")
     };
-    let pem = fs::read(service.path("license_key.pem")).expect("the server's license key");
+    let pem = fs::read(site.path("license_key.pem")).expect("the server's license key");
     let private = PKey::private_key_from_pem(&pem).expect("a key");
     let key = unwrapped(&private, &part("key"));
     assert_eq!(
@@ -61,14 +64,14 @@ fn opened(service: &Service, body: &str) -> (Vec<u8>, Vec<u8>) {
 
 #[test]
 fn the_server_reads_the_license() {
-    let service = Service::start();
-    let report = check(&with_license(&service, sample_license().as_bytes()));
+    let site = Site::start();
+    let report = check(&with_license(&site, sample_license().as_bytes()));
     assert_eq!(report.code, PSC_UPDATE_AVAILABLE, "{}", report.everything);
-    let requests = service.server.requests();
-    let (_, file) = opened(&service, &requests[0].body);
+    let requests = site.server.requests();
+    let (_, file) = opened(&site, &requests[0].body);
     assert_eq!(file, sample_license().as_bytes());
     assert_eq!(requests[0].licensee.as_deref(), Some(OWNER));
-    let log = fs::read_to_string(service.path("requests.jsonl")).expect("the server's log");
+    let log = fs::read_to_string(site.path("requests.jsonl")).expect("the server's log");
     assert!(
         log.contains(OWNER),
         "the server logs whose license it is: {log}"
@@ -86,8 +89,8 @@ fn the_operator_can_be_alerted() {
         partial.display(),
         complete.display()
     );
-    let service = Service::start_with(|options| options.license_alert = Some(command));
-    check(&with_license(&service, sample_license().as_bytes()));
+    let site = Site::start_with(|options| options.license_alert = Some(command));
+    check(&with_license(&site, sample_license().as_bytes()));
     wait_until("the operator's command", LIMIT, || complete.exists());
     assert_eq!(
         fs::read_to_string(&complete).expect("the alert"),
@@ -97,11 +100,11 @@ fn the_operator_can_be_alerted() {
 
 #[test]
 fn each_request_has_a_key_and_an_iv_of_its_own() {
-    let service = Service::start();
-    let config = with_license(&service, sample_license().as_bytes());
+    let site = Site::start();
+    let config = with_license(&site, sample_license().as_bytes());
     check(&config);
     check(&config);
-    let requests = service.server.requests();
+    let requests = site.server.requests();
     assert_eq!(requests.len(), 2);
     let parts = |body: &str| -> Value {
         serde_json::from_str::<Value>(body).expect("a request")["license"].clone()
@@ -111,18 +114,18 @@ fn each_request_has_a_key_and_an_iv_of_its_own() {
         assert_ne!(first[part], second[part], "{part}");
     }
     assert_ne!(
-        opened(&service, &requests[0].body).0,
-        opened(&service, &requests[1].body).0
+        opened(&site, &requests[0].body).0,
+        opened(&site, &requests[1].body).0
     );
 }
 
 #[test]
 fn another_key_cannot_read_it() {
-    let service = Service::start();
-    let other = service.path("other.pem");
+    let site = Site::start();
+    let other = site.path("other.pem");
     fs::write(&other, public_pem(&rsa_key(2048))).expect("write a key");
     let config = merged(
-        with_license(&service, b"x"),
+        with_license(&site, b"x"),
         json!({"license_public_key_path": other}),
     );
     let report = check(&config);
@@ -134,9 +137,9 @@ fn another_key_cannot_read_it() {
     assert_eq!(report.result["http_status"], 422);
 }
 
-fn check_through(service: &Service, rewrite: Rewrite) -> Report {
-    let relay = Relay::start(service.server.port(), service.path("ca.pem"), rewrite);
-    let config = with_license(service, sample_license().as_bytes());
+fn check_through(site: &Site, rewrite: Rewrite) -> Report {
+    let relay = Relay::start(site.server.port(), site.path("ca.pem"), rewrite);
+    let config = with_license(site, sample_license().as_bytes());
     check(&merged(
         config,
         json!({"url": relay.url(), "certificate_path": relay.authority()}),
@@ -145,7 +148,7 @@ fn check_through(service: &Service, rewrite: Rewrite) -> Report {
 
 #[test]
 fn a_flipped_bit_is_refused() {
-    let service = Service::start();
+    let site = Site::start();
     for part in PARTS {
         let flip = move |body: String| {
             let mut request: Value = serde_json::from_str(&body).expect("a request");
@@ -156,7 +159,7 @@ fn a_flipped_bit_is_refused() {
             request["license"][part] = json!(STANDARD.encode(bytes));
             request.to_string()
         };
-        let report = check_through(&service, Box::new(flip));
+        let report = check_through(&site, Box::new(flip));
         assert_eq!(report.code, PSC_ERR_HTTP, "{part}: {}", report.everything);
         assert_eq!(report.result["http_status"], 422, "{part}");
     }
@@ -164,7 +167,7 @@ fn a_flipped_bit_is_refused() {
 
 #[test]
 fn a_license_moved_to_another_request_is_refused() {
-    let service = Service::start();
+    let site = Site::start();
     let mut seen: Option<Value> = None;
     let replay = move |body: String| {
         let mut request: Value = serde_json::from_str(&body).expect("a request");
@@ -174,12 +177,8 @@ fn a_license_moved_to_another_request_is_refused() {
         }
         request.to_string()
     };
-    let relay = Relay::start(
-        service.server.port(),
-        service.path("ca.pem"),
-        Box::new(replay),
-    );
-    let config = with_license(&service, sample_license().as_bytes());
+    let relay = Relay::start(site.server.port(), site.path("ca.pem"), Box::new(replay));
+    let config = with_license(&site, sample_license().as_bytes());
     let config = merged(
         config,
         json!({"url": relay.url(), "certificate_path": relay.authority()}),
@@ -200,11 +199,11 @@ fn a_license_moved_to_another_request_is_refused() {
 
 #[test]
 fn sizes_from_one_byte_to_64_kib_are_accepted() {
-    let service = Service::start();
+    let site = Site::start();
     for (number, size) in [1, 2, 15, 16, 17, 65_535, 65_536].into_iter().enumerate() {
         // Every byte value, so that text is not what makes it work.
         let contents: Vec<u8> = (0..=255).cycle().take(size).collect();
-        let report = check(&with_license(&service, &contents));
+        let report = check(&with_license(&site, &contents));
         assert_eq!(
             report.code, PSC_UPDATE_AVAILABLE,
             "{size}: {}",
@@ -218,7 +217,7 @@ fn sizes_from_one_byte_to_64_kib_are_accepted() {
             report.everything
         );
         assert_eq!(
-            opened(&service, &service.server.requests()[number].body).1,
+            opened(&site, &site.server.requests()[number].body).1,
             contents,
             "{size}"
         );
@@ -227,13 +226,13 @@ fn sizes_from_one_byte_to_64_kib_are_accepted() {
 
 #[test]
 fn other_sizes_and_files_are_refused_at_configuration() {
-    let service = Service::start();
+    let site = Site::start();
     for (size, reason) in [
         (0, "empty"),
         (65_537, "larger than 65536 bytes"),
         (10_000_000, "larger than 65536 bytes"),
     ] {
-        let report = check(&with_license(&service, &vec![b'x'; size]));
+        let report = check(&with_license(&site, &vec![b'x'; size]));
         assert_eq!(report.code, PSC_ERR_FILE, "{size}: {}", report.everything);
         for part in ["license_path", "license.txt", reason] {
             assert!(
@@ -243,13 +242,13 @@ fn other_sizes_and_files_are_refused_at_configuration() {
             );
         }
     }
-    let config = with_license(&service, b"x");
+    let config = with_license(&site, b"x");
     let missing = check(&merged(
         config.clone(),
-        json!({"license_path": service.path("missing")}),
+        json!({"license_path": site.path("missing")}),
     ));
     assert_eq!(missing.code, PSC_ERR_FILE, "{}", missing.everything);
-    let weak = service.path("weak.pem");
+    let weak = site.path("weak.pem");
     fs::write(&weak, public_pem(&rsa_key(1024))).expect("write a key");
     let weak = check(&merged(
         config.clone(),
@@ -263,19 +262,19 @@ fn other_sizes_and_files_are_refused_at_configuration() {
     );
     let keyless = check(&merged(config, json!({"license_public_key_path": null})));
     assert_eq!(keyless.code, PSC_ERR_CONFIG, "{}", keyless.everything);
-    assert_eq!(service.server.connections(), 0, "nobody was contacted");
+    assert_eq!(site.server.connections(), 0, "nobody was contacted");
 }
 
 /// Log level 7, preview, inspected configuration, status and result, under valgrind as well.
 #[test]
 fn it_is_shown_nowhere() {
-    let service = Service::start();
+    let site = Site::start();
     let license = sample_license();
-    let report = check_under_valgrind(&with_license(&service, license.as_bytes()));
+    let report = check_under_valgrind(&with_license(&site, license.as_bytes()));
     assert_eq!(report.code, PSC_UPDATE_AVAILABLE, "{}", report.everything);
-    let requests = service.server.requests();
+    let requests = site.server.requests();
     let request: Value = serde_json::from_str(&requests[0].body).expect("a request");
-    let (key, _) = opened(&service, &requests[0].body);
+    let (key, _) = opened(&site, &requests[0].body);
     let secrets = [
         SECRET.to_owned(),
         OWNER.to_owned(),
@@ -321,13 +320,13 @@ fn key_and_plaintext_are_wiped_after_use() {
 }
 
 fn assert_wiped(link: Link) {
-    let service = Service::start();
+    let site = Site::start();
     // Large enough that reading it in pieces would leave pieces behind.
     let license: Vec<u8> = (0..50_000u32)
         .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
         .take(50_000)
         .collect();
-    let config = with_license(&service, &license);
+    let config = with_license(&site, &license);
     let mut child = Command::new(compile("c-tests/verify/wipe.c", link))
         .arg(config.to_string())
         .env(
@@ -342,7 +341,7 @@ fn assert_wiped(link: Link) {
     let mut line = String::new();
     output.read_line(&mut line).expect("a line");
     assert_eq!(line, "checked\n");
-    let (key, _) = opened(&service, &service.server.requests()[0].body);
+    let (key, _) = opened(&site, &site.server.requests()[0].body);
     let inverted = |bytes: &[u8]| hex::encode(bytes.iter().map(|byte| !byte).collect::<Vec<u8>>());
     let pieces = [100, 6_000, 20_000, 49_900].map(|at| inverted(&license[at..at + 64]));
     let needles = format!("{}\n{}\n", inverted(&key), pieces.join("\n"));

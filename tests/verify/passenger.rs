@@ -1,4 +1,4 @@
-//! The real service: its published key and client certificate, as Debian's package passenger
+//! The real site: its published key and client certificate, as Debian's package passenger
 //! ships them, load; and answers that it has signed verify.
 
 use std::path::Path;

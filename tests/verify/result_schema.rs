@@ -1,9 +1,10 @@
 //! docs/result.schema.json against what psc_result_json gives.
 
 use crate::support::{
-    LIMIT, Service, answer, check, offline_config, public_pem, report, rsa_key, signing_key, verify,
+    LIMIT, answer, check, offline_config, public_pem, report, rsa_key, signing_key, verbose_config,
+    verify,
 };
-use psc_testkit::{Link, compile, compile_preload, repo, run};
+use psc_testkit::{Link, Site, compile, compile_preload, repo, run};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -40,37 +41,41 @@ fn complaints(objects: &[Value]) -> Vec<String> {
 
 /// A verdict of every kind that a check or a detached verification can end with.
 fn results() -> Vec<(&'static str, Value)> {
-    let service = Service::start();
-    let keys = service.path("other.pem");
+    let site = Site::start();
+    let keys = site.path("other.pem");
     fs::write(&keys, public_pem(signing_key())).expect("write a key");
     let offline = offline_config(&keys, json!({}));
     let data = r#"{"nonce":"n","update":1,"version":"9","log":"Hello","severity":"low","url":"https://example.com/","affected":{"a":[1]}}"#;
     let with_fault = |fault: &str| {
-        service.server.set_fault(fault);
-        let result = check(&service.config(json!({}))).result;
-        service.server.set_fault("");
+        site.server.set_fault(fault);
+        let result = check(&verbose_config(&site, json!({}))).result;
+        site.server.set_fault("");
         result
     };
     vec![
         (
             "PSC_OK",
-            check(&service.config(json!({"passenger_version": "99.0"}))).result,
+            check(&verbose_config(&site, json!({"passenger_version": "99.0"}))).result,
         ),
         (
             "PSC_UPDATE_AVAILABLE",
-            check(&service.config(json!({}))).result,
+            check(&verbose_config(&site, json!({}))).result,
         ),
         (
             "PSC_DISABLED",
-            check(&service.config(json!({"disabled": true}))).result,
+            check(&verbose_config(&site, json!({"disabled": true}))).result,
         ),
         (
             "PSC_ERR_NETWORK",
-            check(&service.config(json!({"url": "https://localhost:1/"}))).result,
+            check(&verbose_config(
+                &site,
+                json!({"url": "https://localhost:1/"}),
+            ))
+            .result,
         ),
         (
             "PSC_ERR_TLS",
-            check(&service.config(json!({"certificate_path": null}))).result,
+            check(&verbose_config(&site, json!({"certificate_path": null}))).result,
         ),
         ("PSC_ERR_HTTP", with_fault("status-500")),
         ("PSC_ERR_RESPONSE", verify(&offline, b"{}", "n").result),

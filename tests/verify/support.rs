@@ -7,86 +7,20 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private, Public};
 use openssl::rsa::{Padding, Rsa};
 use openssl::sign::Signer;
-use psc_refserver::{Options, Server, keygen};
-use psc_testkit::{Link, compile, repo, run, valgrind};
+use psc_testkit::{LINKS, Link, Site, compile, merged, repo, run, valgrind};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
-use tempfile::TempDir;
-
-pub const LINKS: [Link; 2] = [Link::Shared, Link::Static];
 
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-pub const PSC_OK: i32 = 0;
-pub const PSC_UPDATE_AVAILABLE: i32 = 1;
-pub const PSC_ERR_CONFIG: i32 = -2;
-pub const PSC_ERR_FILE: i32 = -7;
-pub const PSC_ERR_TLS: i32 = -9;
-pub const PSC_ERR_HTTP: i32 = -10;
-pub const PSC_ERR_RESPONSE: i32 = -11;
-pub const PSC_ERR_SIGNATURE: i32 = -12;
-pub const PSC_ERR_NONCE: i32 = -13;
-pub const PSC_ERR_SYSTEM: i32 = -14;
-
-/// A reference server with fresh keys in a directory of its own.
-pub struct Service {
-    pub server: Server,
-    pub dir: TempDir,
-}
-
-impl Service {
-    pub fn start() -> Service {
-        Service::start_with(|_| ())
-    }
-
-    pub fn start_with(choose: impl FnOnce(&mut Options)) -> Service {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        keygen(dir.path()).expect("keys");
-        let mut options = Options::new(dir.path());
-        choose(&mut options);
-        Service {
-            server: Server::start(options).expect("the reference server starts"),
-            dir,
-        }
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// A configuration that talks to this server, logging everything.
-    pub fn config(&self, more: Value) -> Value {
-        let base = json!({
-            "passenger_version": "6.0.10",
-            "server_identifier": "nginx",
-            "resources_dir": self.dir.path(),
-            "certificate_path": self.path("ca.pem"),
-            "url": self.server.url(),
-            "proxy_url": "none",
-            "log_level": 7,
-        });
-        merged(base, more)
-    }
-
-    /// Ends the server and starts one on the same directory.
-    pub fn restart(self) -> Service {
-        let Service { server, dir } = self;
-        drop(server);
-        let server = Server::start(Options::new(dir.path())).expect("the reference server starts");
-        Service { server, dir }
-    }
-}
-
-pub fn merged(mut base: Value, more: Value) -> Value {
-    if let (Some(base), Value::Object(more)) = (base.as_object_mut(), more) {
-        base.extend(more);
-    }
-    base
+/// A configuration that talks to this server, logging everything.
+pub fn verbose_config(site: &Site, more: Value) -> Value {
+    merged(site.config(json!({ "log_level": 7 })), more)
 }
 
 /// A configuration that can verify answers and cannot reach anybody.
