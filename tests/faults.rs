@@ -5,6 +5,10 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use psc::ffi::codes::{
+    PSC_ERR_HTTP, PSC_ERR_NETWORK, PSC_ERR_NONCE, PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE, PSC_ERR_TLS,
+    PSC_OK, PSC_UPDATE_AVAILABLE,
+};
 use psc_refserver::{Expected, FAULTS, Fault};
 use psc_testkit::{Check, Link, Outcome, Site, library_with_feature, long};
 use serde_json::{Value, json};
@@ -23,12 +27,30 @@ fn config(site: &Site, timeout: Duration) -> Value {
     site.config(json!({ "timeout": seconds, "log_level": 7, "program_name": "Test Host" }))
 }
 
+/// The return codes that are right.
+fn codes(expected: Expected) -> &'static [i32] {
+    match expected {
+        Expected::NoUpdate => &[PSC_OK],
+        Expected::Update => &[PSC_UPDATE_AVAILABLE],
+        Expected::Network | Expected::Timeout => &[PSC_ERR_NETWORK],
+        Expected::Tls => &[PSC_ERR_TLS],
+        Expected::Handshake => &[PSC_ERR_TLS, PSC_ERR_NETWORK],
+        Expected::Http => &[PSC_ERR_HTTP],
+        Expected::Response => &[PSC_ERR_RESPONSE],
+        Expected::Transfer => &[PSC_ERR_NETWORK, PSC_ERR_HTTP, PSC_ERR_RESPONSE],
+        Expected::Signature => &[PSC_ERR_SIGNATURE],
+        Expected::ResponseOrSignature => &[PSC_ERR_RESPONSE, PSC_ERR_SIGNATURE],
+        Expected::Nonce => &[PSC_ERR_NONCE],
+        Expected::ResponseOrNonce => &[PSC_ERR_RESPONSE, PSC_ERR_NONCE],
+    }
+}
+
 fn assert_outcome(fault: &Fault, outcome: &Outcome) {
     let name = fault.name;
     let code = outcome
         .code
         .unwrap_or_else(|| panic!("{name}: not configured: {}", outcome.output));
-    let expected = fault.expected.codes();
+    let expected = codes(fault.expected);
     assert!(
         expected.contains(&code),
         "{name}: {code}, expected {expected:?}\n{}",
@@ -77,7 +99,7 @@ fn assert_complete(name: &str, code: i32, outcome: &Outcome) {
         outcome.output
     );
     assert!(
-        code == 1 || outcome.version.is_none(),
+        code == PSC_UPDATE_AVAILABLE || outcome.version.is_none(),
         "{name}\n{}",
         outcome.output
     );
@@ -91,15 +113,15 @@ fn assert_complete(name: &str, code: i32, outcome: &Outcome) {
     if is_authentic {
         assert_eq!(outcome.http_status, Some(200), "{name}");
     }
-    if code == -10 {
+    if code == PSC_ERR_HTTP {
         assert_ne!(outcome.http_status, Some(200), "{name}\n{}", outcome.output);
     }
 }
 
 fn assert_phrases(name: &str, code: i32, outcome: &Outcome) {
     let (phrase, level) = match code {
-        0 => ("no update found", 3),
-        1 => ("security update is available", 1),
+        PSC_OK => ("no update found", 3),
+        PSC_UPDATE_AVAILABLE => ("security update is available", 1),
         _ => ("Security update check failed:", 1),
     };
     let records = outcome.records(phrase);
@@ -107,7 +129,7 @@ fn assert_phrases(name: &str, code: i32, outcome: &Outcome) {
     assert_eq!(records[0].0, level, "{name}: {phrase}\n{}", outcome.output);
     let line = &records[0].1;
     assert!(line.contains("next check in"), "{name}: {line}");
-    if code == 1 {
+    if code == PSC_UPDATE_AVAILABLE {
         let version = outcome.version.as_deref().unwrap_or_default();
         for part in ["6.0.10", "Test Host", version] {
             assert!(line.contains(part), "{name}: {part} is missing: {line}");
@@ -115,10 +137,14 @@ fn assert_phrases(name: &str, code: i32, outcome: &Outcome) {
     }
     assert_eq!(
         line.contains("forged signature"),
-        code == -12,
+        code == PSC_ERR_SIGNATURE,
         "{name}: {line}"
     );
-    assert_eq!(line.contains("replay"), code == -13, "{name}: {line}");
+    assert_eq!(
+        line.contains("replay"),
+        code == PSC_ERR_NONCE,
+        "{name}: {line}"
+    );
     for (level, text) in outcome.records("Additional security update check information:") {
         assert_eq!(*level, 1, "{name}: {text}");
         assert!(
@@ -149,9 +175,9 @@ fn expected_wait(fault: &Fault, code: i32, outcome: &Outcome) -> std::ops::Range
         }
         _ => match code {
             // The default interval of a day and no backoff.
-            0 | 1 => 77_760..=95_040,
-            -8 if outcome.output.contains("timed out") => 600..=660,
-            -8 if fault.expected == Expected::Handshake => 600..=660,
+            PSC_OK | PSC_UPDATE_AVAILABLE => 77_760..=95_040,
+            PSC_ERR_NETWORK if outcome.output.contains("timed out") => 600..=660,
+            PSC_ERR_NETWORK if fault.expected == Expected::Handshake => 600..=660,
             _ => INTERVAL,
         },
     }

@@ -1,4 +1,5 @@
-//! Strict JSON: what serde_json refuses anyway, and duplicate keys.
+//! Strict JSON: what serde_json refuses anyway, and duplicate keys. Not psc's own reader, so that what psc sends is judged
+//! by another.
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;

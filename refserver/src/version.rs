@@ -1,4 +1,5 @@
-//! Version numbers: dotted numbers, tolerant of what distributions append to them.
+//! Version numbers: dotted numbers, tolerant of what distributions append to them. By hand, because version crates either
+//! insist on three numbers or let pass what a bound must not have.
 
 use std::cmp::Ordering;
 
