@@ -4,9 +4,9 @@
 //!
 //! - [`config`]: one JSON object, merged, validated, its files read → a `CheckConfig`
 //! - [`check`]: nonce → request → transport → envelope → signature → verdict → messages, a file per step
-//! - [`schedule`]: when the next check is due, and the thread that waits for it; it knows when, never how
+//! - [`schedule`]: when the next check is due; it knows when, never how
 //! - [`state`]: what is remembered between checks, in memory and in `state_dir`
-//! - [`checker`]: one handle, which holds all of this together; [`outcome`], [`status`]: what it tells
+//! - [`checker`]: one handle, which holds all of this together, and its background thread
 //! - [`ffi`]: the C functions of `include/psc.h`; they only translate
 //!
 //! Beside these: [`log`] (the host's callback), [`cancel`] (ends what runs), [`fork_guard`] (which process runs it), [`error`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
@@ -56,13 +56,11 @@ pub mod fork_guard;
 pub mod json;
 pub mod libcurl;
 pub mod log;
-pub mod outcome;
 pub mod panic;
 pub mod random;
 pub mod schedule;
 pub mod selftest;
 pub mod state;
-pub mod status;
 pub mod sync;
 pub mod sys;
 pub mod text;

@@ -120,7 +120,7 @@ impl Logger {
     }
 
     /// Withdraws the right to log, lines that wait included. Queued lines stay for the host to drain.
-    pub fn revoke<'a>(&self, handles: impl Iterator<Item = &'a LogHandle>) {
+    pub fn revoke(&self, handles: &[LogHandle]) {
         let mut state = lock(&self.state);
         for log in handles {
             log.revoked.store(true, Ordering::SeqCst);

@@ -18,6 +18,7 @@ fn generated() -> String {
     let mut builder = cbindgen::Builder::new().with_config(config);
     for file in [
         "codes",
+        "handle",
         "log",
         "checker",
         "views",

@@ -7,6 +7,7 @@ pub mod envelope;
 pub mod license;
 pub mod messages;
 pub mod nonce;
+pub mod outcome;
 pub mod preview;
 pub mod request;
 pub mod signature;

@@ -1,198 +1,126 @@
 //! One handle: its configuration, its log, what it remembers and what is running. The C functions translate to this.
 //!
-//! `checks` makes checks, `remembering` keeps what they came to, `background` runs the thread, `ending` is
-//! what `psc_free` does.
+//! `configure` puts a configuration in force, `run` makes a check, `scheduler` is the background thread, `lifecycle` starts,
+//! stops and closes, `state_access` changes what is remembered, `status` tells. `active_config`, `activity` and `last_errors` are
+//! parts of a handle with a lock of their own.
 
-mod background;
-mod checks;
-mod ending;
-pub mod remembering;
-mod warnings;
+mod active_config;
+mod activity;
+mod configure;
+mod last_errors;
+pub mod lifecycle;
+mod run;
+mod scheduler;
+mod state_access;
+pub mod status;
 
 use crate::cancel::CancelSource;
-use crate::check::{preview, transport};
-use crate::code::Code;
-use crate::config::check_config::Readiness;
-use crate::config::{Config, Rejection};
-use crate::error::Error;
+use crate::config::Config;
 use crate::fork_guard::{CallGuard, ForkGuard};
-use crate::log::{Logger, Sink};
-use crate::schedule::run;
-use crate::state::dir::StateDir;
-use crate::state::hand_over::User;
-use crate::state::memory::Memory;
-use crate::state::record::Record;
-use crate::sync::{ThreadMark, lock};
+use crate::log::{LogHandle, Logger, Sink};
+use crate::state::host_run;
+use crate::state::shared_store::SharedStore;
+use crate::sync::lock;
 use crate::sys::clock::{Clock, SystemClock};
-use crate::sys::errno;
 use crate::sys::fd::FdId;
 use crate::sys::reserve::Reserve;
-use crate::text;
-use background::Running;
-use ending::Ending;
-pub use ending::Remains;
-use serde_json::Value;
+use active_config::ActiveConfig;
+use activity::Activity;
+use last_errors::{Forked, LastErrors};
 use std::any::Any;
-use std::ffi::CString;
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
-use warnings::Said;
+use std::ffi::c_char;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
 
-/// Locks. `memory` alone is held over file accesses, which may take as long as a file server likes: the thread and
-/// `psc_run_once` take it, no other call waits for it (`psc_status` looks whether it is free). With it, `unsaved` may be taken.
-/// The others are held for moments: while one of them is held no file is touched, no callback made, nobody waited for, and no
-/// other lock taken, but that `crash` may be with `running`.
+/// Lock order: `store` first and alone is held over file accesses; every other lock is a leaf. They are held for moments, and
+/// while one is held no file is touched, no callback made, nobody waited for and no other lock taken, but that the thread is
+/// spawned with `activity` locked, so that there is one.
+///
+/// In a child that was forked during a call no lock is taken at all: `fork_guard` tells, and is asked first.
 pub struct Checker {
-    /// What C knows it by; set once, kept as long as this lives.
-    pub handle: OnceLock<Box<dyn Any + Send + Sync>>,
-    pub logger: Arc<Logger>,
-    pub clock: Box<dyn Clock>,
-    pub cancel: CancelSource,
-    config: Mutex<Config>,
-
-    memory: Mutex<Memory>,
-    /// A copy of what `memory` could not write, for those who do not wait for it.
-    unsaved: Mutex<Option<Record>>,
-
-    running: Mutex<Running>,
-    /// `running` has changed.
-    changed: Condvar,
-    /// Of the configuration.
-    said: Mutex<Said>,
-    /// Why calls failed; see `ffi::last_error`.
-    pub errors: Mutex<Vec<(ThreadMark, CString)>>,
-    /// The text of a panic that ended the thread.
-    crash: Mutex<Option<String>>,
+    clock: Box<dyn Clock>,
+    cancel: CancelSource,
+    config: ActiveConfig,
+    store: SharedStore,
+    activity: Activity,
+    last_errors: LastErrors,
     /// The lock that makes this process the owner of the host's schedule.
     owner_lock: Mutex<Option<FdId>>,
 
     fork_guard: ForkGuard,
-    ending: Ending,
+    /// `psc_free` was called.
+    freed: AtomicBool,
+    /// ... inside the callback, where it could not wait.
+    freed_in_callback: AtomicBool,
+
+    logger: Arc<Logger>,
+    /// What C knows it by; set once, kept as long as this lives.
+    handle: OnceLock<Box<dyn Any + Send + Sync>>,
     /// For what has to be done without memory. The last to go: any of the others may be in it.
-    pub reserve: Option<Reserve>,
+    _reserve: Option<Reserve>,
 }
 
 impl Checker {
-    pub fn new(sink: Option<Sink>) -> Checker {
-        run::begin();
+    /// `reserve` lives as long as this.
+    pub fn new(sink: Option<Sink>, reserve: Option<Reserve>) -> Checker {
+        host_run::begin();
         let config = Config::empty();
         let clock = Box::new(SystemClock::new());
-        let memory = Memory::new(clock.now(), clock.boot_id());
         Checker {
-            handle: OnceLock::new(),
-            logger: Arc::new(Logger::new(sink, config.settings.log_level)),
+            store: SharedStore::new(clock.as_ref()),
             clock,
             cancel: CancelSource::new(),
-            config: Mutex::new(config),
-            memory: Mutex::new(memory),
-            unsaved: Mutex::default(),
-            running: Mutex::default(),
-            said: Mutex::default(),
-            changed: Condvar::new(),
-            errors: Mutex::default(),
-            crash: Mutex::default(),
+            logger: Arc::new(Logger::new(sink, config.settings.log_level)),
+            config: ActiveConfig::new(config),
+            activity: Activity::new(),
+            last_errors: LastErrors::new(),
             owner_lock: Mutex::default(),
             fork_guard: ForkGuard::new(),
-            ending: Ending::default(),
-            reserve: None,
+            freed: AtomicBool::new(false),
+            freed_in_callback: AtomicBool::new(false),
+            handle: OnceLock::new(),
+            _reserve: reserve,
         }
     }
 
-    /// Whether something ran in another process when this one was forked from it. No lock may be touched then.
+    /// Keeps what C knows this by, once.
+    pub fn keep(&self, handle: Box<dyn Any + Send + Sync>) {
+        let _ = self.handle.set(handle);
+    }
+
+    /// Whether a call was under way in another process when this one was forked from it. No lock may be touched then.
     pub fn is_forked(&self) -> bool {
         self.fork_guard.is_forked()
     }
 
-    /// An activity of this process, as long as what it returns lives.
+    /// A call in this process, as long as what it returns lives.
     pub fn enter(&self) -> CallGuard<'_> {
         self.fork_guard.enter()
     }
 
-    pub fn configure(&self, json: &[u8]) -> Result<(), Rejection> {
-        self.put_in_force(json)?;
-        self.warn_of_configuration();
-        Ok(())
+    pub fn logger(&self) -> &Logger {
+        &self.logger
     }
 
-    fn put_in_force(&self, json: &[u8]) -> Result<(), Rejection> {
-        transport::prepare();
-        // Files are read without a lock: nobody waits for them. When another call was faster, what it set is merged into.
-        let ready = loop {
-            let before = self.config();
-            let config = before.merged(json)?;
-            let ready = matches!(config.readiness(), Readiness::Ready(_));
-            let mut present = lock(&self.config);
-            if Arc::ptr_eq(&present.settings, &before.settings) {
-                self.logger.set_level(config.settings.log_level);
-                *present = config;
-                break ready;
-            }
-        };
-        if ready {
-            self.cancel.wake();
-        } else {
-            self.cancel.cancel_checks();
-        }
-        Ok(())
+    fn log_handle(&self) -> LogHandle {
+        LogHandle::new(&self.logger)
     }
 
-    pub fn readiness(&self) -> Readiness {
-        self.config().readiness()
+    /// Notes how this thread's call went; `None`: well.
+    pub fn set_last_error(&self, text: Option<&str>) {
+        self.last_errors.set(&self.fork_guard, text);
     }
 
-    /// A copy of the configuration as it is now.
-    pub fn config(&self) -> Config {
-        lock(&self.config).clone()
+    /// Why this thread's last call failed; valid until its next.
+    pub fn last_error(&self) -> Result<Option<*const c_char>, Forked> {
+        self.last_errors.get(&self.fork_guard)
     }
 
-    pub fn preview(&self) -> Result<Value, Error> {
-        // Also while checks are disabled: a machine without a connection has its request carried.
-        let config = self.config().check_config().ok_or_else(incomplete)?;
-        preview::preview(&config)
-    }
-
-    /// Makes the configured state directory fit for that user; nothing to do where none is configured.
-    pub fn make_state_dir(&self, user: User) -> Result<(), Error> {
-        let Some(path) = self.config().settings.state_dir.clone() else {
-            return Ok(());
-        };
-        StateDir::new(&path).make_for(user).map_err(|error| {
-            let reason = format!(
-                "the state directory {} cannot be used: {error}",
-                text::quoted(&path.to_string_lossy())
-            );
-            if errno::is_shortage(&error) {
-                Error::system(reason)
-            } else {
-                Error::new(Code::File, reason, "")
-            }
-        })
-    }
-
-    pub fn note_owner_lock(&self, file: Option<FdId>) {
+    fn set_owner_lock(&self, file: Option<FdId>) {
         *lock(&self.owner_lock) = file;
     }
 
-    pub fn is_owner(&self) -> bool {
+    fn is_owner(&self) -> bool {
         lock(&self.owner_lock).is_some()
     }
-
-    /// The thread has ended by a bug.
-    pub fn note_crash(&self, text: &str) {
-        *lock(&self.crash) = Some(text.to_owned());
-    }
-
-    /// For `psc_status`: the code and text of a bug that ended the thread.
-    pub fn crash(&self) -> Option<Value> {
-        lock(&self.crash).as_ref().map(|text| {
-            serde_json::json!({ "code": Code::Internal.number(), "name": Code::Internal.name(), "text": text })
-        })
-    }
-}
-
-fn incomplete() -> Error {
-    Error::new(
-        Code::State,
-        "the configuration is not complete: passenger_version and server_identifier are needed",
-        "",
-    )
 }

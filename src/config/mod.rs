@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod pem;
 pub mod proxy;
 pub mod public_key;
+pub mod question;
 pub mod settings;
 pub mod trust_store;
 pub mod url;

@@ -1,84 +1,18 @@
-//! The life of a handle: init, configure, check, start, stop, free.
+//! What a host does with a handle: init, configure, check, start, stop, free.
 
 use super::guard::{self, Place, Refusal};
+use super::handle::psc_checker;
 use super::log::{psc_log_fn, sink};
 use super::result::psc_result;
 use super::strings::{clear, utf8};
+use crate::check::outcome::Outcome;
 use crate::check::transport::MAX_BODY;
-use crate::checker::{Checker, Remains};
+use crate::checker::lifecycle::Memory;
 use crate::code::Code;
-use crate::log::Sink;
 use crate::panic::catch_panic;
 use crate::sys::reserve::Reserve;
 use std::ffi::{c_char, c_int, c_void};
-use std::mem::ManuallyDrop;
 use std::ptr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
-
-/// A handle: one configuration, one log callback, at most one thread. Handles are independent of each other.
-pub struct psc_checker {
-    /// The host's share, which psc_free gives up; each call and the thread have their own. The handle itself goes with the
-    /// last of them, so a callback may use it while, and after, another thread is in psc_free.
-    checker: ManuallyDrop<Arc<Checker>>,
-    /// Of those that stay for ever: the one before.
-    earlier: AtomicPtr<psc_checker>,
-}
-
-/// Handles of another process that were freed in this one: their memory stays, and a leak checker finds that it was meant to.
-static LEFT: AtomicPtr<psc_checker> = AtomicPtr::new(ptr::null_mut());
-
-impl psc_checker {
-    fn give(sink: Option<Sink>, reserve: Reserve) -> *mut psc_checker {
-        let mut checker = Checker::new(sink);
-        checker.reserve = Some(reserve);
-        let checker = Arc::new(checker);
-        let handle = Box::into_raw(Box::new(psc_checker {
-            checker: ManuallyDrop::new(Arc::clone(&checker)),
-            earlier: AtomicPtr::new(ptr::null_mut()),
-        }));
-        // Nobody else has it, so there was none.
-        let _ = checker.handle.set(Box::new(Owned(handle)));
-        handle
-    }
-
-    /// A share of the handle's own, as long as a call is in it.
-    ///
-    /// # Safety
-    /// NULL, or a handle that was not freed, or that a running callback belongs to.
-    pub(super) unsafe fn share(handle: *const psc_checker) -> Option<Arc<Checker>> {
-        // SAFETY: the caller's promise; the thread of a running callback has a share, so the handle lives.
-        let handle = unsafe { handle.as_ref() }?;
-        Some(Arc::clone(&handle.checker))
-    }
-
-    /// Leaves it where it is, without a lock or an allocation.
-    fn leave(&self, handle: *mut psc_checker) {
-        let mut before = LEFT.load(Ordering::SeqCst);
-        loop {
-            self.earlier.store(before, Ordering::SeqCst);
-            match LEFT.compare_exchange(before, handle, Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return,
-                Err(now) => before = now,
-            }
-        }
-    }
-}
-
-/// What C has a pointer to; it goes with the `Checker`.
-struct Owned(*mut psc_checker);
-
-// SAFETY: all that is done with it is to free it, once nobody uses it any more.
-unsafe impl Send for Owned {}
-// SAFETY: as above.
-unsafe impl Sync for Owned {}
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        // SAFETY: made by `give`; the last share is gone.
-        drop(unsafe { Box::from_raw(self.0) });
-    }
-}
 
 /// Makes a handle. Starts no thread, keeps no file open and sends nothing.
 ///
@@ -188,10 +122,7 @@ pub unsafe extern "C" fn psc_verify(
 
 /// # Safety
 /// `result` is NULL or a place for a pointer.
-unsafe fn deliver(
-    outcome: crate::outcome::Outcome,
-    result: *mut *mut psc_result,
-) -> Result<Code, Refusal> {
+unsafe fn deliver(outcome: Outcome, result: *mut *mut psc_result) -> Result<Code, Refusal> {
     let (code, text) = (outcome.code, outcome.message.clone());
     if !result.is_null() {
         // SAFETY: the caller's promise.
@@ -253,8 +184,8 @@ pub unsafe extern "C" fn psc_request_stop(checker: *mut psc_checker) {
     // Not in `guard`: in a signal handler a panic could not be contained, its text takes memory. There is none: the body is
     // atomics and system calls, nothing that allocates, indexes, divides or unwraps.
     // SAFETY: the header asks for NULL or a handle that was not freed.
-    if let Some(handle) = unsafe { checker.as_ref() } {
-        handle.checker.cancel.stop();
+    if let Some(checker) = unsafe { psc_checker::borrow(checker) } {
+        checker.request_stop();
     }
 }
 
@@ -280,12 +211,12 @@ pub unsafe extern "C" fn psc_free(checker: *mut psc_checker) {
         let Some(own) = (unsafe { psc_checker::share(checker) }) else {
             return;
         };
-        match own.end() {
+        match own.close() {
             // SAFETY: as above; the host's share, which nobody uses from here on.
-            Remains::Goes => unsafe { ManuallyDrop::drop(&mut (*checker).checker) },
+            Memory::Release => unsafe { psc_checker::release(checker) },
             // SAFETY: as above.
-            Remains::Stays => unsafe { (*checker).leave(checker) },
-            Remains::Decided => {}
+            Memory::Leak => unsafe { psc_checker::leak(checker) },
+            Memory::Decided => {}
         }
     });
 }

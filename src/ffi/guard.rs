@@ -1,8 +1,7 @@
 //! What every C function does around its own few lines.
 
-use super::checker::psc_checker;
+use super::handle::psc_checker;
 use super::host_errors::HostErrors;
-use super::last_error;
 use crate::checker::Checker;
 use crate::code::Code;
 use crate::config::Rejection;
@@ -76,7 +75,7 @@ pub unsafe fn call(
     if let Some(reserve) = &reserve {
         reserve.serve_this_thread();
     } else if place != Place::AtTheEnd {
-        last_error::set(&checker, Some("out of memory"));
+        checker.set_last_error(Some("out of memory"));
         return Code::System.number();
     }
     errno::clear();
@@ -84,13 +83,13 @@ pub unsafe fn call(
         catch_panic(|| answer(&checker, run(&checker, place, body))).unwrap_or_else(|text| {
             let text = format!("a bug in psc was contained: {text}");
             // Nothing is left to tell when even that fails.
-            let _ = catch_panic(|| last_error::set(&checker, Some(&text)));
+            let _ = catch_panic(|| checker.set_last_error(Some(&text)));
             Code::Internal
         })
     });
     // Forked in the host's callback, this is the child.
     let code = code.unwrap_or_else(|| {
-        let _ = catch_panic(|| last_error::set(&checker, Some(&forked())));
+        let _ = catch_panic(|| checker.set_last_error(Some(&forked())));
         Code::Forked
     });
     code.number()
@@ -132,7 +131,7 @@ fn answer(checker: &Arc<Checker>, outcome: Result<Code, Refusal>) -> Code {
         Ok(code) => (code, None),
         Err(refusal) => (refusal.code, Some(refusal.text)),
     };
-    last_error::set(checker, text.as_deref());
+    checker.set_last_error(text.as_deref());
     code
 }
 
@@ -149,7 +148,7 @@ fn run(
     }
     // Before the first lock: a child that is forked meanwhile by another thread finds the handle foreign.
     let call = checker.enter();
-    if place != Place::Anywhere && checker.logger.in_callback() {
+    if place != Place::Anywhere && checker.logger().in_callback() {
         return Err(Refusal {
             code: Code::Reentrant,
             text: "this call does not work inside the handle's own log callback".to_owned(),
@@ -157,7 +156,7 @@ fn run(
     }
     let outcome = body(checker);
     drop(call);
-    checker.finish();
+    checker.finish_call();
     outcome
 }
 
@@ -177,6 +176,7 @@ pub fn value_made<T>(otherwise: T, without: T, body: impl FnOnce() -> T) -> T {
 
 #[cfg(test)]
 mod tests {
+    use super::super::last_error;
     use super::*;
     use crate::ffi::checker::{psc_free, psc_init};
 

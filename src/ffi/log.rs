@@ -1,7 +1,7 @@
 //! The host's log callback, and its descriptor for event loops.
 
-use super::checker::psc_checker;
 use super::guard::{self, Place};
+use super::handle::psc_checker;
 use crate::code::Code;
 use crate::log::Sink;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn psc_log_fd(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.
     let code = unsafe {
         guard::call(checker, Place::Anywhere, |checker| {
-            descriptor = checker.logger.queue()?;
+            descriptor = checker.logger().queue()?;
             Ok(Code::Ok)
         })
     };
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn psc_log_drain(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.
     unsafe {
         guard::call(checker, Place::OutsideCallback, |checker| {
-            checker.logger.drain();
+            checker.logger().drain();
             Ok(Code::Ok)
         })
     }

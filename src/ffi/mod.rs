@@ -14,6 +14,7 @@
 pub mod checker;
 pub mod codes;
 mod guard;
+pub mod handle;
 mod host_errors;
 mod last_error;
 pub mod log;

@@ -2,8 +2,8 @@
 
 use super::guard;
 use super::strings::{clear, give, owned};
+use crate::check::outcome::Outcome;
 use crate::code::Code;
-use crate::outcome::Outcome;
 use std::ffi::{CString, c_char, c_int, c_longlong};
 use std::ptr;
 

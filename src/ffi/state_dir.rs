@@ -1,9 +1,9 @@
 //! The state directory, for hosts that begin as root.
 
-use super::checker::psc_checker;
 use super::guard::{self, Place};
+use super::handle::psc_checker;
 use crate::code::Code;
-use crate::state::hand_over::User;
+use crate::state::make_dir::User;
 use std::ffi::{c_int, c_uint};
 
 /// Prepares the configured state_dir for the user that the host will run as. Call it as root, before the host becomes

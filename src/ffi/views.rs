@@ -1,7 +1,7 @@
 //! Functions that tell something as JSON.
 
-use super::checker::psc_checker;
 use super::guard::{self, Place, Refusal};
+use super::handle::psc_checker;
 use super::strings::{clear, give};
 use crate::checker::Checker;
 use crate::code::Code;
@@ -71,5 +71,9 @@ pub unsafe extern "C" fn psc_inspect_config(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_status(checker: *mut psc_checker, json: *mut *mut c_char) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a place for a pointer.
-    unsafe { tell(checker, json, |checker| Ok(crate::status::of(checker))) }
+    unsafe {
+        tell(checker, json, |checker| {
+            Ok(crate::checker::status::of(checker))
+        })
+    }
 }

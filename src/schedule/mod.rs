@@ -1,6 +1,7 @@
-//! When: the delays (`plan`), the host's run (`run`), and the background thread that waits (`thread`, `agenda`).
+//! When: what the owner of the schedule does next (`next_action`), how long until the next check (`delay`), and what a check
+//! changes in the record (`transitions`). Pure: no clock is read, no file touched; the thread that acts on it is
+//! [`crate::checker::scheduler`].
 
-pub mod agenda;
-pub mod plan;
-pub mod run;
-pub mod thread;
+pub mod delay;
+pub mod next_action;
+pub mod transitions;

@@ -2,8 +2,8 @@
 //! (a byte of it for each question, held by the process that makes the host's checks of it). Owner-only, never followed through a symbolic link. The directory is
 //! opened once for each thing that is done ([`walk`]), and its files relative to it.
 
-use super::store::Question;
-use super::walk::{self, Facts};
+use super::walk::{self, Metadata};
+use crate::config::question::Question;
 use crate::random;
 use crate::sys::fd::{FdGuard, FdId};
 use crate::sys::{flock, user};
@@ -23,7 +23,7 @@ pub(super) const CHANGE_LOCK: &str = "state.lock";
 pub(super) const OWNER_LOCK: &str = "owner.lock";
 /// The next record, written in full before it takes the record's name.
 pub(super) const TEMPORARY: &str = "state.json.new";
-/// Bytes in all records together: [`super::store`] keeps them below.
+/// Bytes in all records together: [`super::records`] keeps them below.
 const LARGEST_RECORD: u64 = 1024 * 1024;
 /// A change takes less than a millisecond; a process that holds the lock longer is stopped or swapped out.
 const CHANGE_LOCK_WAIT: Duration = Duration::from_millis(500);
@@ -40,7 +40,7 @@ pub struct StateDir {
 /// The directory, open and examined.
 pub(super) struct Open {
     pub dir: OwnedFd,
-    pub facts: Facts,
+    pub metadata: Metadata,
 }
 
 /// Why there is no record to read.
@@ -65,30 +65,30 @@ impl From<Errno> for Unreadable {
 }
 
 /// The right to make the host's checks, as long as it lives.
-pub struct Ownership {
+pub struct OwnerLock {
     lock: FdGuard<File>,
     position: u32,
     state: StateDir,
 }
 
-impl Ownership {
+impl OwnerLock {
     pub fn fd_id(&self) -> Option<FdId> {
         self.lock.id()
     }
 
     /// False when the lock's file was removed or replaced: another process can own the new one.
     pub fn is_current(&self) -> bool {
-        let Some(mine) = self.lock.get().and_then(|lock| Facts::of(lock).ok()) else {
+        let Some(mine) = self.lock.get().and_then(|lock| Metadata::of(lock).ok()) else {
             return false;
         };
         self.state
             .open()
-            .and_then(|open| Facts::at(&open.dir, OsStr::new(OWNER_LOCK)))
+            .and_then(|open| Metadata::at(&open.dir, OsStr::new(OWNER_LOCK)))
             .is_ok_and(|there| there.identity == mine.identity)
     }
 }
 
-impl Drop for Ownership {
+impl Drop for OwnerLock {
     fn drop(&mut self) {
         // Closing would not do: a child that was forked meanwhile has the file open, too.
         if let Some(lock) = self.lock.get() {
@@ -109,17 +109,17 @@ impl StateDir {
     }
 
     /// `None` while another process, or another handle of this one, is the owner for that question.
-    pub fn try_own(&self, question: &Question) -> io::Result<Option<Ownership>> {
+    pub fn try_acquire_owner(&self, question: &Question) -> io::Result<Option<OwnerLock>> {
         let lock = self.make()?.lock_file(OWNER_LOCK)?;
         if !flock::try_byte(&lock, question.number())? {
             return Ok(None);
         }
-        let ownership = Ownership {
+        let lock = OwnerLock {
             lock: FdGuard::new(lock),
             position: question.number(),
             state: StateDir::new(&self.path),
         };
-        Ok(ownership.is_current().then_some(ownership))
+        Ok(lock.is_current().then_some(lock))
     }
 
     /// The record's bytes; `None` when there is none yet.
@@ -130,13 +130,13 @@ impl StateDir {
         }
     }
 
-    /// Runs `change` while no other process changes the record. `WouldBlock`: another one does, for too long, or `hurry` says so.
+    /// Runs `change` while no other process changes the record. `WouldBlock`: another one does, for too long, or `should_stop` says so.
     pub(super) fn exclusively<T>(
         &self,
-        hurry: &dyn Fn() -> bool,
+        should_stop: &dyn Fn() -> bool,
         change: impl FnOnce(&Open) -> io::Result<T>,
     ) -> io::Result<T> {
-        self.make()?.exclusively(hurry, change)
+        self.make()?.exclusively(should_stop, change)
     }
 
     /// Makes the directory when it is not there yet, for this user alone.
@@ -157,19 +157,19 @@ impl StateDir {
 impl Open {
     /// What other users could have put there is not believed.
     fn examined(dir: OwnedFd) -> io::Result<Open> {
-        let facts = Facts::of(&dir)?;
-        if let Some(problem) = writable_by_others(facts) {
+        let metadata = Metadata::of(&dir)?;
+        if let Some(problem) = writable_by_others(metadata) {
             return Err(io::Error::other(problem));
         }
         let me = user::effective();
         // Root reads what the server's user keeps, for instance to ask for the status.
-        if me != 0 && facts.uid != me && facts.uid != 0 {
+        if me != 0 && metadata.uid != me && metadata.uid != 0 {
             return Err(io::Error::other(format!(
                 "it belongs to another user (uid {}); give it to the server's user (uid {me}), or name another directory",
-                facts.uid
+                metadata.uid
             )));
         }
-        Ok(Open { dir, facts })
+        Ok(Open { dir, metadata })
     }
 
     pub fn read(&self) -> Result<Option<Vec<u8>>, Unreadable> {
@@ -183,18 +183,18 @@ impl Open {
             }
             other => other?,
         };
-        let facts = Facts::of(&file)?;
+        let metadata = Metadata::of(&file)?;
         let unfit = |why: &str| Err(Unreadable::Unfit(why.to_owned()));
-        if facts.kind == FileType::Directory {
+        if metadata.kind == FileType::Directory {
             return Err(io::Error::other(NOT_SENSIBLE).into());
         }
-        if facts.kind != FileType::RegularFile || facts.size > LARGEST_RECORD {
+        if metadata.kind != FileType::RegularFile || metadata.size > LARGEST_RECORD {
             return unfit(NOT_SENSIBLE);
         }
-        if facts.links > 1 {
+        if metadata.links > 1 {
             return unfit("it has another name");
         }
-        if facts.others_may_write() {
+        if metadata.others_may_write() {
             return unfit(OTHERS_WRITE);
         }
         let mut bytes = Vec::new();
@@ -206,7 +206,7 @@ impl Open {
 
     /// Another user's record in this user's directory: the server ran as that user before.
     fn lost(&self) -> Unreadable {
-        let uid = Facts::at(&self.dir, OsStr::new(RECORD)).map(|facts| facts.uid);
+        let uid = Metadata::at(&self.dir, OsStr::new(RECORD)).map(|metadata| metadata.uid);
         Unreadable::Unfit(match uid {
             Ok(uid) => {
                 format!("it belongs to another user (uid {uid}), and what was known is lost")
@@ -216,7 +216,7 @@ impl Open {
     }
 
     /// Replaces the record as a whole, only within [`StateDir::exclusively`]. Not synced to disk: a record lost to a power
-    /// failure is a record not believed.
+    /// error is a record not believed.
     pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let written = self.write_temporary(bytes).and_then(|()| {
             renameat(&self.dir, TEMPORARY, &self.dir, RECORD).map_err(io::Error::from)
@@ -238,13 +238,13 @@ impl Open {
 
     pub fn exclusively<T>(
         &self,
-        hurry: &dyn Fn() -> bool,
+        should_stop: &dyn Fn() -> bool,
         change: impl FnOnce(&Open) -> io::Result<T>,
     ) -> io::Result<T> {
         let lock = self.lock_file(CHANGE_LOCK)?;
         let started = Instant::now();
         while !flock::try_exclusive(&lock)? {
-            if started.elapsed() > CHANGE_LOCK_WAIT || hurry() {
+            if started.elapsed() > CHANGE_LOCK_WAIT || should_stop() {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             thread::sleep(Duration::from_millis(random::up_to(LONGEST_STEP)));
@@ -263,12 +263,12 @@ impl Open {
             }
             other => other?,
         };
-        let facts = Facts::of(&file)?;
-        if facts.kind != FileType::RegularFile {
+        let metadata = Metadata::of(&file)?;
+        if metadata.kind != FileType::RegularFile {
             return Err(io::Error::other(format!("{name} is not a regular file")));
         }
         // A link to another file, made by the directory's owner: root must not give that away.
-        if facts.links > 1 || facts.size > 0 {
+        if metadata.links > 1 || metadata.size > 0 {
             return Err(io::Error::other(format!(
                 "{name} is not psc's: it is not empty, or has another name"
             )));
@@ -284,13 +284,13 @@ impl Open {
     }
 
     fn is_mine(&self) -> bool {
-        self.facts.uid == user::effective()
+        self.metadata.uid == user::effective()
     }
 
     /// What root makes belongs to the directory's owner: the host's other processes run as that user.
     fn give_to_owner(&self, file: &File) -> io::Result<()> {
-        let owner = self.facts;
-        if user::effective() != 0 || Facts::of(file)?.uid == owner.uid {
+        let owner = self.metadata;
+        if user::effective() != 0 || Metadata::of(file)?.uid == owner.uid {
             return Ok(());
         }
         fchown(file, Some(owner.uid), Some(owner.gid))
@@ -298,7 +298,7 @@ impl Open {
 }
 
 /// What is wrong with a directory that others can write to, and the cure.
-pub(super) fn writable_by_others(dir: Facts) -> Option<String> {
+pub(super) fn writable_by_others(dir: Metadata) -> Option<String> {
     dir.others_may_write().then(|| {
         let cure = if dir.is_sticky() {
             "use a directory below it"
@@ -384,37 +384,37 @@ mod tests {
     #[test]
     fn there_is_one_owner() {
         let (_parent, state) = state_dir();
-        let owner = state.try_own(&question()).unwrap();
+        let owner = state.try_acquire_owner(&question()).unwrap();
         assert!(owner.is_some());
-        assert!(state.try_own(&question()).unwrap().is_none());
+        assert!(state.try_acquire_owner(&question()).unwrap().is_none());
         // Each question has its own.
         let other = Question {
             asked: "9876543210".to_owned(),
             ..question()
         };
-        assert!(state.try_own(&other).unwrap().is_some());
+        assert!(state.try_acquire_owner(&other).unwrap().is_some());
         drop(owner);
-        assert!(state.try_own(&question()).unwrap().is_some());
+        assert!(state.try_acquire_owner(&question()).unwrap().is_some());
     }
 
     #[test]
     fn a_copy_of_the_descriptor_does_not_keep_the_ownership() {
         let (_parent, state) = state_dir();
-        let owner = state.try_own(&question()).unwrap().unwrap();
+        let owner = state.try_acquire_owner(&question()).unwrap().unwrap();
         let copy = owner.lock.get().unwrap().try_clone().unwrap();
         drop(owner);
-        assert!(state.try_own(&question()).unwrap().is_some());
+        assert!(state.try_acquire_owner(&question()).unwrap().is_some());
         drop(copy);
     }
 
     #[test]
     fn an_owner_notices_that_its_lock_is_gone() {
         let (_parent, state) = state_dir();
-        let owner = state.try_own(&question()).unwrap().unwrap();
+        let owner = state.try_acquire_owner(&question()).unwrap().unwrap();
         assert!(owner.is_current());
         std::fs::remove_file(state.path.join(OWNER_LOCK)).unwrap();
         assert!(!owner.is_current());
-        assert!(state.try_own(&question()).unwrap().is_some());
+        assert!(state.try_acquire_owner(&question()).unwrap().is_some());
         assert!(!owner.is_current());
     }
 
@@ -434,7 +434,7 @@ mod tests {
             .unwrap();
         assert!(state.read().is_err());
         symlink(&other, state.path.join(OWNER_LOCK)).unwrap();
-        assert!(state.try_own(&question()).is_err());
+        assert!(state.try_acquire_owner(&question()).is_err());
     }
 
     #[test]
@@ -449,7 +449,7 @@ mod tests {
         state
             .exclusively(&|| false, |open| open.write(b"x"))
             .unwrap();
-        drop(state.try_own(&question()).unwrap());
+        drop(state.try_acquire_owner(&question()).unwrap());
         for name in [RECORD, CHANGE_LOCK, OWNER_LOCK] {
             assert_eq!(
                 state.path.join(name).metadata().unwrap().uid(),
@@ -473,7 +473,7 @@ mod tests {
         if user::effective() == 0 {
             std::os::unix::fs::chown(&state.path, Some(65534), Some(65534)).unwrap();
         }
-        assert!(state.try_own(&question()).is_err());
+        assert!(state.try_acquire_owner(&question()).is_err());
         assert!(state.exclusively(&|| false, |_| Ok(())).is_err());
         assert!(matches!(state.read(), Err(Unreadable::Unfit(_))));
         assert_eq!(other.metadata().unwrap().uid(), uid);
@@ -485,7 +485,7 @@ mod tests {
         let (_parent, state) = state_dir();
         state.make().unwrap();
         std::fs::write(state.path.join(OWNER_LOCK), "precious").unwrap();
-        assert!(state.try_own(&question()).is_err());
+        assert!(state.try_acquire_owner(&question()).is_err());
     }
 
     #[test]
@@ -502,6 +502,6 @@ mod tests {
         set(&state.path.join(RECORD), 0o600);
         assert!(state.read().is_ok());
         set(&state.path, 0o777);
-        assert!(state.read().is_err() && state.try_own(&question()).is_err());
+        assert!(state.read().is_err() && state.try_acquire_owner(&question()).is_err());
     }
 }

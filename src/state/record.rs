@@ -1,96 +1,44 @@
 //! One host's memory: the schedule, the last check, the last authentic answer.
 
-use super::store::Question;
+use super::timestamp::{Timestamp, is_before_psc};
 use crate::check::envelope::Envelope;
 use crate::check::nonce::Nonce;
 use crate::check::request::ExtraFields;
 use crate::check::verdict;
-use crate::schedule::plan::Ending;
+use crate::config::question::Question;
+use crate::error::Retry;
 use crate::sys::clock::Now;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Duration;
 
 const FORMAT: u32 = 1;
 /// A due time further away than the schedule ever plans (7 days) is not the schedule's; a day of room.
 const FURTHEST_DUE: i64 = 8 * 24 * 3600;
 /// How far a clock may be set back across a boot before what was written seems to come from the future.
 const CLOCK_SLACK: i64 = 24 * 3600;
-/// 2020, seconds since the epoch: before psc was written. A clock that says so is not set.
-const EARLIEST: i64 = 1_577_836_800;
 
-/// A point in time on both clocks. Within one boot the first counts, across boots the calendar must do.
+/// How a check ended, as far as the schedule is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moment {
-    /// Seconds since boot.
-    pub boot: i64,
-    /// Seconds since the epoch.
-    pub wall: i64,
+pub enum Completion {
+    Authentic { backoff_minutes: i64 },
+    Failed(Retry),
 }
 
-impl Moment {
-    /// The second that begins next, so that a wait counted from it is never too short.
-    pub fn of(now: Now) -> Moment {
-        Moment::at(now.boot, now)
-    }
-
-    /// The same for a time since boot.
-    pub fn at(boot: Duration, now: Now) -> Moment {
-        let begun = i64::from(boot.subsec_nanos() > 0);
-        let seconds = i64::try_from(boot.as_secs()).unwrap_or(i64::MAX);
-        let ahead = seconds.saturating_sub(now.boot_seconds());
-        Moment {
-            boot: seconds.saturating_add(begun),
-            wall: now.wall.saturating_add(ahead),
-        }
-    }
-
-    pub fn after(self, seconds: u64) -> Moment {
-        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        Moment {
-            boot: self.boot.saturating_add(seconds),
-            wall: self.wall.saturating_add(seconds),
-        }
-    }
-
-    /// Seconds from `now` until then; negative when it is past.
-    pub fn until(self, now: Now) -> i64 {
-        self.boot.saturating_sub(Moment::of(now).boot)
-    }
-
-    /// Seconds since then; 0 when it is to come.
-    pub fn age(self, now: Now) -> u64 {
-        u64::try_from(self.until(now).saturating_neg()).unwrap_or(0)
-    }
-
-    /// Of a time at which the clock was not set; it is now, so the two are not to be compared.
-    fn is_unset(self, now: Now) -> bool {
-        self.wall < EARLIEST && now.wall >= EARLIEST
-    }
-
-    fn rebased(self, now: Now) -> Moment {
-        let until = self.wall.saturating_sub(now.wall);
-        Moment {
-            boot: now.boot_seconds().saturating_add(until),
-            wall: self.wall,
-        }
-    }
-}
-
-/// How a check ended.
+/// The last check.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Last {
-    pub at: Moment,
+pub struct LastCheck {
+    pub at: Timestamp,
     /// `None`: it was started and its end is not known, because the process died or the check was cancelled.
     pub code: Option<i32>,
     pub message: Option<String>,
-    pub ending: Ending,
+    #[serde(rename = "ending")]
+    pub completion: Completion,
 }
 
 /// The last authentic answer with all that verifying it again needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Authenticated {
-    pub at: Moment,
+pub struct AuthenticAnswer {
+    pub at: Timestamp,
     pub running_version: String,
     pub nonce: String,
     /// What the request had that the question does not say. `None`: what it would have now.
@@ -104,17 +52,17 @@ pub struct Authenticated {
 
 /// The last check that was begun; one that was cancelled counts, too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Begun {
-    pub at: Moment,
+pub struct LastBegun {
+    pub at: Timestamp,
     /// [`CheckConfig::subject`](crate::config::check_config::CheckConfig::subject) of it.
     pub subject: String,
 }
 
-/// A run of the host: [`crate::schedule::run`].
+/// A run of the host: [`crate::state::host_run`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+pub struct HostRun {
     pub id: String,
-    pub first: Moment,
+    pub first: Timestamp,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -125,26 +73,26 @@ pub struct Record {
     #[serde(default)]
     pub question: Option<Question>,
     /// When psc first ran with this record.
-    pub since: Moment,
-    pub due: Option<Moment>,
+    pub since: Timestamp,
+    pub due: Option<Timestamp>,
     /// When the process that makes the checks may make its first one, where that is later than `due`.
     #[serde(default)]
-    pub start: Option<Moment>,
+    pub start: Option<Timestamp>,
     /// The host's run that has planned last, and when its first check may be made.
     #[serde(default)]
-    pub run: Option<Run>,
+    pub run: Option<HostRun>,
     #[serde(default)]
-    pub begun: Option<Begun>,
+    pub begun: Option<LastBegun>,
     /// The interval that `due` was planned with.
     pub interval: u64,
     /// Failures in a row that no server answered.
     pub unanswered: u32,
-    pub last: Option<Last>,
-    pub authentic: Option<Authenticated>,
+    pub last: Option<LastCheck>,
+    pub authentic: Option<AuthenticAnswer>,
     /// The first answer that was forged or replayed since the last authentic one.
-    pub untrusted_since: Option<Moment>,
+    pub untrusted_since: Option<Timestamp>,
     /// The last time a known update was logged.
-    pub reminded: Option<Moment>,
+    pub reminded: Option<Timestamp>,
     /// ... and in which run of the host.
     #[serde(default)]
     pub reminded_in: Option<String>,
@@ -152,13 +100,15 @@ pub struct Record {
     pub silence_warned: bool,
 }
 
-impl Authenticated {
+impl AuthenticAnswer {
     /// Seconds since it came, by the clock that says the most, so that an old one is not shown as new by who can write
     /// the file: the nonce, which is signed, has the time of its making. `None`: not to be told, because a clock was wrong.
     pub fn age(&self, now: Now) -> Option<u64> {
         let made = Nonce::of_request(&self.nonce).made()?;
         let since = |wall: i64| now.wall.saturating_sub(wall);
-        if since(made) < CLOCK_SLACK.saturating_neg() || (made < EARLIEST && now.wall >= EARLIEST) {
+        if since(made) < CLOCK_SLACK.saturating_neg()
+            || (is_before_psc(made) && !is_before_psc(now.wall))
+        {
             return None;
         }
         let by_calendar = since(made).max(since(self.at.wall));
@@ -179,9 +129,9 @@ impl Authenticated {
 
     /// An update that seems to be from the future is one as of now: the clock is wrong, or was. That there was none yet is
     /// not believed then. The calendar's time stays what the nonce says it is.
-    fn believable(mut self, now: Now) -> Authenticated {
+    fn believable(mut self, now: Now) -> AuthenticAnswer {
         if self.at.until(now) > CLOCK_SLACK && self.claims_update() {
-            self.at.boot = Moment::of(now).boot;
+            self.at.boot = Timestamp::of(now).boot;
         }
         self
     }
@@ -193,19 +143,19 @@ impl Authenticated {
     }
 }
 
-/// Why a record was not believed, and what of it is kept all the same.
+/// Why a record was not believed, and what of it is salvaged all the same.
 #[derive(Debug)]
-pub struct Disbelief {
+pub struct InvalidRecord {
     pub problem: &'static str,
     /// A new record, with the answer that there is an update; it is verified before it counts.
-    pub kept: Option<Box<Record>>,
+    pub salvaged: Option<Box<Record>>,
 }
 
-impl Disbelief {
-    fn of(problem: &'static str) -> Disbelief {
-        Disbelief {
+impl InvalidRecord {
+    fn of(problem: &'static str) -> InvalidRecord {
+        InvalidRecord {
             problem,
-            kept: None,
+            salvaged: None,
         }
     }
 }
@@ -216,7 +166,7 @@ impl Record {
             format: FORMAT,
             boot_id: boot_id.to_owned(),
             question: None,
-            since: Moment::of(now),
+            since: Timestamp::of(now),
             due: None,
             start: None,
             run: None,
@@ -233,11 +183,11 @@ impl Record {
     }
 
     /// Takes what was written, and believes nothing in it that cannot be.
-    pub fn of(value: Value, now: Now, boot_id: &str) -> Result<Record, Disbelief> {
-        let record: Record =
-            serde_json::from_value(value).map_err(|_| Disbelief::of("is not a record of psc's"))?;
+    pub fn of(value: Value, now: Now, boot_id: &str) -> Result<Record, InvalidRecord> {
+        let record: Record = serde_json::from_value(value)
+            .map_err(|_| InvalidRecord::of("is not a record of psc's"))?;
         if record.format != FORMAT {
-            return Err(Disbelief::of("was written by another version of psc"));
+            return Err(InvalidRecord::of("was written by another version of psc"));
         }
         // Where the past seems to come the clock is another one, in spite of the boot: the calendar must do.
         let is_ours = record.boot_id == boot_id && !boot_id.is_empty();
@@ -248,10 +198,10 @@ impl Record {
         };
         record.authentic = record.authentic.map(|known| known.believable(now));
         if record.is_from_the_future(now) {
-            let known = record.authentic.filter(Authenticated::claims_update);
-            return Err(Disbelief {
+            let known = record.authentic.filter(AuthenticAnswer::claims_update);
+            return Err(InvalidRecord {
                 problem: "is dated in the future",
-                kept: known.map(|known| {
+                salvaged: known.map(|known| {
                     Box::new(Record {
                         question: record.question,
                         authentic: Some(known),
@@ -264,7 +214,7 @@ impl Record {
     }
 
     /// When it was used last.
-    pub fn used(&self) -> Moment {
+    pub fn used(&self) -> Timestamp {
         let begun = self.begun.as_ref().map(|begun| begun.at);
         let authentic = self.authentic.as_ref().map(|known| known.at);
         let last = self.last.as_ref().map(|last| last.at);
@@ -285,18 +235,18 @@ impl Record {
     }
 
     /// When the next check will be made; `None` when none is planned.
-    pub fn next_check(&self) -> Option<Moment> {
+    pub fn next_check(&self) -> Option<Timestamp> {
         self.due
             .into_iter()
             .chain(self.start)
-            .max_by_key(|moment| moment.boot)
+            .max_by_key(|time| time.boot)
     }
 
     /// Whether a check has failed after the last authentic answer.
     pub fn has_failed(&self) -> bool {
-        let heard = self.authentic.as_ref().map(|known| known.at.boot);
+        let last_authentic = self.authentic.as_ref().map(|known| known.at.boot);
         self.last.as_ref().is_some_and(|last| {
-            last.code.is_some_and(|code| code < 0) && Some(last.at.boot) > heard
+            last.code.is_some_and(|code| code < 0) && Some(last.at.boot) > last_authentic
         })
     }
 
@@ -305,27 +255,27 @@ impl Record {
         // Silence counts from when the clock is right.
         let since = self.since;
         self.since = if since.is_unset(now) {
-            Moment::of(now)
+            Timestamp::of(now)
         } else {
             since.rebased(now)
         };
-        self.due = self.due.map(|moment| moment.rebased(now));
-        self.start = self.start.map(|moment| moment.rebased(now));
+        self.due = self.due.map(|time| time.rebased(now));
+        self.start = self.start.map(|time| time.rebased(now));
         if let Some(run) = &mut self.run {
             run.first = run.first.rebased(now);
         }
         if let Some(begun) = &mut self.begun {
             begun.at = begun.at.rebased(now);
         }
-        self.untrusted_since = self.untrusted_since.map(|moment| moment.rebased(now));
-        self.reminded = self.reminded.map(|moment| moment.rebased(now));
+        self.untrusted_since = self.untrusted_since.map(|time| time.rebased(now));
+        self.reminded = self.reminded.map(|time| time.rebased(now));
         if let Some(last) = &mut self.last {
             last.at = last.at.rebased(now);
         }
         if let Some(authentic) = &mut self.authentic {
             let at = authentic.at.rebased(now);
             authentic.at.boot = if authentic.at.is_unset(now) {
-                Moment::of(now).boot
+                Timestamp::of(now).boot
             } else {
                 at.boot
             };
@@ -342,10 +292,10 @@ impl Record {
             self.last.as_ref().map(|last| last.at),
             self.authentic.as_ref().map(|authentic| authentic.at),
         ];
-        let ahead = |moment: Moment| moment.until(now);
+        let ahead = |time: Timestamp| time.until(now);
         past.into_iter()
             .flatten()
-            .any(|moment| ahead(moment) > CLOCK_SLACK)
+            .any(|time| ahead(time) > CLOCK_SLACK)
             || [self.next_check(), self.run.as_ref().map(|run| run.first)]
                 .into_iter()
                 .flatten()
@@ -358,6 +308,7 @@ mod tests {
     use super::*;
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
+    use std::time::Duration;
 
     fn now(boot: u64, wall: i64) -> Now {
         Now {
@@ -366,13 +317,13 @@ mod tests {
         }
     }
 
-    fn parsed(record: &Value, now: Now, boot_id: &str) -> Result<Record, Disbelief> {
+    fn parsed(record: &Value, now: Now, boot_id: &str) -> Result<Record, InvalidRecord> {
         Record::of(record.clone(), now, boot_id)
     }
 
     fn written() -> Value {
         let mut record = Record::new(now(100, 1_000_000), "a");
-        record.due = Some(Moment::of(now(100, 1_000_000)).after(50_000));
+        record.due = Some(Timestamp::of(now(100, 1_000_000)).after(50_000));
         serde_json::to_value(record).unwrap()
     }
 
@@ -392,30 +343,30 @@ mod tests {
         assert_eq!(record.since.age(later), 10_000);
     }
 
-    /// A record with every moment there is, and where each is in it.
+    /// A record with every time there is, and where each is in it.
     fn full(at: Now) -> (serde_json::Value, [&'static str; 9]) {
-        let moment = Moment::of(at);
+        let time = Timestamp::of(at);
         let mut record = Record::new(at, "a");
-        record.due = Some(moment);
-        record.start = Some(moment);
-        record.run = Some(Run {
+        record.due = Some(time);
+        record.start = Some(time);
+        record.run = Some(HostRun {
             id: String::new(),
-            first: moment,
+            first: time,
         });
-        record.begun = Some(Begun {
-            at: moment,
+        record.begun = Some(LastBegun {
+            at: time,
             subject: String::new(),
         });
-        record.untrusted_since = Some(moment);
-        record.reminded = Some(moment);
-        record.last = Some(Last {
-            at: moment,
+        record.untrusted_since = Some(time);
+        record.reminded = Some(time);
+        record.last = Some(LastCheck {
+            at: time,
             code: Some(0),
             message: None,
-            ending: Ending::Authentic { backoff_minutes: 0 },
+            completion: Completion::Authentic { backoff_minutes: 0 },
         });
-        record.authentic = Some(Authenticated {
-            at: moment,
+        record.authentic = Some(AuthenticAnswer {
+            at: time,
             running_version: String::new(),
             nonce: String::new(),
             extra_fields: None,
@@ -454,8 +405,8 @@ mod tests {
         let (record, places) = full(at);
         let with = |place: &str, ahead: i64| {
             let mut record = record.clone();
-            let moment = record.pointer_mut(place).unwrap();
-            *moment = serde_json::json!({ "boot": 100_000 + ahead, "wall": 1_000_000 + ahead });
+            let time = record.pointer_mut(place).unwrap();
+            *time = serde_json::json!({ "boot": 100_000 + ahead, "wall": 1_000_000 + ahead });
             parsed(&record, at, "a")
         };
         for place in places {
@@ -482,9 +433,9 @@ mod tests {
     fn of_the_future_only_an_update_is_kept() {
         let (at, earlier) = (now(100_000, 1_000_000_000), now(5, 1_000_000));
         let rejected = |update| parsed(&from_the_future(at, update), earlier, "b").unwrap_err();
-        let kept = rejected(1).kept.unwrap().authentic.unwrap().at;
-        assert_eq!((kept.age(earlier), kept.wall), (0, 1_000_000_000));
-        assert!(rejected(0).kept.is_none());
+        let salvaged = rejected(1).salvaged.unwrap().authentic.unwrap().at;
+        assert_eq!((salvaged.age(earlier), salvaged.wall), (0, 1_000_000_000));
+        assert!(rejected(0).salvaged.is_none());
         // As it is written by a boot with a wrong clock, and read in that and in the next one.
         let mut record = from_the_future(at, 1);
         let authentic = record["authentic"].clone();
@@ -505,8 +456,8 @@ mod tests {
             boot: Duration::from_millis(100_001),
             wall: 0,
         };
-        assert_eq!(Moment::of(begun).boot, 101);
-        assert_eq!(Moment::of(now(100, 0)).boot, 100);
+        assert_eq!(Timestamp::of(begun).boot, 101);
+        assert_eq!(Timestamp::of(now(100, 0)).boot, 100);
     }
 
     /// Where there is no such thing as an id of the boot, each start may be after one.
@@ -536,7 +487,7 @@ mod tests {
                 .contains("future")
         );
         let mut far = Record::new(now(100, 0), "a");
-        far.due = Some(Moment {
+        far.due = Some(Timestamp {
             boot: 4_000_000_000,
             wall: 4_000_000_000,
         });
@@ -576,7 +527,7 @@ mod tests {
             let mut known = from_the_future(at, 0)["authentic"].clone();
             known["nonce"] = format!("{}000000{}", made, "A".repeat(22) + "==").into();
             known["at"] = serde_json::json!({ "boot": boot, "wall": wall });
-            let known: Authenticated = serde_json::from_value(known).unwrap();
+            let known: AuthenticAnswer = serde_json::from_value(known).unwrap();
             known.age(at)
         };
         let (boot, wall) = (at.boot_seconds(), at.wall);

@@ -1,321 +1,266 @@
-//! The records of all that was asked with one directory: a product, version, integration and set of keys each has its own,
-//! so that nobody is shown the answer to another question.
+//! The record in memory, kept in step with `state_dir`. Whatever is wrong with the directory is one warning; the
+//! schedule then goes on in memory.
 
-use super::record::{Authenticated, Disbelief, Record};
-use crate::json;
-use crate::sys::clock::Now;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-/// Records beside the one at hand.
-const MOST_OTHERS: usize = 8;
-/// Bytes of all of them together; one has about 350 KiB at most, an answer being 256.
-const LARGEST: usize = 900 * 1024;
-/// The member of the file that has the others; the record that was written last is the file itself.
-const OTHERS: &str = "others";
-/// A record that was used within so many seconds, the longest wait between two checks and a day, is in use.
-const IN_USE: u64 = 8 * 24 * 3600;
-
-/// What is asked, as digests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Question {
-    /// Product, version and integration.
-    pub asked: String,
-    /// The pinned keys.
-    pub keys: String,
-}
-
-impl Question {
-    /// Stands for it where a number is needed: 31 bits, as positions in a file have everywhere.
-    pub fn number(&self) -> u32 {
-        let digits = |text: &str| {
-            let digits = text
-                .get(..8)
-                .and_then(|text| u32::from_str_radix(text, 16).ok());
-            digits.unwrap_or(0)
-        };
-        (digits(&self.asked) ^ digits(&self.keys)) >> 1
-    }
-}
+use super::dir::{OwnerLock, StateDir, Unreadable};
+use super::record::Record;
+use super::records::{Parsed, Records};
+use crate::config::question::Question;
+use crate::sys::clock::{Clock, Now};
+use crate::sys::errno;
+use crate::text;
+use std::io;
+use std::path::Path;
 
 pub struct Store {
-    pub record: Record,
-    others: Vec<Record>,
+    records: Records,
+    /// Whose record is at hand; `None` before the first configuration.
+    question: Option<Question>,
+    dir: Option<StateDir>,
+    /// The record could not be written: what is in memory is newer than the file.
+    unsaved: bool,
+    warned: bool,
+    warning: Option<String>,
 }
 
-/// What was found in a file, and what of it was not believed.
-pub struct Found {
-    pub store: Store,
-    pub problem: Option<&'static str>,
+/// Who makes this host's checks.
+pub enum Owner {
+    /// This handle; the lock is `None` when nothing is shared.
+    Us(Option<OwnerLock>),
+    Another,
 }
 
 impl Store {
     pub fn new(now: Now, boot_id: &str) -> Store {
         Store {
-            record: Record::new(now, boot_id),
-            others: Vec::new(),
+            records: Records::new(now, boot_id),
+            question: None,
+            dir: None,
+            unsaved: false,
+            warned: false,
+            warning: None,
         }
     }
 
-    /// Makes the record of `question` the one at hand.
-    pub fn turn_to(&mut self, question: &Question, now: Now, boot_id: &str) {
-        if self.record.question.as_ref() == Some(question) {
+    /// Takes up a directory, which is not touched before something is read or written, and a question.
+    pub fn select(&mut self, path: Option<&Path>, question: Question, clock: &dyn Clock) {
+        if self.dir.as_ref().map(StateDir::path) != path {
+            self.dir = path.map(StateDir::new);
+            self.restart();
+        }
+        self.records.select(&question, clock.now(), clock.boot_id());
+        self.question = Some(question);
+    }
+
+    /// A new beginning, as at a start of the host: what is wrong is worth a warning again.
+    pub fn restart(&mut self) {
+        self.warned = false;
+    }
+
+    /// The host's record as it is now.
+    pub fn load(&mut self, clock: &dyn Clock) -> &Record {
+        if let Some(dir) = self.dir.take() {
+            self.look(&dir, dir.read(), clock);
+            self.dir = Some(dir);
+        }
+        &self.records.current
+    }
+
+    /// Changes the host's record, undisturbed by other processes. What cannot be written is kept in memory.
+    /// `should_stop` ends the wait for another process that is changing it.
+    pub fn update(
+        &mut self,
+        clock: &dyn Clock,
+        should_stop: &dyn Fn() -> bool,
+        change: impl FnOnce(&mut Record),
+    ) {
+        self.apply(clock, should_stop, change, |_| true);
+    }
+
+    /// As [`Store::update`], but does nothing while another process holds the record for too long.
+    pub fn try_update(
+        &mut self,
+        clock: &dyn Clock,
+        should_stop: &dyn Fn() -> bool,
+        change: impl FnOnce(&mut Record),
+    ) {
+        self.apply(clock, should_stop, change, |error| {
+            error.kind() != io::ErrorKind::WouldBlock
+        });
+    }
+
+    /// Whether the file is as new as the memory.
+    pub fn is_saved(&self) -> bool {
+        !self.unsaved
+    }
+
+    /// What could not be written.
+    pub fn unsaved(&self) -> Option<&Record> {
+        self.unsaved.then_some(&self.records.current)
+    }
+
+    /// `in_memory`: whether a change that could not be made in the file is made in memory.
+    fn apply(
+        &mut self,
+        clock: &dyn Clock,
+        should_stop: &dyn Fn() -> bool,
+        change: impl FnOnce(&mut Record),
+        in_memory: impl FnOnce(&io::Error) -> bool,
+    ) {
+        let mut change = Some(change);
+        let result = self.exclusively(clock, should_stop, |record| {
+            if let Some(change) = change.take() {
+                change(record);
+            }
+        });
+        self.unsaved = match (&result, change) {
+            (Ok(()), _) => false,
+            (Err(error), Some(change)) if in_memory(error) => {
+                change(&mut self.records.current);
+                true
+            }
+            (Err(_), left) => self.unsaved || left.is_none(),
+        };
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && should_stop() => {}
+            Err(error) => self.warn(&format!("cannot be written: {error}"), IN_MEMORY),
+            Ok(()) => {}
+        }
+    }
+
+    fn exclusively(
+        &mut self,
+        clock: &dyn Clock,
+        should_stop: &dyn Fn() -> bool,
+        change: impl FnOnce(&mut Record),
+    ) -> io::Result<()> {
+        let Some(dir) = self.dir.take() else {
+            change(&mut self.records.current);
+            return Ok(());
+        };
+        let result = dir.exclusively(should_stop, |open| {
+            // A bad file is replaced by what is in memory.
+            self.look(&dir, open.read(), clock);
+            change(&mut self.records.current);
+            open.write(&self.records.to_bytes())
+        });
+        self.dir = Some(dir);
+        result
+    }
+
+    /// Brings the memory up to date with the file.
+    fn look(&mut self, dir: &StateDir, file: Bytes, clock: &dyn Clock) {
+        let Some(question) = &self.question else {
+            return;
+        };
+        match parse(file, question, clock) {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                self.adopt(found.records);
+                if let Some(problem) = found.problem {
+                    self.warn_of(dir, problem, REPLACED);
+                }
+            }
+            Err(trouble) => self.warn_of(dir, &trouble.problem, trouble.consequence),
+        }
+    }
+
+    /// Other processes write, too: the newer record counts.
+    fn adopt(&mut self, found: Records) {
+        if !self.unsaved || is_newer(&found.current, &self.records.current) {
+            self.records = found;
+        } else {
+            self.records.take_others_of(found);
+        }
+    }
+
+    /// Tries to become the process that makes this host's checks. Where the directory cannot be used each process makes its
+    /// own; when only the means are short just now, another process is assumed to make them.
+    pub fn try_acquire_owner(&mut self) -> Owner {
+        let (Some(dir), Some(question)) = (&self.dir, &self.question) else {
+            return Owner::Us(None);
+        };
+        match dir.try_acquire_owner(question) {
+            Ok(Some(lock)) => Owner::Us(Some(lock)),
+            Ok(None) => Owner::Another,
+            Err(error) if is_passing(&error) => Owner::Another,
+            Err(error) => {
+                self.warn(&format!("cannot be used: {error}"), IN_MEMORY);
+                Owner::Us(None)
+            }
+        }
+    }
+
+    /// A warning that has not been logged yet.
+    pub fn take_warning(&mut self) -> Option<String> {
+        self.warning.take()
+    }
+
+    fn warn(&mut self, problem: &str, consequence: &str) {
+        if let Some(dir) = self.dir.take() {
+            self.warn_of(&dir, problem, consequence);
+            self.dir = Some(dir);
+        }
+    }
+
+    fn warn_of(&mut self, dir: &StateDir, problem: &str, consequence: &str) {
+        if self.warned {
             return;
         }
-        let has = |record: &Record| record.question.as_ref() == Some(question);
-        let next = match self.others.iter().position(has) {
-            Some(index) => self.others.swap_remove(index),
-            None => self.begun_for(question, now, boot_id),
-        };
-        let before = std::mem::replace(&mut self.record, next);
-        // One of an older psc's does not say what it is about; what it may tell was taken over just now.
-        if before.question.is_some() {
-            self.others.push(before);
-        }
-        self.forget_some(now);
-    }
-
-    /// Of what was asked with other keys a warning counts, if it verifies with these.
-    fn begun_for(&self, question: &Question, now: Now, boot_id: &str) -> Record {
-        let is_same = |record: &&Record| {
-            let other = record.question.as_ref();
-            other.is_none_or(|other| other.asked == question.asked)
-        };
-        let warnings = std::iter::once(&self.record)
-            .chain(&self.others)
-            .filter(is_same)
-            .filter_map(|record| record.authentic.as_ref())
-            .filter(|known| known.claims_update());
-        let mut record = Record::new(now, boot_id);
-        record.question = Some(question.clone());
-        record.authentic = warnings.max_by_key(|known| known.at.boot).cloned();
-        record
-    }
-
-    fn forget_some(&mut self, now: Now) {
-        while self.others.len() > MOST_OTHERS || self.size() > LARGEST {
-            let worth = |record: &Record| {
-                let used = record.used();
-                let warns = record
-                    .authentic
-                    .as_ref()
-                    .is_some_and(Authenticated::claims_update);
-                (used.age(now) <= IN_USE, warns, used.boot)
-            };
-            let least =
-                (0..self.others.len()).min_by_key(|index| self.others.get(*index).map(worth));
-            let Some(least) = least else {
-                return;
-            };
-            self.others.swap_remove(least);
-        }
-    }
-
-    fn size(&self) -> usize {
-        let texts = |record: &Record| record.authentic.as_ref().map_or(0, Authenticated::size);
-        std::iter::once(&self.record)
-            .chain(&self.others)
-            .map(texts)
-            .fold(0, usize::saturating_add)
-    }
-
-    /// For who keeps a newer record of its own.
-    pub fn take_others_of(&mut self, found: Store) {
-        self.others = found.others;
-    }
-
-    /// Reads what was written, and believes nothing in it that cannot be. The record at hand is that of `question`.
-    pub fn parse(
-        bytes: &[u8],
-        question: &Question,
-        now: Now,
-        boot_id: &str,
-    ) -> Result<Found, &'static str> {
-        const NO_RECORD: &str = "is not a record of psc's";
-        let mut top = json::object(bytes).map_err(|_| NO_RECORD)?;
-        let others = match top.remove(OTHERS) {
-            Some(Value::Array(others)) => others,
-            _ => Vec::new(),
-        };
-        let mut problem = None;
-        let mut read = |value: Value| match Record::of(value, now, boot_id) {
-            Ok(record) => Some(record),
-            Err(Disbelief { problem: why, kept }) => {
-                problem = problem.or(Some(why));
-                kept.map(|record| *record)
-            }
-        };
-        let record = read(Value::Object(top));
-        let others = others
-            .into_iter()
-            .take(MOST_OTHERS)
-            .filter_map(read)
-            .collect();
-        let mut store = Store {
-            record: record.unwrap_or_else(|| Record::new(now, boot_id)),
-            others,
-        };
-        store.turn_to(question, now, boot_id);
-        Ok(Found { store, problem })
-    }
-
-    /// Whether that is what psc writes, believed or not.
-    pub fn is_one(bytes: &[u8]) -> bool {
-        json::read::<Record>(bytes).is_ok()
-    }
-
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut top = serde_json::to_value(&self.record).unwrap_or_default();
-        if let (Some(top), Ok(others)) = (top.as_object_mut(), serde_json::to_value(&self.others)) {
-            top.insert(OTHERS.to_owned(), others);
-        }
-        top.to_string().into_bytes()
+        self.warned = true;
+        self.warning = Some(format!(
+            "Security update check: the state in {} {problem}; {consequence}",
+            text::quoted(&dir.path().to_string_lossy())
+        ));
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::record::{Begun, Moment};
-    use super::*;
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    use serde_json::json;
-    use std::time::Duration;
+/// Descriptors, memory or a signal: another try may work.
+fn is_passing(error: &io::Error) -> bool {
+    errno::is_shortage(error) || matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN))
+}
 
-    const DAY: u64 = 24 * 3600;
+fn is_newer(found: &Record, unsaved: &Record) -> bool {
+    let last = |record: &Record| record.last.as_ref().map(|last| last.at.boot);
+    last(found) > last(unsaved)
+}
 
-    fn now(day: u64) -> Now {
-        Now {
-            boot: Duration::from_secs(day * DAY),
-            wall: 2_000_000_000 + i64::try_from(day * DAY).unwrap(),
-        }
+/// The one that counts of what was read and what could not be written.
+pub fn newest(found: Option<Record>, unsaved: Option<Record>) -> Option<Record> {
+    match (found, unsaved) {
+        (Some(found), Some(unsaved)) if is_newer(&found, &unsaved) => Some(found),
+        (found, unsaved) => unsaved.or(found),
     }
+}
 
-    fn question(asked: &str, keys: &str) -> Question {
-        Question {
-            asked: asked.to_owned(),
-            keys: keys.to_owned(),
-        }
-    }
+const IN_MEMORY: &str = "the schedule is kept in memory meanwhile";
+const REPLACED: &str = "it is replaced";
 
-    fn answer(day: u64, update: u8) -> Authenticated {
-        Authenticated {
-            at: Moment::of(now(day)),
-            running_version: "6.0.10".to_owned(),
-            nonce: String::new(),
-            extra_fields: None,
-            data: STANDARD.encode(json!({ "update": update, "version": "6.0.20" }).to_string()),
-            signature: String::new(),
-        }
-    }
+/// What is wrong with the file in the directory.
+pub struct Trouble {
+    problem: String,
+    consequence: &'static str,
+}
 
-    /// Asked about that, with that answer, and what was kept read again.
-    fn asked(store: &Store, about: &Question, day: u64, update: u8) -> Store {
-        let mut store = read(store, about, day);
-        let at = Moment::of(now(day));
-        let subject = String::new();
-        store.record.begun = Some(Begun { at, subject });
-        store.record.authentic = Some(answer(day, update));
-        store
-    }
+/// The record in the directory that answers that question; `None` when there is none to be believed.
+pub fn read(dir: &StateDir, question: &Question, clock: &dyn Clock) -> Option<Record> {
+    let found = parse(dir.read(), question, clock).ok()??;
+    Some(found.records.current)
+}
 
-    fn read(store: &Store, about: &Question, day: u64) -> Store {
-        let found = Store::parse(&store.to_bytes(), about, now(day), "a").unwrap();
-        assert_eq!(found.problem, None);
-        found.store
-    }
+/// What reading the file came to.
+type Bytes = Result<Option<Vec<u8>>, Unreadable>;
 
-    fn empty() -> Store {
-        Store::new(now(0), "a")
-    }
-
-    #[test]
-    fn each_question_has_its_record() {
-        let (one, other) = (question("one", "k"), question("other", "k"));
-        let store = asked(&asked(&empty(), &one, 1, 0), &other, 2, 0);
-        assert_eq!(read(&store, &one, 3).record.used(), Moment::of(now(1)));
-        assert_eq!(read(&store, &other, 3).record.used(), Moment::of(now(2)));
-        let third = read(&store, &question("third", "k"), 3).record;
-        assert!(third.authentic.is_none() && third.begun.is_none());
-        // The file tells first what was written last.
-        let top: Value = serde_json::from_slice(&store.to_bytes()).unwrap();
-        assert_eq!(top["question"]["asked"], "other");
-    }
-
-    #[test]
-    fn a_warning_outlives_other_keys_and_nothing_else_does() {
-        for (update, kept) in [(1, true), (0, false)] {
-            let store = asked(&empty(), &question("one", "old"), 1, update);
-            let record = read(&store, &question("one", "new"), 2).record;
-            assert_eq!(record.authentic.is_some(), kept);
-            assert!(record.begun.is_none());
-            let record = read(&store, &question("another", "new"), 2).record;
-            assert!(record.authentic.is_none());
-            // Before there were questions.
-            let mut old: Value = serde_json::from_slice(&store.to_bytes()).unwrap();
-            for new in ["question", "others", "run", "reminded_in"] {
-                old.as_object_mut().unwrap().remove(new);
-            }
-            old["authentic"]["request_sha256"] = "0".into();
-            let bytes = old.to_string().into_bytes();
-            let found = Store::parse(&bytes, &question("one", "k"), now(2), "a").unwrap();
-            assert_eq!(found.store.record.authentic.is_some(), kept);
-            assert!(found.store.record.begun.is_none() && found.store.others.is_empty());
-        }
-    }
-
-    #[test]
-    fn the_least_needed_is_forgotten() {
-        let named = |number: usize| question(&format!("{number}"), "k");
-        let known =
-            |store: &Store, number| read(store, &named(number), 40).record.authentic.is_some();
-        let mut store = asked(&empty(), &named(0), 1, 1);
-        store = asked(&store, &named(1), 2, 0);
-        for number in 2..9 {
-            store = asked(&store, &named(number), 3, 1);
-        }
-        assert!((0..9).all(|number| known(&store, number)));
-        // Two that are in use stay, whatever else there is.
-        store = asked(&store, &named(9), 39, 0);
-        store = asked(&store, &named(10), 40, 0);
-        assert_eq!(store.others.len(), MOST_OTHERS);
-        assert!(known(&store, 9) && known(&store, 10));
-        assert!(!known(&store, 1), "the oldest without a warning");
-        assert!(!known(&store, 0), "the oldest");
-        assert!((2..9).all(|number| known(&store, number)));
-    }
-
-    #[test]
-    fn the_file_stays_small() {
-        let mut store = empty();
-        for number in 0..6 {
-            store = asked(&store, &question(&format!("{number}"), "k"), 1, 0);
-            store.record.authentic.as_mut().unwrap().signature = "A".repeat(256 * 1024);
-        }
-        store = read(&store, &question("next", "k"), 1);
-        assert!(store.to_bytes().len() < 1024 * 1024 && !store.others.is_empty());
-    }
-
-    #[test]
-    fn one_record_that_cannot_be_spoils_no_other() {
-        let (one, other) = (question("one", "k"), question("other", "k"));
-        let store = asked(&asked(&empty(), &one, 1, 1), &other, 2, 0);
-        for broken in ["/due", "/others/0/due"] {
-            let mut value: Value = serde_json::from_slice(&store.to_bytes()).unwrap();
-            *value.pointer_mut(broken).unwrap() = json!("what");
-            let bytes = value.to_string().into_bytes();
-            let (fine, bad) = if broken == "/due" {
-                (&one, &other)
-            } else {
-                (&other, &one)
-            };
-            let found = |about| Store::parse(&bytes, about, now(3), "a").unwrap();
-            assert!(found(fine).problem.is_some());
-            assert!(found(fine).store.record.authentic.is_some());
-            assert!(found(bad).store.record.authentic.is_none());
-        }
-        for junk in [&b""[..], b"{", b"[]", b"\xff"] {
-            assert!(Store::parse(junk, &one, now(1), "a").is_err());
-        }
+fn parse(file: Bytes, question: &Question, clock: &dyn Clock) -> Result<Option<Parsed>, Trouble> {
+    let trouble = |problem, consequence| Trouble {
+        problem,
+        consequence,
+    };
+    match file {
+        Ok(Some(bytes)) => Records::parse(&bytes, question, clock.now(), clock.boot_id())
+            .map(Some)
+            .map_err(|why| trouble(why.to_owned(), REPLACED)),
+        Ok(None) => Ok(None),
+        Err(Unreadable::Unfit(why)) => Err(trouble(format!("cannot be read: {why}"), REPLACED)),
+        Err(Unreadable::Io(error)) => Err(trouble(format!("cannot be read: {error}"), IN_MEMORY)),
     }
 }

@@ -26,7 +26,7 @@ const ON_THE_WAY: OFlags = OFlags::RDONLY;
 
 /// What `fstat` tells, in types that are the same everywhere.
 #[derive(Clone, Copy)]
-pub struct Facts {
+pub struct Metadata {
     pub kind: rustix::fs::FileType,
     pub mode: u32,
     pub uid: u32,
@@ -37,10 +37,10 @@ pub struct Facts {
     pub identity: (u64, u64),
 }
 
-impl Facts {
+impl Metadata {
     #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)]
-    fn from(stat: &rustix::fs::Stat) -> Facts {
-        Facts {
+    fn from(stat: &rustix::fs::Stat) -> Metadata {
+        Metadata {
             kind: rustix::fs::FileType::from_raw_mode(stat.st_mode),
             mode: u32::from(stat.st_mode),
             uid: stat.st_uid,
@@ -54,13 +54,17 @@ impl Facts {
         }
     }
 
-    pub fn of(file: impl std::os::fd::AsFd) -> io::Result<Facts> {
-        Ok(Facts::from(&rustix::fs::fstat(file)?))
+    pub fn of(file: impl std::os::fd::AsFd) -> io::Result<Metadata> {
+        Ok(Metadata::from(&rustix::fs::fstat(file)?))
     }
 
     /// Of that name in `dir`; a symbolic link is not followed.
-    pub fn at(dir: &OwnedFd, name: &OsStr) -> io::Result<Facts> {
-        Ok(Facts::from(&statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+    pub fn at(dir: &OwnedFd, name: &OsStr) -> io::Result<Metadata> {
+        Ok(Metadata::from(&statat(
+            dir,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?))
     }
 
     pub fn others_may_write(&self) -> bool {
@@ -90,7 +94,7 @@ impl Place {
     /// As [`Place::enter`]; `server`: a user who may have it where anybody may make a directory, under any name.
     pub fn open_of(&self, flags: OFlags, server: Option<u32>) -> io::Result<OwnedFd> {
         let dir = open_at(&self.parent, &self.name, flags)?;
-        let uid = Facts::of(&dir)?.uid;
+        let uid = Metadata::of(&dir)?.uid;
         if self.sticky && !is_trusted(uid) && server != Some(uid) {
             return Err(foreign(&self.path(), uid));
         }
@@ -111,7 +115,10 @@ struct Walk {
 }
 
 /// Follows `path`, which is absolute, up to its last directory. `visit` sees each directory on the way, and may end it there.
-pub fn to(path: &Path, visit: &mut dyn FnMut(&Path, Facts) -> io::Result<()>) -> io::Result<Place> {
+pub fn to(
+    path: &Path,
+    visit: &mut dyn FnMut(&Path, Metadata) -> io::Result<()>,
+) -> io::Result<Place> {
     let mut walk = Walk {
         dir: root()?,
         shown: PathBuf::from("/"),
@@ -119,10 +126,10 @@ pub fn to(path: &Path, visit: &mut dyn FnMut(&Path, Facts) -> io::Result<()>) ->
         links: 0,
     };
     while let Some(name) = walk.left.pop_front() {
-        let here = Facts::of(&walk.dir)?;
+        let here = Metadata::of(&walk.dir)?;
         visit(&walk.shown, here)?;
         check_on_the_way(&walk.shown, here)?;
-        let found = match Facts::at(&walk.dir, &name) {
+        let found = match Metadata::at(&walk.dir, &name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && walk.left.is_empty() => None,
             other => Some(other?),
         };
@@ -150,7 +157,7 @@ pub fn to(path: &Path, visit: &mut dyn FnMut(&Path, Facts) -> io::Result<()>) ->
 
 impl Walk {
     /// Only root and this user can have put a link here that they own: [`check_on_the_way`].
-    fn follow(&mut self, name: &OsStr, link: Facts) -> io::Result<()> {
+    fn follow(&mut self, name: &OsStr, link: Metadata) -> io::Result<()> {
         let shown = self.shown.join(name);
         if !is_trusted(link.uid) {
             return Err(foreign(&shown, link.uid));
@@ -194,7 +201,7 @@ fn open_at(dir: &OwnedFd, name: &OsStr, flags: OFlags) -> io::Result<OwnedFd> {
 }
 
 /// Who can change names in a directory can put another one in the place of what is looked for.
-fn check_on_the_way(path: &Path, dir: Facts) -> io::Result<()> {
+fn check_on_the_way(path: &Path, dir: Metadata) -> io::Result<()> {
     if !is_trusted(dir.uid) {
         return Err(foreign(path, dir.uid));
     }

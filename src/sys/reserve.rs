@@ -441,7 +441,7 @@ mod tests {
         let config = site.config(json!({ "program_name": "x".repeat(200) }));
         let answer = largest_answer(&site, NONCE);
         assert!((200 * 1024..=256 * 1024).contains(&answer.len()));
-        let checker = Checker::new(None);
+        let checker = Checker::new(None, None);
         let configured = measured(|| {
             assert!(checker.configure(config.to_string().as_bytes()).is_ok());
         });

@@ -1,18 +1,21 @@
-//! The background thread: it knows when, and asks the checker for the rest.
+//! The background thread: waits for what the schedule says is next, and does it.
 
-use super::agenda::{self, Step};
-use super::run;
+use super::Checker;
 use crate::cancel::Generation;
 use crate::check::messages;
-use crate::checker::Checker;
 use crate::config::check_config::{CheckConfig, Readiness};
+use crate::config::question::Question;
 use crate::log::{ERROR, LogHandle};
 use crate::panic::catch_panic;
 use crate::random;
-use crate::state::dir::Ownership;
-use crate::state::memory::Owner;
-use crate::state::record::{Moment, Record, Run};
-use crate::state::store::Question;
+use crate::schedule::next_action::{self, Action};
+use crate::schedule::transitions;
+use crate::state::dir::OwnerLock;
+use crate::state::host_run;
+use crate::state::record::{HostRun, Record};
+use crate::state::store::Owner;
+use crate::state::stored_verdict::StoredVerdict;
+use crate::state::timestamp::Timestamp;
 use crate::sys::reserve::Reserve;
 use crate::text;
 use std::path::PathBuf;
@@ -24,17 +27,17 @@ const LEAST_STACK: usize = 32 * 1024;
 /// Of psc's own thread: the rest is the host's callback's.
 pub const STACK_BYTES: usize = LEAST_STACK + 224 * 1024;
 
-/// How long the thread waits for memory when there is not enough for a turn.
+/// How long the thread waits for memory when there is not enough for a tick.
 const MEMORY_AGAIN: Duration = Duration::from_secs(60);
 
 /// Runs until a stop is requested after `generation`. `reserve` serves this thread.
-pub fn main(checker: &Checker, log: &LogHandle, generation: Generation, reserve: Reserve) {
+pub fn run(checker: &Checker, log: &LogHandle, generation: Generation, reserve: Reserve) {
     // Until the end: what is dropped on the way may be of it.
     let mut reserve = reserve;
-    let ended = catch_panic(|| Shift::new(checker, log, generation).run(&mut reserve));
-    checker.note_owner_lock(None);
+    let ended = catch_panic(|| Scheduler::new(checker, log, generation).run(&mut reserve));
+    checker.set_owner_lock(None);
     if let Err(text) = ended {
-        checker.note_crash(&text);
+        checker.activity.set_crash(&text);
         log.log(
             ERROR,
             &format!("Security update check failed: a bug in psc was contained: {text}; please report it to the makers of psc (next check after a restart)"),
@@ -43,19 +46,19 @@ pub fn main(checker: &Checker, log: &LogHandle, generation: Generation, reserve:
 }
 
 /// What one process of the host makes the checks of.
-type Mandate = (Option<PathBuf>, Question);
+type OwnerKey = (Option<PathBuf>, Question);
 
-struct Shift<'a> {
+struct Scheduler<'a> {
     checker: &'a Checker,
     log: &'a LogHandle,
-    /// Of the start of the thread; its cancels are those of the turn.
+    /// Of the start of the thread; its cancels are those of the tick.
     generation: Generation,
     /// How often the thread was woken before it looked.
     epoch: u32,
     /// `None` while checks are disabled.
     start: Option<Start>,
     /// `Some` when this process makes the host's checks: of that question, by the lock in that directory.
-    owned: Option<(Mandate, Option<Ownership>)>,
+    owned: Option<(OwnerKey, Option<OwnerLock>)>,
     /// How often in a row another process was found to be the owner.
     refusals: usize,
     /// How often in a row the record could not be written.
@@ -70,7 +73,7 @@ struct Start {
     at: Duration,
     per_mille: u64,
     /// As a predecessor in the same run of the host has planned it.
-    inherited: Option<Moment>,
+    inherited: Option<Timestamp>,
     /// This process has made a plan of its own, or is to.
     planned: bool,
 }
@@ -88,7 +91,7 @@ impl Start {
 
     fn inherit(&mut self, record: &Record) {
         if !self.planned {
-            self.inherited = agenda::inherited(record, &run::id());
+            self.inherited = next_action::inherited(record, &host_run::id());
         }
     }
 
@@ -100,13 +103,13 @@ impl Start {
             .at
             .saturating_add(Duration::from_secs(settings.start_delay))
             .saturating_add(Duration::from_millis(jitter));
-        self.inherited.map_or(own, agenda::since_boot)
+        self.inherited.map_or(own, next_action::since_boot)
     }
 }
 
-impl Shift<'_> {
-    fn new<'a>(checker: &'a Checker, log: &'a LogHandle, generation: Generation) -> Shift<'a> {
-        Shift {
+impl Scheduler<'_> {
+    fn new<'a>(checker: &'a Checker, log: &'a LogHandle, generation: Generation) -> Scheduler<'a> {
+        Scheduler {
             checker,
             log,
             generation,
@@ -134,85 +137,88 @@ impl Shift<'_> {
                 self.sleep(Some(MEMORY_AGAIN));
                 continue;
             }
-            let readiness = self.checker.readiness();
+            let readiness = self.checker.config.get().readiness();
             if let Readiness::Ready(config) = readiness {
                 if was_disabled {
                     self.start = Some(Start::now(self.checker, true));
                 }
                 was_disabled = false;
-                self.turn(&config);
+                self.tick(&config);
                 continue;
             }
             if matches!(readiness, Readiness::Disabled) && !was_disabled {
-                let line = messages::disabled(&self.checker.config().settings);
+                let line = messages::disabled(&self.checker.config.get().settings);
                 self.log.log(line.level, &line.text);
                 was_disabled = true;
             }
             self.start = None;
-            self.disown();
+            self.release();
             self.sleep(None);
         }
     }
 
     /// Does what is due, or waits for it.
-    fn turn(&mut self, config: &CheckConfig) {
+    fn tick(&mut self, config: &CheckConfig) {
         let checker = self.checker;
-        let owns = self.own(config);
-        let mut record = checker.recall(config, self.log);
+        let owns = self.acquire(config);
+        let mut record = checker.load(config, self.log);
         let start = self.start.get_or_insert_with(|| Start::now(checker, false));
         start.inherit(&record);
         let first_check = start.first_check(config);
-        let known = checker.known(&record, config);
-        let update = known.warning();
+        let stored = StoredVerdict::of(&record, config, checker.clock.now());
+        let update = stored.update();
         if !owns {
             let now = checker.clock.now();
-            let step = agenda::next(&record, first_check, update.is_some(), now);
-            let wait = agenda::candidate_wait(step, self.refusals, &random::up_to);
+            let action = next_action::decide(&record, first_check, update.is_some(), now);
+            let wait = next_action::candidate_wait(action, self.refusals, &random::up_to);
             self.refusals = self.refusals.saturating_add(1);
             return self.sleep(Some(wait));
         }
         if record.interval != config.settings.interval && record.last.is_some() {
-            return checker.replan(config, self.log);
+            checker.update_record(config, self.log, |record| {
+                transitions::reschedule(record, &checker.context(config));
+            });
+            return;
         }
         start.planned = true;
-        let step = self.settle(config, &mut record, first_check, update.is_some());
+        let action = self.reconcile(config, &mut record, first_check, update.is_some());
         // Said at the start of the host, whichever of its processes has done so.
         let at_start = !std::mem::replace(&mut self.reminded_at_start, true)
-            && record.reminded_in.as_deref() != Some(&run::id());
-        if let Some(update) = update.filter(|_| at_start || step == Step::Remind) {
+            && record.reminded_in.as_deref() != Some(&host_run::id());
+        if let Some(update) = update.filter(|_| at_start || action == Action::Remind) {
             let lines = messages::reminder(&update.verdict, config, update.age);
             return self.remind(config, &lines);
         }
-        match step {
-            Step::Check => self.check(config),
-            Step::WarnOfSilence => self.warn_of_silence(config, &record),
-            Step::Wait(limit) => self.wait(config, limit),
-            // Done above: there is no such step without a known update.
-            Step::Remind => {}
+        match action {
+            Action::Check => self.check(config),
+            Action::WarnOfSilence => self.warn_of_silence(config, &record),
+            Action::Wait(limit) => self.wait(config, limit),
+            // Done above: there is no such action without a known update.
+            Action::Remind => {}
         }
     }
 
     /// Makes known when the next check will be made, so that every process, and what is logged, tells the same.
-    fn settle(
+    fn reconcile(
         &self,
         config: &CheckConfig,
         record: &mut Record,
         first_check: Duration,
         known_update: bool,
-    ) -> Step {
+    ) -> Action {
         let now = self.checker.clock.now();
-        let first = Run {
-            id: run::id(),
-            first: Moment::at(first_check, now),
+        let first = HostRun {
+            id: host_run::id(),
+            first: Timestamp::at(first_check, now),
         };
         let subject = config.subject();
         let random = &random::up_to;
-        if agenda::settle(record, &first, &subject, now, random) {
-            self.checker.update_memory(config, self.log, |record| {
-                agenda::settle(record, &first, &subject, now, random);
+        if next_action::reconcile(record, &first, &subject, now, random) {
+            self.checker.update_record(config, self.log, |record| {
+                next_action::reconcile(record, &first, &subject, now, random);
             });
         }
-        agenda::next(record, first_check, known_update, now)
+        next_action::decide(record, first_check, known_update, now)
     }
 
     /// Sleeps until something is due; what could not be written is tried again meanwhile.
@@ -221,13 +227,13 @@ impl Shift<'_> {
             self.unsaved = 0;
             return self.sleep(Some(limit));
         }
-        let again = agenda::save_wait(self.unsaved);
+        let again = next_action::save_wait(self.unsaved);
         self.unsaved = self.unsaved.saturating_add(1);
         self.sleep(Some(limit.min(again)));
     }
 
     fn check(&mut self, config: &CheckConfig) {
-        let Some(ticket) = self.checker.begin_check(self.log) else {
+        let Some(ticket) = self.checker.enter_check(self.log) else {
             // psc_run_once is making one; its end wakes this thread.
             return self.sleep(None);
         };
@@ -238,14 +244,16 @@ impl Shift<'_> {
             self.refusals = 0;
         } else {
             // Another process makes it just now, or holds the record: look again, less and less often.
-            let wait = agenda::candidate_wait(Step::Check, self.refusals, &random::up_to);
+            let wait = next_action::candidate_wait(Action::Check, self.refusals, &random::up_to);
             self.refusals = self.refusals.saturating_add(1);
             self.sleep(Some(wait));
         }
     }
 
     fn remind(&self, config: &CheckConfig, lines: &[messages::Line]) {
-        self.checker.reminds(config, self.log);
+        self.checker.update_record(config, self.log, |record| {
+            transitions::note_reminder(record, &self.checker.context(config));
+        });
         for line in lines {
             self.log.log(line.level, &line.text);
         }
@@ -253,8 +261,8 @@ impl Shift<'_> {
 
     fn warn_of_silence(&self, config: &CheckConfig, record: &Record) {
         self.checker
-            .update_memory(config, self.log, |record| record.silence_warned = true);
-        let silence = agenda::heard(record).age(self.checker.clock.now());
+            .update_record(config, self.log, |record| record.silence_warned = true);
+        let silence = next_action::last_authentic(record).age(self.checker.clock.now());
         let program = messages::shown_program(&config.settings);
         // A server's log shows errors, and often nothing below.
         self.log.log(
@@ -267,27 +275,27 @@ impl Shift<'_> {
     }
 
     /// Whether this process makes the host's checks.
-    fn own(&mut self, config: &CheckConfig) -> bool {
+    fn acquire(&mut self, config: &CheckConfig) -> bool {
         let path = &config.settings.state_dir;
-        let mandate = (path.clone(), config.question());
+        let key = (path.clone(), config.question());
         // Without a lock, because the directory could not be used, it is tried again: it may have been repaired.
         let owns = self.owned.as_ref().is_some_and(|(owned, lock)| {
-            *owned == mandate && lock.as_ref().map_or(path.is_none(), Ownership::is_current)
+            *owned == key && lock.as_ref().map_or(path.is_none(), OwnerLock::is_current)
         });
         if owns {
             return true;
         }
-        let without_lock = matches!(&self.owned, Some((owned, None)) if *owned == mandate);
-        self.disown();
-        let owner = self.checker.memory(config).try_own();
+        let without_lock = matches!(&self.owned, Some((owned, None)) if *owned == key);
+        self.release();
+        let owner = self.checker.try_acquire_owner(config, self.log);
         match owner {
             Owner::Us(lock) => {
                 self.checker
-                    .note_owner_lock(lock.as_ref().and_then(Ownership::fd_id));
+                    .set_owner_lock(lock.as_ref().and_then(OwnerLock::fd_id));
                 if !without_lock {
                     self.refusals = 0;
                 }
-                self.owned = Some((mandate, lock));
+                self.owned = Some((key, lock));
                 true
             }
             Owner::Another => {
@@ -298,8 +306,8 @@ impl Shift<'_> {
         }
     }
 
-    fn disown(&mut self) {
-        self.checker.note_owner_lock(None);
+    fn release(&mut self) {
+        self.checker.set_owner_lock(None);
         self.owned = None;
     }
 
@@ -339,19 +347,15 @@ mod tests {
         let sink = move |level, text: &std::ffi::CStr| {
             keep.lock().unwrap().push((level, text.to_owned()));
         };
-        let mut checker = Checker::new(Some(Box::new(sink)));
+        let mut checker = Checker::new(Some(Box::new(sink)), None);
         let site = Site::start();
         let config = site.config(json!({})).to_string();
         assert!(checker.configure(config.as_bytes()).is_ok());
         checker.clock = Box::new(Broken(AtomicBool::new(true)));
-        let log = LogHandle::new(&checker.logger);
+        let log = checker.log_handle();
         let reserve = Reserve::of_a_call().unwrap();
-        main(&checker, &log, checker.cancel.generation(), reserve);
-        let crash = checker.crash().unwrap();
-        assert_eq!(
-            (&crash["code"], &crash["text"]),
-            (&json!(-15), &json!("deliberate"))
-        );
+        run(&checker, &log, checker.cancel.generation(), reserve);
+        assert_eq!(checker.activity.crash().as_deref(), Some("deliberate"));
         let said = said.lock().unwrap();
         assert_eq!(said.len(), 1);
         assert_eq!(said[0].0, ERROR);
@@ -360,7 +364,7 @@ mod tests {
         // Another start is another beginning.
         let checker = Arc::new(checker);
         assert!(checker.start().is_ok());
-        assert!(checker.crash().is_none());
+        assert!(checker.activity.crash().is_none());
         assert!(checker.stop().is_ok());
     }
 }

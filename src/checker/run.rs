@@ -1,20 +1,22 @@
-//! Makes checks: one at a time, remembered, reported.
+//! Makes checks: one at a time, remembered, logged.
 
-use super::remembering::Before;
-use super::{Checker, incomplete};
+use super::Checker;
+use super::configure::incomplete;
 use crate::cancel::CancelToken;
 use crate::check::nonce::Nonce;
+use crate::check::outcome::Outcome;
 use crate::check::request::Request;
+use crate::check::verdict::Expected;
 use crate::check::{self, Attempt, messages};
 use crate::code::Code;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::error::Error;
 use crate::fork_guard::CallGuard;
 use crate::log::LogHandle;
-use crate::outcome::Outcome;
 use crate::panic::catch_panic;
-use crate::sync::lock;
+use crate::schedule::transitions::{self, Undo};
 use crate::sys::signals;
+use crate::text;
 
 /// A check in flight; it ends when this goes.
 pub struct InFlight<'a> {
@@ -28,8 +30,7 @@ impl Drop for InFlight<'_> {
             // In a child, forked in the callback: it is not the child's check.
             return;
         }
-        lock(&self.checker.running).check = None;
-        self.checker.changed.notify_all();
+        self.checker.activity.end_check();
         // The thread plans anew with what this check came to.
         self.checker.cancel.wake_thread();
     }
@@ -38,9 +39,9 @@ impl Drop for InFlight<'_> {
 impl Checker {
     /// One check in the calling thread, whatever the schedule says. `Err`: none was made.
     pub fn run_once(&self) -> Result<Outcome, Error> {
-        let log = LogHandle::new(&self.logger);
+        let log = self.log_handle();
         // In flight before anything is looked at: psc_stop waits for it from here on.
-        let Some(_in_flight) = self.begin_check(&log) else {
+        let Some(_in_flight) = self.enter_check(&log) else {
             return Err(Error::new(
                 Code::State,
                 "a check of this handle is in flight already",
@@ -49,7 +50,7 @@ impl Checker {
         };
         // Noted before the configuration is looked at, so that one that disables ends this check.
         let generation = self.cancel.generation();
-        let config = match self.readiness() {
+        let config = match self.config.get().readiness() {
             Readiness::Ready(config) => config,
             Readiness::Incomplete => return Err(incomplete()),
             Readiness::Disabled => return Ok(self.disabled(&log)),
@@ -59,28 +60,34 @@ impl Checker {
         if let Err(error) = self.cancel.prepare() {
             return Ok(self.conclude(&Attempt::failed(error), &config, &log, None));
         }
-        let mut before = None;
-        self.update_memory(&config, &log, |record| {
-            before = Some(self.announce(record, &config));
+        let mut undo = None;
+        self.update_record(&config, &log, |record| {
+            let context = self.context(&config);
+            undo = Some(transitions::begin_check(record, config.subject(), &context));
         });
         let token = self.cancel.token(generation);
-        Ok(self.check(&config, &token, &log, before))
+        Ok(self.check(&config, &token, &log, undo))
     }
 
-    /// The check that the schedule says is due. False: another process has made it, or is about to. The caller has begun.
-    pub fn check_if_due(&self, config: &CheckConfig, token: &CancelToken, log: &LogHandle) -> bool {
+    /// The check that the schedule says is due. False: another process has made it, or is about to. The caller has entered.
+    pub(super) fn check_if_due(
+        &self,
+        config: &CheckConfig,
+        token: &CancelToken,
+        log: &LogHandle,
+    ) -> bool {
         let config = self.renewed(config, log);
-        let Some(before) = self.claim(&config, log) else {
+        let Some(undo) = self.claim(&config, log) else {
             return false;
         };
-        self.check(&config, token, log, Some(before));
+        self.check(&config, token, log, Some(undo));
         true
     }
 
     /// The configuration as it is at this moment: files may have come, gone or been renewed.
     fn renewed(&self, config: &CheckConfig, log: &LogHandle) -> CheckConfig {
         let config = config.refreshed();
-        self.warn_of_skipped(&config, log);
+        self.log_skipped_certificates(&config, log);
         config
     }
 
@@ -89,11 +96,11 @@ impl Checker {
         config: &CheckConfig,
         token: &CancelToken,
         log: &LogHandle,
-        before: Option<Before>,
+        undo: Option<Undo>,
     ) -> Outcome {
         let attempt = catch_panic(|| check::run(config, token, log))
             .unwrap_or_else(|text| Attempt::failed(Error::bug(&text)));
-        self.conclude(&attempt, config, log, before)
+        self.conclude(&attempt, config, log, undo)
     }
 
     /// Remembers and logs a check, and makes its result.
@@ -102,15 +109,18 @@ impl Checker {
         attempt: &Attempt,
         config: &CheckConfig,
         log: &LogHandle,
-        before: Option<Before>,
+        undo: Option<Undo>,
     ) -> Outcome {
-        let next_check = self.update_memory(config, log, |record| {
-            match (attempt.code(), before) {
-                (Code::Cancelled, Some(before)) => before.restore(record),
+        let next_check = self.update_record(config, log, |record| {
+            match (attempt.code(), undo) {
+                (Code::Cancelled, Some(undo)) => undo.apply(record),
                 (Code::Cancelled, None) => {}
-                // What was left behind by psc_stop has nothing to say any more.
+                // What was left behind by psc_stop has nothing to tell any more.
                 _ if log.is_revoked() => {}
-                _ => self.remember(record, config, attempt),
+                _ => {
+                    let context = self.context(config);
+                    transitions::finish_check(record, attempt, &config.passenger_version, &context);
+                }
             }
         });
         let lines = messages::lines(attempt, config, Some(next_check));
@@ -127,7 +137,7 @@ impl Checker {
         config: &CheckConfig,
         next_check: u64,
     ) -> Outcome {
-        let message = lines.first().map(|line| crate::text::log_line(&line.text));
+        let message = lines.first().map(|line| text::log_line(&line.text));
         Outcome::of(
             attempt,
             message.unwrap_or_default(),
@@ -138,20 +148,15 @@ impl Checker {
     }
 
     fn disabled(&self, log: &LogHandle) -> Outcome {
-        let line = messages::disabled(&self.config().settings);
+        let line = messages::disabled(&self.config.get().settings);
         log.log(line.level, &line.text);
-        Outcome::without_check(Code::Disabled, crate::text::log_line(&line.text), 0)
+        Outcome::without_check(Code::Disabled, text::log_line(&line.text), 0)
     }
 
     /// Only one check of a handle is in flight at a time.
-    pub fn begin_check(&self, log: &LogHandle) -> Option<InFlight<'_>> {
+    pub(super) fn enter_check(&self, log: &LogHandle) -> Option<InFlight<'_>> {
         let call = self.fork_guard.enter();
-        let mut running = lock(&self.running);
-        if running.check.is_some() {
-            return None;
-        }
-        running.check = Some(log.clone());
-        Some(InFlight {
+        self.activity.begin_check(log).then(|| InFlight {
             checker: self,
             call,
         })
@@ -160,12 +165,16 @@ impl Checker {
     /// The verdict on an answer to the request of this configuration and nonce, however it came.
     pub fn verify(&self, response: &[u8], nonce: &str) -> Result<Outcome, Error> {
         // Also while checks are disabled: a machine without a connection is where answers are carried to.
-        let config = self.config().check_config().ok_or_else(incomplete)?;
+        let config = self.config.get().check_config().ok_or_else(incomplete)?;
         let mut config = config.with_keys_refreshed();
         // A license is encrypted anew for each request, so it cannot be part of one that is repeated.
         config.license = None;
         let request = Request::new(&config, Nonce::of_request(nonce))?;
-        let expected = super::remembering::expected(&config, &request.nonce, &request.sha256);
+        let expected = Expected {
+            nonce: &request.nonce,
+            request_sha256: &request.sha256,
+            require_request_binding: config.settings.require_request_binding,
+        };
         let outcome = check::verify(response, &config, &expected);
         let attempt = Attempt {
             // There was no HTTP answer.

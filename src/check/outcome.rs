@@ -1,8 +1,8 @@
-//! The complete result of one check (contract section 1, `psc_result_*`).
+//! The complete result of one check, as `psc_result_*` tells it.
 
-use crate::check::Attempt;
-use crate::check::nonce::Nonce;
-use crate::check::verdict::Verdict;
+use super::Attempt;
+use super::nonce::Nonce;
+use super::verdict::Verdict;
 use crate::code::Code;
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 //! previous user had; always by descriptor, and never what another user could have put in its place.
 
 use super::dir::{self, CHANGE_LOCK, OWNER_LOCK, Open, RECORD, StateDir, TEMPORARY};
-use super::store::Store;
-use super::walk::{self, Facts, Place};
+use super::records::Records;
+use super::walk::{self, Metadata, Place};
 use crate::sys::user;
 use rustix::fs::{Access, AtFlags, Dir, Mode, OFlags, accessat, fchmod, mkdirat, unlinkat};
 use rustix::io::Errno;
@@ -83,37 +83,37 @@ fn remove(place: &Place) {
 
 /// A directory that was there before.
 fn take_up(dir: &OwnedFd, user: User) -> io::Result<()> {
-    let facts = Facts::of(dir)?;
-    if let Some(problem) = dir::writable_by_others(facts) {
+    let metadata = Metadata::of(dir)?;
+    if let Some(problem) = dir::writable_by_others(metadata) {
         return Err(io::Error::other(problem));
     }
     let is_root = user::effective() == ROOT;
-    if facts.uid != user.uid {
-        if !is_root || !holds_only_psc(dir, facts)? {
+    if metadata.uid != user.uid {
+        if !is_root || !holds_only_psc(dir, metadata)? {
             return Err(io::Error::other(format!(
                 "it belongs to another user (uid {}) and holds more or other files than psc's; give it to the server's user (uid {}), or use a directory below it",
-                facts.uid, user.uid
+                metadata.uid, user.uid
             )));
         }
         fchown(dir, Some(user.uid), Some(user.gid))?;
     }
-    if facts.mode & ALL_OF_OWNER != ALL_OF_OWNER {
+    if metadata.mode & ALL_OF_OWNER != ALL_OF_OWNER {
         return Err(io::Error::other(format!(
             "its owner may not use it (mode {:04o}); give its owner all rights to it (chmod u+rwx)",
-            facts.mode & 0o7777
+            metadata.mode & 0o7777
         )));
     }
     if is_root {
         hand_over_record(&Open {
             dir: dir.try_clone()?,
-            facts: Facts::of(dir)?,
+            metadata: Metadata::of(dir)?,
         })?;
     }
     Ok(())
 }
 
 /// Whether this is a directory that psc has worked in, and nothing else. Others call a file `state.json`, too.
-fn holds_only_psc(dir: &OwnedFd, facts: Facts) -> io::Result<bool> {
+fn holds_only_psc(dir: &OwnedFd, metadata: Metadata) -> io::Result<bool> {
     let mut files = 0_u32;
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
@@ -130,8 +130,8 @@ fn holds_only_psc(dir: &OwnedFd, facts: Facts) -> io::Result<bool> {
         files = files.saturating_add(1);
     }
     let dir = dir.try_clone()?;
-    let is_record = match (Open { dir, facts }).read() {
-        Ok(Some(bytes)) => Store::is_one(&bytes),
+    let is_record = match (Open { dir, metadata }).read() {
+        Ok(Some(bytes)) => Records::is_one(&bytes),
         Ok(None) => true,
         Err(_) => false,
     };
@@ -141,14 +141,15 @@ fn holds_only_psc(dir: &OwnedFd, facts: Facts) -> io::Result<bool> {
 /// A record of the previous user's becomes one of the directory's owner: written anew, because a file of that name could be
 /// anybody's, moved here. The locks are empty and are made anew by who may not open them.
 fn hand_over_record(open: &Open) -> io::Result<()> {
-    let owner = |open: &Open| Facts::at(&open.dir, OsStr::new(RECORD)).map(|facts| facts.uid);
+    let owner =
+        |open: &Open| Metadata::at(&open.dir, OsStr::new(RECORD)).map(|metadata| metadata.uid);
     match owner(open) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(uid) if uid == open.facts.uid => return Ok(()),
+        Ok(uid) if uid == open.metadata.uid => return Ok(()),
         other => other?,
     };
     open.exclusively(&|| false, |open| match open.read() {
-        Ok(Some(bytes)) if Store::is_one(&bytes) => open.write(&bytes),
+        Ok(Some(bytes)) if Records::is_one(&bytes) => open.write(&bytes),
         // Nobody's loss; the server's process says what is wrong with it, and begins anew.
         _ => Ok(()),
     })
@@ -156,7 +157,7 @@ fn hand_over_record(open: &Open) -> io::Result<()> {
 
 /// That nobody but its owner may search a directory on the way is seen here. Access lists show as rights of the group, and
 /// of which groups the user is a member is not known.
-fn let_pass(path: &Path, dir: Facts, user: User) -> io::Result<()> {
+fn let_pass(path: &Path, dir: Metadata, user: User) -> io::Result<()> {
     let needed = if dir.uid == user.uid {
         SEARCH_OF_OWNER
     } else {

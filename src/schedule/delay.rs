@@ -1,7 +1,7 @@
 //! When the next check is due (contract section 5), as one saturating function.
 
 use crate::error::Retry;
-use serde::{Deserialize, Serialize};
+use crate::state::record::Completion;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3600;
@@ -10,21 +10,19 @@ const SHORTEST: u64 = 12 * HOUR;
 const LONGEST: u64 = 7 * 24 * HOUR;
 /// The shortest wait that a `Retry-After` can ask for.
 const SHORTEST_RETRY_AFTER: u64 = 10 * MINUTE;
-/// Waits after the first, second and third failure in a row that no server answered; then the interval.
+/// Waits after the first, second and third error in a row that no server answered; then the interval.
 const UNANSWERED: [u64; 3] = [10 * MINUTE, HOUR, 6 * HOUR];
-
-/// How a check ended, as far as the schedule is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ending {
-    Authentic { backoff_minutes: i64 },
-    Failed(Retry),
-}
 
 /// Seconds until the next check. `unanswered`: failures in a row that no server answered, this one included.
 /// `random(n)` gives a number from 0 to n.
-pub fn delay(ending: Ending, interval: u64, unanswered: u32, random: &dyn Fn(u64) -> u64) -> u64 {
-    match ending {
-        Ending::Authentic { backoff_minutes } => {
+pub fn until_next_check(
+    completion: Completion,
+    interval: u64,
+    unanswered: u32,
+    random: &dyn Fn(u64) -> u64,
+) -> u64 {
+    match completion {
+        Completion::Authentic { backoff_minutes } => {
             let wait = interval
                 .saturating_add_signed(backoff_minutes.saturating_mul(60))
                 .clamp(SHORTEST, LONGEST);
@@ -34,16 +32,16 @@ pub fn delay(ending: Ending, interval: u64, unanswered: u32, random: &dyn Fn(u64
                 .clamp(SHORTEST, LONGEST)
         }
         // Nothing unauthenticated makes a check come sooner, so jitter only adds.
-        Ending::Failed(Retry::Unanswered) => {
+        Completion::Failed(Retry::Unanswered) => {
             let nth = usize::try_from(unanswered)
                 .unwrap_or(usize::MAX)
                 .saturating_sub(1);
             later(UNANSWERED.get(nth).copied().unwrap_or(interval), random)
         }
-        Ending::Failed(Retry::After(seconds)) => {
+        Completion::Failed(Retry::After(seconds)) => {
             later(seconds.clamp(SHORTEST_RETRY_AFTER, LONGEST), random).min(LONGEST)
         }
-        Ending::Failed(Retry::Clock | Retry::Interval) => later(interval, random),
+        Completion::Failed(Retry::Clock | Retry::Interval) => later(interval, random),
     }
 }
 
@@ -57,10 +55,10 @@ mod tests {
 
     const DAY: u64 = 24 * HOUR;
 
-    fn bounds(ending: Ending, interval: u64, unanswered: u32) -> (u64, u64) {
+    fn bounds(completion: Completion, interval: u64, unanswered: u32) -> (u64, u64) {
         (
-            delay(ending, interval, unanswered, &|_| 0),
-            delay(ending, interval, unanswered, &|highest| highest),
+            until_next_check(completion, interval, unanswered, &|_| 0),
+            until_next_check(completion, interval, unanswered, &|highest| highest),
         )
     }
 
@@ -93,7 +91,7 @@ mod tests {
         ];
         for (backoff_minutes, interval, earliest, latest) in table {
             assert_eq!(
-                bounds(Ending::Authentic { backoff_minutes }, interval, 0),
+                bounds(Completion::Authentic { backoff_minutes }, interval, 0),
                 (earliest, latest),
                 "backoff {backoff_minutes}, interval {interval}"
             );
@@ -102,8 +100,8 @@ mod tests {
 
     #[test]
     fn failures() {
-        let unanswered = Ending::Failed(Retry::Unanswered);
-        let after = |seconds| Ending::Failed(Retry::After(seconds));
+        let unanswered = Completion::Failed(Retry::Unanswered);
+        let after = |seconds| Completion::Failed(Retry::After(seconds));
         let table = [
             (unanswered, 1, 600, 660),
             (unanswered, 2, 3_600, 3_960),
@@ -115,14 +113,14 @@ mod tests {
             (after(3_600), 0, 3_600, 3_960),
             (after(LONGEST), 0, LONGEST, LONGEST),
             (after(u64::MAX), 0, LONGEST, LONGEST),
-            (Ending::Failed(Retry::Interval), 0, DAY, 95_040),
-            (Ending::Failed(Retry::Interval), 9, DAY, 95_040),
+            (Completion::Failed(Retry::Interval), 0, DAY, 95_040),
+            (Completion::Failed(Retry::Interval), 9, DAY, 95_040),
         ];
-        for (ending, count, earliest, latest) in table {
+        for (completion, count, earliest, latest) in table {
             assert_eq!(
-                bounds(ending, DAY, count),
+                bounds(completion, DAY, count),
                 (earliest, latest),
-                "{ending:?} {count}"
+                "{completion:?} {count}"
             );
         }
     }
@@ -135,7 +133,7 @@ mod tests {
                     let backoff_minutes = sign * ((1_i64 << exponent).saturating_add(offset));
                     for interval in [SHORTEST, DAY, LONGEST] {
                         let (low, high) =
-                            bounds(Ending::Authentic { backoff_minutes }, interval, 0);
+                            bounds(Completion::Authentic { backoff_minutes }, interval, 0);
                         assert!(SHORTEST <= low && low <= high && high <= LONGEST);
                     }
                 }

@@ -1,0 +1,180 @@
+//! The beginning and the end: `psc_start`, `psc_stop`, and `psc_free`, which may be called in the process that made the handle
+//! or in another, beside or inside its callback.
+
+use super::Checker;
+use super::activity::{Background, Waited};
+use super::configure::incomplete;
+use super::scheduler;
+use crate::code::Code;
+use crate::config::check_config::Readiness;
+use crate::error::Error;
+use crate::sys::fd::FdId;
+use crate::sys::reserve::Reserve;
+use crate::sys::thread::Thread;
+use crate::sys::{signals, stack};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long `psc_stop` waits for what is running; a second is promised.
+const STOP_LIMIT: Duration = Duration::from_millis(900);
+
+/// How often the wish is repeated meanwhile.
+const STOP_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Added to what `psc_stop` waits; together they are less than a second.
+const LAST_DELIVERY: Duration = Duration::from_millis(50);
+
+/// What becomes of the handle's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// It goes as soon as nothing uses it any more.
+    Release,
+    /// It was made in another process, and is left as it is: OpenSSL's part cannot be given back without OpenSSL's locks,
+    /// which threads of that process may have held when this one was forked.
+    Leak,
+    /// That was decided before: another thread is in `psc_free`.
+    Decided,
+}
+
+impl Checker {
+    pub fn start(self: &Arc<Checker>) -> Result<(), Error> {
+        if matches!(self.config.get().readiness(), Readiness::Incomplete) {
+            return Err(incomplete());
+        }
+        self.cancel.prepare()?;
+        let earlier = self.activity.start_thread(|| self.spawn())?;
+        if let Some(ended) = earlier {
+            ended.join();
+        }
+        Ok(())
+    }
+
+    fn spawn(self: &Arc<Checker>) -> Result<Background, Error> {
+        let reserve = Reserve::of_a_call().ok_or_else(Error::out_of_memory)?;
+        let log = self.log_handle();
+        let ended = Arc::new(AtomicBool::new(false));
+        let generation = self.cancel.generation();
+        let body = {
+            let (checker, log, ended) = (Arc::clone(self), log.clone(), Arc::clone(&ended));
+            move || {
+                reserve.serve_this_thread();
+                let call = checker.fork_guard.adopt();
+                scheduler::run(&checker, &log, generation, reserve);
+                // The next start is a new beginning. Not in `start`: another call may hold the store for as long as its files
+                // take, or have given the warning just before.
+                checker.store.restart();
+                checker.activity.thread_ends(&ended);
+                drop(call);
+                checker.close_what_is_left();
+                checker.activity.notify();
+            }
+        };
+        // The thread inherits the mask: the host's signals are the host's.
+        let _signals = signals::Blocked::all();
+        self.fork_guard.enter_for_new_thread();
+        let thread = Thread::spawn(
+            c"psc",
+            stack::beside_thread_locals(scheduler::STACK_BYTES),
+            body,
+        )
+        .map_err(|error| {
+            drop(self.fork_guard.adopt());
+            Error::system(format!("no thread: {error}"))
+        })?;
+        Ok(Background { thread, log, ended })
+    }
+
+    /// Ends what is running, without waiting. Async-signal-safe.
+    pub fn request_stop(&self) {
+        self.cancel.stop();
+    }
+
+    /// Ends what is running and waits for it, at most a second.
+    pub fn stop(&self) -> Result<(), Error> {
+        let _call = self.fork_guard.enter();
+        self.cancel.stop();
+        let started = Instant::now();
+        // Again and again, for a check that began just after the wish.
+        let waited = self
+            .activity
+            .wait_until_idle(STOP_LIMIT, STOP_INTERVAL, || self.cancel.stop());
+        let in_time = matches!(waited, Waited::Idle(_));
+        match waited {
+            Waited::Idle(thread) => thread.into_iter().for_each(Thread::join),
+            // What hangs may go on hanging, but logs nothing any more. A later stop waits for it again.
+            Waited::Busy(logs) => self.logger.revoke(&logs),
+        }
+        let idle = self
+            .logger
+            .wait_until_idle(STOP_LIMIT.saturating_sub(started.elapsed()));
+        match (idle, in_time) {
+            (true, true) => Ok(()),
+            (false, _) => Err(gave_up("the host's log callback did not return in time")),
+            (true, false) => Err(gave_up(
+                "a check did not end in time; what it hangs in, a name look-up by a libcurl older than 7.87 or a state_dir that does not answer, ends by itself, and it is mute",
+            )),
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.activity.has_thread()
+    }
+
+    /// `psc_free`: ends what runs, within a second, and tells what becomes of the memory. Nothing is logged any more.
+    pub fn close(&self) -> Memory {
+        if !self.fork_guard.has_run_here() {
+            // Forked, and never used here: locks may be held by threads that there are not.
+            self.close_descriptors();
+            return Memory::Leak;
+        }
+        if self.freed.swap(true, Ordering::SeqCst) {
+            return Memory::Decided;
+        }
+        if self.logger.in_callback() {
+            self.freed_in_callback.store(true, Ordering::SeqCst);
+            self.cancel.stop();
+            self.logger.close();
+        } else {
+            let _ = self.stop();
+            self.logger.close();
+            // Another call may have begun to deliver meanwhile.
+            self.logger.wait_until_idle(LAST_DELIVERY);
+        }
+        if !self.fork_guard.is_inherited() {
+            return Memory::Release;
+        }
+        self.close_what_is_left();
+        Memory::Leak
+    }
+
+    /// At the end of a call of the host's: does what `psc_free` could not do inside the callback.
+    pub fn finish_call(&self) {
+        if self.freed_in_callback.load(Ordering::SeqCst) && !self.logger.in_callback() {
+            let _ = self.stop();
+        }
+        self.close_what_is_left();
+    }
+
+    /// At the end of a call or of the thread: the last one closes the descriptors of memory that stays.
+    fn close_what_is_left(&self) {
+        let is_freed = self.freed.load(Ordering::SeqCst);
+        if is_freed && self.fork_guard.is_inherited() && self.fork_guard.is_idle() {
+            self.close_descriptors();
+        }
+    }
+
+    /// This process's, and its copies of another's. Takes no lock that another thread could hold.
+    fn close_descriptors(&self) {
+        self.cancel.close();
+        self.logger.close_descriptors();
+        // Held by a thread of the other process, it never gets free here.
+        if let Ok(mut file) = self.owner_lock.try_lock() {
+            file.take().into_iter().for_each(FdId::close);
+        }
+    }
+}
+
+fn gave_up(reason: &str) -> Error {
+    Error::new(Code::Timeout, reason, "")
+}
