@@ -27,6 +27,17 @@ fn keys() -> BTreeSet<String> {
     keys
 }
 
+#[test]
+fn psc_inspect_config_has_every_key() {
+    let source = text_of("src/config/settings.rs");
+    let declared: BTreeSet<String> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(": &str = "))
+        .map(|(_, value)| value.trim_matches(['"', ';']).to_owned())
+        .collect();
+    assert_eq!(declared, keys());
+}
+
 /// As docs/configuration.md writes a key's default.
 fn default_of(key: &str, value: &Value, resources: &str) -> String {
     match value {
@@ -108,6 +119,23 @@ fn the_header_describes_each_code_as_the_library_does() {
         let words: Vec<&str> = comment.split_whitespace().collect();
         assert_eq!(words.join(" "), library::sentence(number), "{name}");
     }
+}
+
+#[test]
+fn the_schema_of_results_has_every_code() {
+    let schema: Value = serde_json::from_str(&text_of("docs/result.schema.json")).expect("JSON");
+    let properties = &schema["properties"];
+    let names: Vec<String> = codes().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(properties["name"]["enum"], serde_json::json!(names));
+    let numbers = || codes().into_iter().map(|(_, number)| number);
+    assert_eq!(
+        properties["code"]["minimum"].as_i64(),
+        numbers().min().map(i64::from)
+    );
+    assert_eq!(
+        properties["code"]["maximum"].as_i64(),
+        numbers().max().map(i64::from)
+    );
 }
 
 /// What a call comes to that made no check, or ended one: no line of the log has it for a reason.
