@@ -1,31 +1,28 @@
-//! A client certificate whose time is over, as every vendor's is one day.
+//! Certificates whose time is over, has not come, or is now.
 
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
-use openssl::rsa::Rsa;
-use openssl::x509::{X509, X509NameBuilder};
+use openssl::pkey::{PKeyRef, Private};
+use openssl::x509::{X509, X509Name};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// PEM of a certificate that has expired an hour ago, and of its key.
-pub fn expired_client_certificate() -> Vec<u8> {
+/// PEM of a self-signed certificate of that common name, valid between two times in seconds from now.
+pub fn self_signed(common_name: &str, key: &PKeyRef<Private>, from: i64, to: i64) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = i64::try_from(now.expect("a clock").as_secs()).expect("seconds");
     let made = || -> Result<Vec<u8>, openssl::error::ErrorStack> {
-        let key = PKey::from_rsa(Rsa::generate(2048)?)?;
-        let mut name = X509NameBuilder::new()?;
-        name.append_entry_by_text("CN", "expired")?;
+        let mut name = X509Name::builder()?;
+        name.append_entry_by_text("CN", common_name)?;
         let name = name.build();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = i64::try_from(now.expect("a clock").as_secs()).expect("seconds");
         let mut builder = X509::builder()?;
+        builder.set_version(2)?;
         builder.set_subject_name(&name)?;
         builder.set_issuer_name(&name)?;
-        builder.set_not_before(&*Asn1Time::from_unix(now - 7200)?)?;
-        builder.set_not_after(&*Asn1Time::from_unix(now - 3600)?)?;
-        builder.set_pubkey(&key)?;
-        builder.sign(&key, MessageDigest::sha256())?;
-        let mut pem = builder.build().to_pem()?;
-        pem.extend(key.private_key_to_pem_pkcs8()?);
-        Ok(pem)
+        builder.set_not_before(&*Asn1Time::from_unix(now + from)?)?;
+        builder.set_not_after(&*Asn1Time::from_unix(now + to)?)?;
+        builder.set_pubkey(key)?;
+        builder.sign(key, MessageDigest::sha256())?;
+        builder.build().to_pem()
     };
     made().expect("a certificate")
 }

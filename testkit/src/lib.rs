@@ -13,7 +13,7 @@ pub mod proxies;
 mod site;
 
 pub use calls::{Call, Calls};
-pub use certificate::expired_client_certificate;
+pub use certificate::self_signed;
 pub use compile::{LINKS, Link, compile, compile_against, compile_preload};
 pub use harness::{Check, Outcome};
 pub use library::{

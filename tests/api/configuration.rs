@@ -5,16 +5,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use openssl::asn1::Asn1Time;
 use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::symm::Cipher;
-use openssl::x509::{X509, X509Name};
 use psc::ffi::codes::{PSC_ERR_CONFIG, PSC_ERR_FILE};
-use psc_testkit::{Check, LINKS};
+use psc_testkit::{Check, LINKS, self_signed};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -245,7 +242,10 @@ fn refusals_are_clean_under_valgrind() {
     let files = Files::new();
     let key = private_key(2048);
     let good = files.write("good", public_pem(&key));
-    let identity = joined(&[&certificate(&key, -60, 3600), &private_pem(&key)]);
+    let identity = joined(&[
+        &self_signed("psc test", &key, -60, 3600),
+        &private_pem(&key),
+    ]);
     let identity = files.write("identity", identity);
     let small = files.write("small", public_pem(&private_key(1024)));
     let configs = [
@@ -506,31 +506,6 @@ fn private_pem(key: &PKey<Private>) -> Vec<u8> {
     key.private_key_to_pem_pkcs8().expect("PEM")
 }
 
-/// A self-signed certificate, valid between two times given in seconds from now.
-fn certificate(key: &PKey<Private>, from: i64, to: i64) -> Vec<u8> {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("a clock")
-        .as_secs();
-    let time = |offset: i64| {
-        Asn1Time::from_unix(i64::try_from(now).expect("a time") + offset).expect("a time")
-    };
-    let mut name = X509Name::builder().expect("a name");
-    name.append_entry_by_text("CN", "psc test").expect("a name");
-    let name = name.build();
-    let mut builder = X509::builder().expect("a certificate");
-    builder.set_version(2).expect("a version");
-    builder.set_subject_name(&name).expect("a subject");
-    builder.set_issuer_name(&name).expect("an issuer");
-    builder.set_pubkey(key).expect("a key");
-    builder.set_not_before(&time(from)).expect("a time");
-    builder.set_not_after(&time(to)).expect("a time");
-    builder
-        .sign(key, MessageDigest::sha256())
-        .expect("a signature");
-    builder.build().to_pem().expect("PEM")
-}
-
 fn joined(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
@@ -629,7 +604,7 @@ fn keys_that_are_not_rsa_public_keys_of_2048_bits_are_refused() {
         (key, files.write("private", private_pem(&good))),
         (
             key,
-            files.write("certificate", certificate(&good, -60, 3600)),
+            files.write("certificate", self_signed("psc test", &good, -60, 3600)),
         ),
         (
             key,
@@ -652,7 +627,7 @@ fn keys_that_are_not_rsa_public_keys_of_2048_bits_are_refused() {
 fn client_certificates_that_cannot_be_used_are_refused() {
     let files = Files::new();
     let key = private_key(2048);
-    let good = certificate(&key, -60, 3600);
+    let good = self_signed("psc test", &key, -60, 3600);
     let encrypted = key
         .private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret")
         .expect("PEM");
@@ -679,7 +654,7 @@ fn reasons_tell_files_apart() {
     let encrypted = key
         .private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret")
         .expect("PEM");
-    let good = certificate(&key, -60, 3600);
+    let good = self_signed("psc test", &key, -60, 3600);
     let cases = [
         (
             "server_public_key_path",
@@ -723,9 +698,12 @@ fn good_files_are_read_once() {
     let keys = files.write("keys", joined(&[&public_pem(&old), &public_pem(&new)]));
     let client = files.write(
         "client",
-        joined(&[&certificate(&old, -60, 3600), &private_pem(&old)]),
+        joined(&[
+            &self_signed("psc test", &old, -60, 3600),
+            &private_pem(&old),
+        ]),
     );
-    let ca = files.write("ca", certificate(&new, -60, 3600));
+    let ca = files.write("ca", self_signed("psc test", &new, -60, 3600));
     let good = json!({ "server_public_key_path": keys, "client_certificate_path": client, "certificate_path": ca,
         "passenger_version": "6.0.10", "server_identifier": "nginx" });
     let answer = configure(std::slice::from_ref(&good)).remove(0);
@@ -801,7 +779,10 @@ fn a_license_and_its_key_are_read_apart() {
 fn a_new_resources_dir_brings_its_own_files() {
     let files = Files::new();
     let key = private_key(2048);
-    let identity = joined(&[&certificate(&key, -60, 3600), &private_pem(&key)]);
+    let identity = joined(&[
+        &self_signed("psc test", &key, -60, 3600),
+        &private_pem(&key),
+    ]);
     for (dir, server_key) in [("old", &key), ("new", &private_key(2048))] {
         fs::create_dir(files.path(dir)).expect("a directory");
         files.write(
@@ -810,7 +791,7 @@ fn a_new_resources_dir_brings_its_own_files() {
         );
         files.write(&format!("{dir}/update_check_client_cert.pem"), &identity);
     }
-    let ca = files.write("ca", certificate(&key, -60, 3600));
+    let ca = files.write("ca", self_signed("psc test", &key, -60, 3600));
     fs::create_dir(files.path("empty")).expect("a directory");
     let answers = merge(&[
         json!({ "resources_dir": files.path("old"), "certificate_path": ca,

@@ -3,12 +3,8 @@
 use crate::support::{
     LIMIT, answer, check, offline_config, public_pem, report, rsa_key, signing_key, verbose_config,
 };
-use openssl::asn1::Asn1Time;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Private};
-use openssl::x509::{X509, X509Name};
 use psc::ffi::codes::{PSC_ERR_FILE, PSC_ERR_SYSTEM, PSC_ERR_TLS, PSC_OK, PSC_UPDATE_AVAILABLE};
-use psc_testkit::{LINKS, Link, Site, compile, merged, run};
+use psc_testkit::{LINKS, Link, Site, compile, merged, run, self_signed};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -169,28 +165,9 @@ fn default_files_may_come_later() {
 
 /// A self-signed certificate with its key, valid between two times in seconds from now.
 fn identity(from: i64, to: i64) -> Vec<u8> {
-    let key: PKey<Private> = rsa_key(2048);
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("a clock");
-    let now = i64::try_from(now.as_secs()).expect("a time");
-    let time = |offset| Asn1Time::from_unix(now + offset).expect("a time");
-    let mut name = X509Name::builder().expect("a name");
-    name.append_entry_by_text("CN", "of the vendor")
-        .expect("a name");
-    let name = name.build();
-    let mut builder = X509::builder().expect("a certificate");
-    builder.set_version(2).expect("a version");
-    builder.set_subject_name(&name).expect("a subject");
-    builder.set_issuer_name(&name).expect("an issuer");
-    builder.set_pubkey(&key).expect("a key");
-    builder.set_not_before(&time(from)).expect("a time");
-    builder.set_not_after(&time(to)).expect("a time");
-    builder
-        .sign(&key, MessageDigest::sha256())
-        .expect("a signature");
-    let certificate = builder.build().to_pem().expect("PEM");
-    [certificate, key.private_key_to_pem_pkcs8().expect("PEM")].concat()
+    let key = rsa_key(2048);
+    let private = key.private_key_to_pem_pkcs8().expect("PEM");
+    [self_signed("of the vendor", &key, from, to), private].concat()
 }
 
 /// Named or not.
