@@ -1,14 +1,14 @@
 //! Why something did not work: a code, a reason, and what an administrator can do about it.
 
 use crate::code::Code;
+use crate::sys::openssl::ERR_R_MALLOC_FAILURE;
 use crate::sys::{errno, reserve};
 use crate::text;
 use openssl::error::ErrorStack;
+use std::fmt;
+use std::sync::Arc;
 
-/// `ERR_R_MALLOC_FAILURE` of OpenSSL 3.
-const OUT_OF_MEMORY: i32 = 256 | 0x000c_0000;
-
-/// When a failed check may be tried again (contract section 5).
+/// When a failed check may be tried again (docs/protocol.md, When the next check is due).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Retry {
     /// No server answered: name, connect or timeout. Retried after 10 minutes, 1 hour, 6 hours.
@@ -27,9 +27,27 @@ pub struct Error {
     pub reason: String,
     /// A sentence without its full stop; empty when there is nothing to advise.
     pub advice: &'static str,
-    /// 0 when there was no HTTP answer.
-    pub http_status: i32,
     pub retry: Retry,
+    /// What the system or OpenSSL said; the reason has it too.
+    pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl fmt::Display for Error {
+    /// Reason and advice as one text.
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(&self.reason)?;
+        if self.advice.is_empty() {
+            return Ok(());
+        }
+        write!(formatter, "; {}", self.advice)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let source = self.source.as_deref()?;
+        Some(source)
+    }
 }
 
 impl Error {
@@ -38,20 +56,30 @@ impl Error {
             code,
             reason: reason.into(),
             advice,
-            http_status: 0,
             retry: Retry::Interval,
-        }
-    }
-
-    pub fn with_status(self, http_status: i32) -> Error {
-        Error {
-            http_status,
-            ..self
+            source: None,
         }
     }
 
     pub fn retried(self, retry: Retry) -> Error {
         Error { retry, ..self }
+    }
+
+    pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error {
+            source: Some(Arc::new(source)),
+            ..self
+        }
+    }
+
+    /// A call that breaks the rules of the header.
+    pub fn invalid_argument(reason: impl Into<String>) -> Error {
+        Error::new(Code::InvalidArgument, reason, "")
+    }
+
+    /// No server answered.
+    pub fn unanswered(reason: impl Into<String>, advice: &'static str) -> Error {
+        Error::new(Code::Network, reason, advice).retried(Retry::Unanswered)
     }
 
     /// An answer that breaks the agreed form.
@@ -61,7 +89,14 @@ impl Error {
             reason,
             "check that `url` names a security update check server and that nothing on the way changes its answers",
         )
-        .with_status(200)
+    }
+
+    /// An answer that is signed, and says nothing that can be used: nothing on the way can have made it.
+    pub fn signed_response(reason: impl Into<String>) -> Error {
+        Error {
+            advice: "the check server has signed this: its operator must act",
+            ..Error::response(reason)
+        }
     }
 
     /// An answer that was compressed, though nobody had asked for that.
@@ -132,12 +167,12 @@ impl Error {
     }
 
     /// OpenSSL cannot do in this process what it does elsewhere: nobody outside is to blame.
-    pub fn openssl(problem: &str, errors: &ErrorStack) -> Error {
+    pub fn openssl(problem: &str, errors: ErrorStack) -> Error {
         let first = errors.errors().first();
         // The first is the cause. OpenSSL calls much that follows a shortage that is none; some that is one it calls otherwise,
         // but for `errno`.
         if errno::is_out_of_memory()
-            || first.is_some_and(|error| error.reason_code() == OUT_OF_MEMORY)
+            || first.is_some_and(|error| error.reason_code() == ERR_R_MALLOC_FAILURE)
         {
             reserve::note_shortage();
             return Error::system(format!("out of memory: OpenSSL {problem}"));
@@ -156,6 +191,7 @@ impl Error {
             format!("OpenSSL in this process {problem}{detail}"),
             "this is a fault of this process, not of the check server: look at its OpenSSL configuration (openssl.cnf, or the file that OPENSSL_CONF names), at FIPS mode, at which providers are active, and whether its memory is short",
         )
+        .caused_by(errors)
     }
 
     /// OpenSSL was cleaned up in this process: nothing of it may be called any more.
@@ -180,14 +216,5 @@ impl Error {
 
     pub fn cancelled() -> Error {
         Error::new(Code::Cancelled, "cancelled", "")
-    }
-
-    /// Reason and advice as one text.
-    pub fn text(&self) -> String {
-        if self.advice.is_empty() {
-            self.reason.clone()
-        } else {
-            format!("{}; {}", self.reason, self.advice)
-        }
     }
 }

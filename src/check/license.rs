@@ -25,7 +25,7 @@ pub fn sealed(license: &License, nonce: &Nonce) -> Result<Value, Error> {
     let mut key = Zeroizing::new([0; 32]);
     random::fill(key.as_mut_slice())?;
     let iv = random::bytes::<12>()?;
-    let failed = |errors: ErrorStack| Error::openssl("cannot encrypt the licence", &errors);
+    let failed = |errors: ErrorStack| Error::openssl("cannot encrypt the licence", errors);
     let mut tag = [0; TAG_BYTES];
     let data = encrypt_aead(
         Cipher::aes_256_gcm(),

@@ -159,7 +159,7 @@ fn failure_line(error: &Error, settings: &Settings, when: &str) -> Line {
             "Security update check failed: for {} at {}: {}{when}",
             shown_program(settings),
             text::quoted(settings.url.host()),
-            error.text()
+            error
         ),
     }
 }

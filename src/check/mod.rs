@@ -20,6 +20,7 @@ use crate::config::check_config::CheckConfig;
 use crate::error::Error;
 use crate::log::LogHandle;
 use crate::selftest;
+use crate::sys::openssl;
 use envelope::Envelope;
 use nonce::Nonce;
 use request::{ExtraFields, Request};
@@ -53,7 +54,7 @@ impl Attempt {
             nonce: None,
             request_sha256: None,
             extra_fields: None,
-            http_status: error.http_status,
+            http_status: 0,
             outcome: Err(error),
         }
     }
@@ -74,16 +75,11 @@ pub fn run(config: &CheckConfig, cancel: &CancelToken, log: &LogHandle) -> Attem
         .and_then(|()| Nonce::new())
         .and_then(|nonce| Request::new(config, nonce));
     let attempt = match request {
-        Ok(request) => Attempt {
-            nonce: Some(request.nonce.clone()),
-            request_sha256: Some(request.sha256.clone()),
-            extra_fields: Some(request.extra_fields.clone()),
-            ..exchange(config, &request, cancel, log)
-        },
+        Ok(request) => exchange(config, &request, cancel, log),
         Err(error) => Attempt::failed(error),
     };
     // What OpenSSL left in this thread's error queue is not the next one's.
-    drop(openssl::error::ErrorStack::get());
+    openssl::clear_errors();
     attempt
 }
 
@@ -110,26 +106,20 @@ fn exchange(
     log: &LogHandle,
 ) -> Attempt {
     messages::sending(log, config, request);
-    let body = match transport::post(config, request, cancel) {
-        Ok(body) => body,
-        Err(error) => return Attempt::failed(error),
-    };
-    messages::received_envelope(log, &body);
-    let expected = Expected {
-        nonce: &request.nonce,
-        request_sha256: &request.sha256,
-        require_request_binding: config.settings.require_request_binding,
-    };
-    let outcome = authentic(&body, config).and_then(|authentic| {
+    let response = transport::post(config, request, cancel);
+    let expected = Expected::new(config, &request.nonce, &request.sha256);
+    let outcome = response.body.and_then(|body| {
+        messages::received_envelope(log, &body);
+        let authentic = authentic(&body, config)?;
         // Before it is judged: what is authentic is shown also when it cannot be used.
         messages::received_data(log, &authentic);
         read_verdict(&authentic, &expected)
     });
     Attempt {
-        nonce: None,
-        request_sha256: None,
-        extra_fields: None,
-        http_status: 200,
+        nonce: Some(request.nonce.clone()),
+        request_sha256: Some(request.sha256.clone()),
+        extra_fields: Some(request.extra_fields.clone()),
+        http_status: response.http_status,
         outcome,
     }
 }

@@ -1,11 +1,10 @@
 //! Step 5: who said it. Only this module makes an [`Authentic`].
 
 use super::envelope::Envelope;
-use super::verdict;
 use crate::code::Code;
 use crate::config::public_key::PublicKey;
 use crate::error::Error;
-use crate::selftest::{self, Doubt};
+use crate::selftest;
 
 /// An answer that one of the pinned keys has signed.
 pub struct Authentic {
@@ -19,13 +18,11 @@ impl Authentic {
     ///
     /// `PSC_ERR_SIGNATURE`: it is not signed by them. `PSC_ERR_SYSTEM`: OpenSSL cannot tell.
     pub fn verify(envelope: Envelope, keys: &[PublicKey]) -> Result<Authentic, Error> {
-        let verified = selftest::with_selftest(selftest::signatures, || signer(&envelope, keys));
-        let signer = verified.map_err(|doubt| match doubt {
-            Doubt::Wrong => forged(),
-            Doubt::OpenSsl(error) => cannot_tell(error),
-        })?;
+        let signer = selftest::with_selftest(selftest::signatures, || signer(&envelope, keys))
+            .map_err(cannot_tell)?
+            .ok_or_else(forged)?;
         let decoded = envelope.decoded().ok_or_else(|| {
-            verdict::unusable("the signed `data` of the answer is not canonical base64")
+            Error::signed_response("the signed `data` of the answer is not canonical base64")
         })?;
         Ok(Authentic {
             key_fingerprint: signer.fingerprint.clone(),
@@ -63,7 +60,7 @@ fn signer<'a>(envelope: &Envelope, keys: &'a [PublicKey]) -> Result<Option<&'a P
         match selftest::is_signature(key, &envelope.signature, envelope.data.as_bytes()) {
             Ok(true) => return Ok(Some(pinned)),
             Ok(false) => {}
-            Err(errors) => unusable = Some(Error::openssl("cannot use a pinned key", &errors)),
+            Err(errors) => unusable = Some(Error::openssl("cannot use a pinned key", errors)),
         }
     }
     unusable.map_or(Ok(None), Err)
@@ -72,7 +69,7 @@ fn signer<'a>(envelope: &Envelope, keys: &'a [PublicKey]) -> Result<Option<&'a P
 fn cannot_tell(error: Error) -> Error {
     Error {
         reason: format!("the answer cannot be verified: {}", error.reason),
-        ..error.with_status(200)
+        ..error
     }
 }
 
@@ -82,5 +79,4 @@ fn forged() -> Error {
         "the answer is not signed by a pinned key (untrusted or forged signature)",
         "someone may be intercepting the connection, or the pinned key is out of date: look at proxies and certificate authorities on the way, and at server_public_key_path",
     )
-    .with_status(200)
 }

@@ -6,6 +6,7 @@ use super::envelope::Envelope;
 use super::nonce::Nonce;
 use super::signature::Authentic;
 use crate::code::Code;
+use crate::config::check_config::CheckConfig;
 use crate::error::Error;
 use crate::json;
 use serde_json::{Map, Number, Value};
@@ -19,6 +20,16 @@ pub struct Expected<'a> {
     /// Lower-case hex SHA-256 of the request's body.
     pub request_sha256: &'a str,
     pub require_request_binding: bool,
+}
+
+impl<'a> Expected<'a> {
+    pub fn new(config: &CheckConfig, nonce: &'a Nonce, request_sha256: &'a str) -> Expected<'a> {
+        Expected {
+            nonce,
+            request_sha256,
+            require_request_binding: config.settings.require_request_binding,
+        }
+    }
 }
 
 /// There is one, whatever is known of it.
@@ -61,8 +72,9 @@ impl Verdict {
     }
 
     fn of_data(data: &[u8], expected: &Expected) -> Result<Verdict, Error> {
-        let fields = json::object(data)
-            .map_err(|problem| unusable(format!("the signed data of the answer is {problem}")))?;
+        let fields = json::object(data).map_err(|problem| {
+            Error::signed_response(format!("the signed data of the answer is {problem}"))
+        })?;
         let request_bound = check_origin(&fields, expected)?;
         let update = update(&fields)?;
         let notice = text_of(&fields, "log").filter(|text| !text.trim().is_empty());
@@ -168,14 +180,13 @@ fn replay(reason: &str) -> Error {
         reason,
         "someone may be intercepting the connection: look at proxies and certificate authorities on the way",
     )
-    .with_status(200)
 }
 
 /// A signed warning is never lost: every number but 0 is one, whatever stands beside it. A 0 that is not written as the
 /// integer is no "no update".
 fn update(fields: &Map<String, Value>) -> Result<Option<Update>, Error> {
     let wrong = |what: &str| {
-        Err(unusable(format!(
+        Err(Error::signed_response(format!(
             "the answer's `update` {what} (missing data fields)"
         )))
     };
@@ -217,14 +228,6 @@ impl Update {
             version,
             unusable_version,
         }
-    }
-}
-
-/// Nothing on the way can have made what is signed.
-pub(super) fn unusable(reason: impl Into<String>) -> Error {
-    Error {
-        advice: "the check server has signed this: its operator must act",
-        ..Error::response(reason)
     }
 }
 

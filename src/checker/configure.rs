@@ -3,8 +3,9 @@
 use super::Checker;
 use crate::check::{preview, transport};
 use crate::code::Code;
+use crate::config::Config;
 use crate::config::check_config::{CheckConfig, Readiness};
-use crate::config::{Config, Rejection};
+use crate::config::error::ConfigError;
 use crate::error::Error;
 use crate::log::{LogHandle, WARNING};
 use crate::state::dir::StateDir;
@@ -14,13 +15,13 @@ use crate::text;
 use serde_json::Value;
 
 impl Checker {
-    pub fn configure(&self, json: &[u8]) -> Result<(), Rejection> {
+    pub fn configure(&self, json: &[u8]) -> Result<(), ConfigError> {
         self.put_in_force(json)?;
         self.log_problems();
         Ok(())
     }
 
-    fn put_in_force(&self, json: &[u8]) -> Result<(), Rejection> {
+    fn put_in_force(&self, json: &[u8]) -> Result<(), ConfigError> {
         transport::prepare();
         // Files are read without a lock: nobody waits for them. When another call was faster, what it set is merged into.
         let ready = loop {
@@ -47,7 +48,7 @@ impl Checker {
             return;
         };
         let log = self.log_handle();
-        let problems: Vec<String> = config.errors.iter().map(Error::text).collect();
+        let problems: Vec<String> = config.errors.iter().map(Error::to_string).collect();
         let problems = (!problems.is_empty()).then(|| problems.join("; "));
         if self.config.is_new_problem(problems.as_deref()) {
             let problems = problems.unwrap_or_default();

@@ -170,18 +170,14 @@ impl Checker {
         // A license is encrypted anew for each request, so it cannot be part of one that is repeated.
         config.license = None;
         let request = Request::new(&config, Nonce::of_request(nonce))?;
-        let expected = Expected {
-            nonce: &request.nonce,
-            request_sha256: &request.sha256,
-            require_request_binding: config.settings.require_request_binding,
-        };
+        let expected = Expected::new(&config, &request.nonce, &request.sha256);
         let outcome = check::verify(response, &config, &expected);
         let attempt = Attempt {
-            // There was no HTTP answer.
-            outcome: outcome.map_err(|error| error.with_status(0)),
+            outcome,
             nonce: Some(request.nonce.clone()),
             request_sha256: Some(request.sha256.clone()),
             extra_fields: None,
+            // There was no HTTP answer.
             http_status: 0,
         };
         let lines = messages::lines(&attempt, &config, None);

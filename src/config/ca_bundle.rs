@@ -2,7 +2,7 @@
 
 use super::pem::{self, Block, Damage, Pem};
 use crate::error::Error;
-use crate::selftest::{self, Doubt};
+use crate::selftest;
 use openssl::x509::X509;
 
 /// Faults that are named; there may be thousands.
@@ -54,10 +54,9 @@ impl CaBundle {
             return Ok(None);
         }
         let certificate = || Ok(X509::from_der(der).and_then(|read| read.to_der()).ok());
-        let certificate = match selftest::with_selftest(selftest::certificates, certificate) {
-            Ok(certificate) => certificate,
-            Err(Doubt::Wrong) => return Ok(Some("is not a certificate that can be read")),
-            Err(Doubt::OpenSsl(error)) => return Err(error),
+        let Some(certificate) = selftest::with_selftest(selftest::certificates, certificate)?
+        else {
+            return Ok(Some("is not a certificate that can be read"));
         };
         if block.label == WITH_SETTINGS {
             let settings = der.get(certificate.len()..).unwrap_or_default();

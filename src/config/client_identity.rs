@@ -34,7 +34,7 @@ struct Date {
 
 impl ClientIdentity {
     pub fn read(path: &Path, advice: &'static str) -> Result<ClientIdentity, Error> {
-        let bytes = file::read(path, MAX_PEM).map_err(|problem| problem.error(advice))?;
+        let bytes = file::read(path, MAX_PEM, advice)?;
         let name = text::quoted(&path.to_string_lossy());
         let malformed = |problem: &str| {
             let reason = format!("the client certificate in {name} cannot be used: {problem}");
@@ -45,27 +45,23 @@ impl ClientIdentity {
         let certificates = certificates
             .into_iter()
             .map(|(_, line, der)| {
-                selftest::with_selftest(selftest::certificates, || Ok(X509::from_der(der).ok()))
-                    .map_err(|doubt| {
-                        doubt.error(|| malformed(&format!("{NO_CERTIFICATE} (line {line})")))
-                    })
+                let certificate = || Ok(X509::from_der(der).ok());
+                selftest::with_selftest(selftest::certificates, certificate)?
+                    .ok_or_else(|| malformed(&format!("{NO_CERTIFICATE} (line {line})")))
             })
             .collect::<Result<Vec<X509>, Error>>()?;
         let certificate = certificates
             .first()
             .ok_or_else(|| malformed(NO_CERTIFICATE))?;
-        let private =
-            selftest::with_selftest(
-                selftest::keys,
-                || Ok(PKey::private_key_from_der(key.2).ok()),
-            )
-            .map_err(|doubt| doubt.error(|| malformed(NO_KEY)))?;
+        let private = || Ok(PKey::private_key_from_der(key.2).ok());
+        let private = selftest::with_selftest(selftest::keys, private)?;
+        let private = private.ok_or_else(|| malformed(NO_KEY))?;
         let known = || selftest::certificates().and_then(|()| selftest::comparisons(&private));
-        selftest::with_selftest(known, || Ok(is_of(&private, certificate).then_some(()))).map_err(
-            |doubt| doubt.error(|| malformed("the private key does not belong to the certificate")),
-        )?;
+        let belongs = || Ok(is_of(&private, certificate).then_some(()));
+        selftest::with_selftest(known, belongs)?
+            .ok_or_else(|| malformed("the private key does not belong to the certificate"))?;
         identity(&name, certificate, &certificates, key)
-            .map_err(|errors| Error::openssl("cannot read the client certificate", &errors))
+            .map_err(|errors| Error::openssl("cannot read the client certificate", errors))
     }
 
     /// Why it cannot be used at that time, in seconds since the epoch.

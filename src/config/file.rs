@@ -8,34 +8,18 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Why there are no bytes. The text names the path and the reason.
-#[derive(Debug)]
-pub enum Problem {
-    /// The system does not let it be read: it is not there, or not for this user.
-    Unreadable(String),
-    /// It can be read, and is not what it should be.
-    Unfit(String),
-    NoMemory(String),
-}
-
-impl Problem {
-    pub fn error(self, advice: &'static str) -> Error {
-        match self {
-            Problem::Unreadable(text) | Problem::Unfit(text) => {
-                Error::new(Code::File, text, advice)
-            }
-            Problem::NoMemory(text) => Error::system(text),
-        }
-    }
-}
-
 /// All of the file, at most `limit` bytes.
 ///
 /// The bytes may be secret: they are wiped when they go, and no copy is left by a growing buffer.
-pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Problem> {
+///
+/// The error names the path and the reason. It has a source where the system does not let the file be read: it is not there,
+/// or not for this user. Without one it can be read, and is not what it should be.
+pub fn read(path: &Path, limit: u64, advice: &'static str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let name = crate::text::quoted(&path.to_string_lossy());
-    let failed =
-        |error: std::io::Error| Problem::Unreadable(format!("cannot read {name}: {error}"));
+    let failed = |error: std::io::Error| {
+        Error::new(Code::File, format!("cannot read {name}: {error}"), advice).caused_by(error)
+    };
+    let unusable = |reason: String| Error::new(Code::File, reason, advice);
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     let file = OpenOptions::new()
         .read(true)
@@ -44,9 +28,9 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Problem> {
         .map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
-        return Err(Problem::Unfit(format!("{name} is not a regular file")));
+        return Err(unusable(format!("{name} is not a regular file")));
     }
-    let too_large = || Problem::Unfit(format!("{name} is larger than {limit} bytes"));
+    let too_large = || unusable(format!("{name} is larger than {limit} bytes"));
     if metadata.len() > limit {
         return Err(too_large());
     }
@@ -57,7 +41,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let mut bytes = Zeroizing::new(Vec::new());
     bytes
         .try_reserve_exact(room)
-        .map_err(|_| Problem::NoMemory(format!("out of memory: there is none for {name}")))?;
+        .map_err(|_| Error::system(format!("out of memory: there is none for {name}")))?;
     file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(failed)?;
@@ -65,7 +49,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Problem> {
         return Err(too_large());
     }
     if bytes.is_empty() {
-        return Err(Problem::Unfit(format!("{name} is empty")));
+        return Err(unusable(format!("{name} is empty")));
     }
     Ok(bytes)
 }
@@ -75,11 +59,9 @@ mod tests {
     use super::*;
 
     fn problem(path: &Path, limit: u64) -> String {
-        match read(path, limit).unwrap_err() {
-            Problem::Unfit(text) => text,
-            Problem::Unreadable(text) => format!("unreadable: {text}"),
-            Problem::NoMemory(text) => format!("no memory: {text}"),
-        }
+        let error = read(path, limit, "").unwrap_err();
+        let unreadable = std::error::Error::source(&error).map_or("", |_| "unreadable: ");
+        format!("{unreadable}{error}")
     }
 
     #[test]
@@ -87,7 +69,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f");
         std::fs::write(&path, "12345").unwrap();
-        assert_eq!(read(&path, 5).unwrap().as_slice(), b"12345");
+        assert_eq!(read(&path, 5, "").unwrap().as_slice(), b"12345");
         assert!(problem(&path, 4).contains("larger"));
         std::fs::write(&path, "").unwrap();
         assert!(problem(&path, 4).contains("empty"));

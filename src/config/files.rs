@@ -6,6 +6,7 @@
 
 use super::client_identity::ClientIdentity;
 use super::environment::Environment;
+use super::error::Problem;
 use super::file;
 use super::public_key::{self, PublicKey};
 use super::settings::{self, Settings};
@@ -84,7 +85,7 @@ impl Files {
         environment: &Environment,
         given: &Map<String, Value>,
         changed: &dyn Fn(&str) -> bool,
-    ) -> Result<Files, Vec<String>> {
+    ) -> Result<Files, Vec<Problem>> {
         let mut loader = Loader {
             settings,
             given,
@@ -110,7 +111,7 @@ impl Files {
             self.license_text.as_ref(),
             settings::LICENSE_PATH,
             settings.license_path.clone(),
-            |path| file::read(path, MAX_LICENSE).map_err(|problem| problem.error(LICENSE_ADVICE)),
+            |path| file::read(path, MAX_LICENSE, LICENSE_ADVICE),
         );
         let wrapping_key = loader.load(
             self.wrapping_key.as_ref(),
@@ -166,7 +167,7 @@ struct Loader<'a> {
     settings: &'a Settings,
     given: &'a Map<String, Value>,
     changed: &'a dyn Fn(&str) -> bool,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
 }
 
 impl Loader<'_> {
@@ -220,7 +221,7 @@ impl Loader<'_> {
     /// A named file that will not do is a problem at once; what else fails may work later.
     fn judge(&mut self, is_named: bool, key: &str, error: &Error) {
         if is_named && error.code == Code::File {
-            self.problems.push(format!("{key}: {}", error.reason));
+            self.problems.push(Problem::new(key, &*error.reason));
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod ca_bundle;
 pub mod check_config;
 pub mod client_identity;
 pub mod environment;
+pub mod error;
 pub mod file;
 pub mod files;
 pub mod inspect;
@@ -20,17 +21,11 @@ pub mod url;
 use crate::code::Code;
 use crate::json;
 use environment::Environment;
+use error::{ConfigError, Problem};
 use files::Files;
 use serde_json::{Map, Value};
 use settings::Settings;
 use std::sync::Arc;
-
-/// Why a configuration was not applied.
-#[derive(Clone, Debug)]
-pub struct Rejection {
-    pub code: Code,
-    pub text: String,
-}
 
 /// The keys that were given so far and what they came to.
 #[derive(Clone)]
@@ -57,10 +52,13 @@ impl Config {
     ///
     /// Files that this call names are read now; others keep the bytes that were read before, so that a later call
     /// works after privileges were dropped or a chroot was entered. The environment is read in each call.
-    pub fn merged(&self, json: &[u8]) -> Result<Config, Rejection> {
-        let changes = json::object(json).map_err(|text| Rejection {
+    pub fn merged(&self, json: &[u8]) -> Result<Config, ConfigError> {
+        let changes = json::object(json).map_err(|text| ConfigError {
             code: Code::Config,
-            text: format!("the configuration is {text}"),
+            problems: vec![Problem {
+                key: None,
+                text: format!("the configuration is {text}"),
+            }],
         })?;
         let environment = Arc::new(Environment::capture());
         let mut given = self.given.clone();
@@ -79,36 +77,25 @@ impl Config {
         } else {
             Code::Config
         };
-        let files = match self
+        let files = self
             .files
-            .reloaded(&settings, &environment, &given, &is_named_now)
-        {
-            Ok(files) if problems.is_empty() => files,
-            Ok(_) => return Err(rejection(code, &problems)),
-            Err(files) => {
-                // Beside wrong keys only the files that this call names are worth a word.
-                let is_named = |problem: &String| {
-                    code == Code::File
-                        || problem
-                            .split_once(':')
-                            .is_some_and(|(key, _)| is_named_now(key))
-                };
-                problems.extend(files.into_iter().filter(is_named));
-                return Err(rejection(code, &problems));
-            }
-        };
+            .reloaded(&settings, &environment, &given, &is_named_now);
+        let files = files.unwrap_or_else(|of_files| {
+            // Beside wrong keys only the files that this call names are worth a word.
+            let is_of_this_call = |problem: &Problem| {
+                code == Code::File || problem.key.as_deref().is_some_and(is_named_now)
+            };
+            problems.extend(of_files.into_iter().filter(is_of_this_call));
+            Files::default()
+        });
+        if !problems.is_empty() {
+            return Err(ConfigError { code, problems });
+        }
         Ok(Config {
             given,
             settings: Arc::new(settings),
             environment,
             files,
         })
-    }
-}
-
-fn rejection(code: Code, problems: &[String]) -> Rejection {
-    Rejection {
-        code,
-        text: problems.join("; "),
     }
 }

@@ -5,7 +5,7 @@ use super::pem::{Block, Damage, Pem};
 use crate::code::Code;
 use crate::digest::sha256_hex;
 use crate::error::Error;
-use crate::selftest::{self, Doubt};
+use crate::selftest;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::Rsa;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub struct PublicKey {
 
 /// One or more public keys of a PEM file; anything else in it is refused.
 pub fn read(path: &Path, advice: &'static str) -> Result<Vec<PublicKey>, Error> {
-    let bytes = file::read(path, MAX_PEM).map_err(|problem| problem.error(advice))?;
+    let bytes = file::read(path, MAX_PEM, advice)?;
     keys_of(&bytes).map_err(|problem| {
         let name = crate::text::quoted(&path.to_string_lossy());
         Error::new(Code::File, format!("{name}: {problem}"), advice)
@@ -91,17 +91,17 @@ fn public_key(block: &Block) -> Result<PublicKey, String> {
         Ok(Some((Some(rsa), sha256_hex(&canonical), key)))
     };
     match selftest::with_selftest(selftest::keys, read) {
-        Ok((Some(rsa), digest, key)) => {
+        Ok(Some((Some(rsa), digest, key))) => {
             check_numbers(&rsa)?;
             Ok(PublicKey {
                 key: Ok(key),
                 fingerprint: format!("SHA256:{digest}"),
             })
         }
-        Ok((None, ..)) => Err(format!("holds a public key that is not RSA (line {line})")),
-        Err(Doubt::Wrong) => Err(unreadable()),
+        Ok(Some((None, ..))) => Err(format!("holds a public key that is not RSA (line {line})")),
+        Ok(None) => Err(unreadable()),
         // Known by its fingerprint all the same: what it has signed before is.
-        Err(Doubt::OpenSsl(error)) => Ok(PublicKey {
+        Err(error) => Ok(PublicKey {
             key: Err(error),
             fingerprint: format!("SHA256:{}", sha256_hex(der)),
         }),

@@ -1,8 +1,8 @@
 //! The values of the configuration keys: types, ranges, defaults (contract section 3).
 
+use super::error::Problem;
 use super::proxy::Proxy;
 use super::url::HttpsUrl;
-use crate::text;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -100,14 +100,14 @@ impl Settings {
     pub fn read<'a>(
         given: &Map<String, Value>,
         unknown: impl Iterator<Item = &'a String>,
-    ) -> (Settings, Vec<String>) {
+    ) -> (Settings, Vec<Problem>) {
         let mut reader = Reader::new(given);
         let settings = reader.settings();
         if settings.license_path.is_some() && settings.license_public_key_path.is_none() {
             reader.problem(LICENSE_PUBLIC_KEY_PATH, "is required with license_path");
         }
         // Last, because there may be many.
-        let unknown = unknown.map(|key| format!("{}: unknown key", text::quoted(key)));
+        let unknown = unknown.map(|key| Problem::new(key, "unknown key"));
         reader.problems.extend(unknown);
         (settings, reader.problems)
     }
@@ -121,7 +121,7 @@ impl Settings {
 /// Reads values by key and collects what is wrong with them; a wrong value reads as its default meanwhile.
 struct Reader<'a> {
     given: &'a Map<String, Value>,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
@@ -165,7 +165,7 @@ impl Reader<'_> {
     }
 
     fn problem(&mut self, key: &str, what: &str) {
-        self.problems.push(format!("{key}: {what}"));
+        self.problems.push(Problem::new(key, what));
     }
 
     /// A string of at most `longest` bytes without control characters.
@@ -272,7 +272,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(value: &Value) -> Result<Settings, Vec<String>> {
+    fn read(value: &Value) -> Result<Settings, Vec<Problem>> {
         match Settings::read(value.as_object().unwrap(), std::iter::empty()) {
             (settings, problems) if problems.is_empty() => Ok(settings),
             (_, problems) => Err(problems),
@@ -321,7 +321,7 @@ mod tests {
             assert!(
                 problems
                     .iter()
-                    .any(|problem| problem.starts_with(&format!("{key}: "))),
+                    .any(|problem| problem.key.as_deref() == Some(key)),
                 "{key} is missing in {problems:?}"
             );
         }

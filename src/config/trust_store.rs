@@ -5,11 +5,12 @@
 
 use super::ca_bundle::CaBundle;
 use super::environment::Environment;
-use super::file::{self, Problem};
+use super::file;
 use crate::code::Code;
 use crate::error::Error;
 use crate::sync::lock;
 use crate::text;
+use std::error::Error as _;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -85,22 +86,19 @@ impl Source {
         }
     }
 
-    fn read(&self) -> Result<TrustStore, Unread> {
+    /// Adds to `readable` what can be read, whatever it holds.
+    fn read(&self, readable: &mut Vec<PathBuf>) -> Result<TrustStore, Error> {
         match self {
-            Source::Named(path) => of_places(Some(path), None, ADVICE_NAMED),
-            Source::Environment(file, directory) => {
-                of_places(file.as_deref(), directory.as_deref(), ADVICE_ENVIRONMENT)
-            }
-            Source::System => first_of(&SYSTEM_BUNDLES, &SYSTEM_DIRECTORIES),
+            Source::Named(path) => of_places(Some(path), None, ADVICE_NAMED, readable),
+            Source::Environment(file, directory) => of_places(
+                file.as_deref(),
+                directory.as_deref(),
+                ADVICE_ENVIRONMENT,
+                readable,
+            ),
+            Source::System => first_of(&SYSTEM_BUNDLES, &SYSTEM_DIRECTORIES, readable),
         }
     }
-}
-
-/// Why there is nothing to trust.
-struct Unread {
-    error: Error,
-    /// What can be read, and holds nothing.
-    unfit: Vec<PathBuf>,
 }
 
 /// A source with what it held when it was last read.
@@ -112,9 +110,9 @@ pub struct CachedTrustStore {
 impl CachedTrustStore {
     /// Reads the source.
     pub fn new(source: Source) -> CachedTrustStore {
-        let cached = source.read();
+        let cached = source.read(&mut Vec::new());
         CachedTrustStore {
-            cached: Mutex::new(cached.map(Arc::new).map_err(|unread| unread.error)),
+            cached: Mutex::new(cached.map(Arc::new)),
             source,
         }
     }
@@ -130,7 +128,8 @@ impl CachedTrustStore {
 
     /// As it is now. No lock is held while files are read.
     pub fn refreshed(&self) -> Result<Arc<TrustStore>, Error> {
-        let unread = match self.source.read() {
+        let mut readable = Vec::new();
+        let error = match self.source.read(&mut readable) {
             Ok(trust_store)
                 if trust_store.is_partial
                     && self.cached().is_ok_and(|cached| !cached.is_partial) =>
@@ -142,32 +141,38 @@ impl CachedTrustStore {
                 *lock(&self.cached) = Ok(Arc::clone(&trust_store));
                 return Ok(trust_store);
             }
-            Err(unread) => unread,
+            Err(error) => error,
+        };
+        let is_empty = |copy: &TrustStore| {
+            error.code == Code::File && readable.iter().any(|path| path == copy.path())
         };
         match self.cached() {
-            Ok(copy) if !unread.unfit.iter().any(|path| path == copy.path()) => Ok(copy),
-            _ => Err(unread.error),
+            Ok(copy) if !is_empty(&copy) => Ok(copy),
+            _ => Err(error),
         }
     }
 }
 
 /// The first of the system's places that holds a certificate. The error names all of them.
-fn first_of(bundles: &[&str], directories: &[&str]) -> Result<TrustStore, Unread> {
+fn first_of(
+    bundles: &[&str],
+    directories: &[&str],
+    readable: &mut Vec<PathBuf>,
+) -> Result<TrustStore, Error> {
     let files = bundles.iter().map(|path| (Some(Path::new(path)), None));
     let hashed = directories
         .iter()
         .map(Path::new)
         .filter(|path| has_hashed_name(path));
     let hashed = hashed.map(|path| (None, Some(path)));
-    let mut unfit = Vec::new();
     let mut problems = String::new();
     for (file, directory) in files.chain(hashed) {
-        match of_places(file, directory, ADVICE) {
+        let before = readable.len();
+        match of_places(file, directory, ADVICE, readable) {
             Ok(trust_store) => return Ok(trust_store),
-            Err(unread) if unread.error.code != Code::File => return Err(unread),
-            Err(unread) if !unread.unfit.is_empty() => {
-                problems = format!("{problems}; {}", unread.error.reason);
-                unfit.extend(unread.unfit);
+            Err(error) if error.code != Code::File => return Err(error),
+            Err(error) if readable.len() > before => {
+                problems = format!("{problems}; {}", error.reason);
             }
             Err(_) => {}
         }
@@ -177,10 +182,7 @@ fn first_of(bundles: &[&str], directories: &[&str]) -> Result<TrustStore, Unread
         bundles.join(", "),
         directories.join(", ")
     );
-    Err(Unread {
-        error: Error::new(Code::File, reason, ADVICE),
-        unfit,
-    })
+    Err(Error::new(Code::File, reason, ADVICE))
 }
 
 /// What a file and a directory hold together; one of them may do.
@@ -188,37 +190,32 @@ fn of_places(
     file: Option<&Path>,
     directory: Option<&Path>,
     advice: &'static str,
-) -> Result<TrustStore, Unread> {
+    readable: &mut Vec<PathBuf>,
+) -> Result<TrustStore, Error> {
     let mut bundle = CaBundle::default();
     let mut problems = Vec::new();
-    let mut unfit = Vec::new();
     let mut is_partial = false;
-    let system = |error| Unread {
-        error,
-        unfit: Vec::new(),
-    };
     if let Some(path) = file {
-        match file::read(path, MAX_BUNDLE) {
+        match file::read(path, MAX_BUNDLE, advice) {
             Ok(bytes) => {
-                unfit.push(path.to_owned());
-                bundle.add(&name(path), &bytes).map_err(system)?;
+                readable.push(path.to_owned());
+                bundle.add(&name(path), &bytes)?;
             }
-            Err(Problem::Unreadable(text)) => {
-                is_partial = true;
-                problems.push(text);
+            Err(error) if error.code != Code::File => return Err(error),
+            Err(error) => {
+                is_partial = error.source().is_some();
+                if !is_partial {
+                    readable.push(path.to_owned());
+                }
+                problems.push(error.reason);
             }
-            Err(Problem::Unfit(text)) => {
-                unfit.push(path.to_owned());
-                problems.push(text);
-            }
-            Err(problem @ Problem::NoMemory(_)) => return Err(system(problem.error(advice))),
         }
     }
     if let Some(path) = directory {
         match hashed_files(path) {
             Ok(files) => {
-                unfit.push(path.to_owned());
-                add_files(&mut bundle, &files).map_err(system)?;
+                readable.push(path.to_owned());
+                add_files(&mut bundle, &files)?;
             }
             Err(error) => {
                 is_partial = true;
@@ -247,10 +244,7 @@ fn of_places(
             "{place} contains no readable PEM certificate{skipped}"
         ));
     }
-    Err(Unread {
-        error: Error::new(Code::File, problems.join("; "), advice),
-        unfit,
-    })
+    Err(Error::new(Code::File, problems.join("; "), advice))
 }
 
 fn name(path: &Path) -> String {
@@ -260,13 +254,13 @@ fn name(path: &Path) -> String {
 fn add_files(bundle: &mut CaBundle, files: &[PathBuf]) -> Result<(), Error> {
     let mut left = MAX_BUNDLE;
     for path in files {
-        match file::read(path, left) {
+        match file::read(path, left, "") {
             Ok(bytes) => {
                 left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
                 bundle.add(&name(path), &bytes)?;
             }
-            Err(Problem::Unreadable(text) | Problem::Unfit(text)) => bundle.skip(text),
-            Err(problem @ Problem::NoMemory(_)) => return Err(problem.error("")),
+            Err(error) if error.code != Code::File => return Err(error),
+            Err(error) => bundle.skip(error.reason),
         }
     }
     Ok(())
@@ -308,8 +302,16 @@ mod tests {
         pem
     }
 
-    fn reason(read: Result<TrustStore, Unread>) -> String {
-        read.err().unwrap().error.reason
+    fn reason(read: Result<TrustStore, Error>) -> String {
+        read.err().unwrap().reason
+    }
+
+    fn first_of(bundles: &[&str], directories: &[&str]) -> Result<TrustStore, Error> {
+        super::first_of(bundles, directories, &mut Vec::new())
+    }
+
+    fn read_file(path: &Path) -> Result<TrustStore, Error> {
+        of_places(Some(path), None, "", &mut Vec::new())
     }
 
     #[test]
@@ -341,7 +343,7 @@ mod tests {
         let lines = good.lines().count();
         let read = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            of_places(Some(&path), None, "")
+            read_file(&path)
         };
         for (bad, problem) in [
             (
@@ -402,7 +404,7 @@ mod tests {
                 &mut text,
             );
             std::fs::write(&path, text).unwrap();
-            of_places(Some(&path), None, "")
+            read_file(&path)
         };
         assert_eq!(read(&[]).ok().unwrap().pem, pem());
         assert_eq!(read(&[0x30, 0]).ok().unwrap().pem, pem());
@@ -455,12 +457,18 @@ mod tests {
             (environment(None, Some(hashed)), 1),
             (both.clone(), 2),
         ] {
-            let trust_store = Source::of(None, &environment).read().ok().unwrap();
+            let trust_store = Source::of(None, &environment)
+                .read(&mut Vec::new())
+                .ok()
+                .unwrap();
             assert_eq!(trust_store.pem, pem().repeat(count));
         }
         assert!(Source::of(Some(&file), &both) == Source::Named(file));
         let missing = environment(Some(dir.path().join("missing")), None);
-        let error = Source::of(None, &missing).read().err().unwrap().error;
+        let error = Source::of(None, &missing)
+            .read(&mut Vec::new())
+            .err()
+            .unwrap();
         assert!(error.reason.contains("No such file") && error.advice.contains("SSL_CERT_FILE"));
     }
 }

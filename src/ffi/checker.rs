@@ -1,6 +1,6 @@
 //! What a host does with a handle: init, configure, check, start, stop, free.
 
-use super::guard::{self, Place, Refusal};
+use super::guard::{self, Place};
 use super::handle::psc_checker;
 use super::log::{psc_log_fn, sink};
 use super::result::psc_result;
@@ -9,6 +9,7 @@ use crate::check::outcome::Outcome;
 use crate::check::transport::MAX_BODY;
 use crate::checker::lifecycle::Memory;
 use crate::code::Code;
+use crate::error::Error;
 use crate::panic::catch_panic;
 use crate::sys::reserve::Reserve;
 use std::ffi::{c_char, c_int, c_void};
@@ -77,7 +78,7 @@ pub unsafe extern "C" fn psc_run_once(
     unsafe {
         clear(result);
         guard::call_on_openssl(checker, Place::OutsideCallback, |checker| {
-            let outcome = checker.run_once()?;
+            let outcome = checker.run_once().map_err(Error::or_out_of_memory)?;
             deliver(outcome, result)
         })
     }
@@ -107,14 +108,17 @@ pub unsafe extern "C" fn psc_verify(
         clear(result);
         guard::call_on_openssl(checker, Place::Anywhere, |checker| {
             if response.is_null() || length > isize::MAX.unsigned_abs() {
-                return Err(Refusal::invalid(
+                return Err(Error::invalid_argument(
                     "response is NULL, or its length impossible",
                 ));
             }
             // One byte more than allowed is enough to see that it is too large.
             let length = length.min(MAX_BODY.saturating_add(1));
             let response = std::slice::from_raw_parts(response.cast::<u8>(), length);
-            let outcome = checker.verify(response, utf8(nonce, "nonce")?)?;
+            let nonce = utf8(nonce, "nonce")?;
+            let outcome = checker
+                .verify(response, nonce)
+                .map_err(Error::or_out_of_memory)?;
             deliver(outcome, result)
         })
     }
@@ -122,14 +126,14 @@ pub unsafe extern "C" fn psc_verify(
 
 /// # Safety
 /// `result` is NULL or a place for a pointer.
-unsafe fn deliver(outcome: Outcome, result: *mut *mut psc_result) -> Result<Code, Refusal> {
+unsafe fn deliver(outcome: Outcome, result: *mut *mut psc_result) -> Result<Code, Error> {
     let (code, text) = (outcome.code, outcome.message.clone());
     if !result.is_null() {
         // SAFETY: the caller's promise.
         unsafe { *result = psc_result::give(outcome) };
     }
     if code.number() < 0 {
-        return Err(Refusal { code, text });
+        return Err(Error::new(code, text, ""));
     }
     Ok(code)
 }
@@ -147,7 +151,7 @@ pub unsafe extern "C" fn psc_start(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.
     unsafe {
         guard::call(checker, Place::OutsideCallback, |checker| {
-            checker.start()?;
+            checker.start().map_err(Error::or_out_of_memory)?;
             Ok(Code::Ok)
         })
     }
@@ -167,7 +171,7 @@ pub unsafe extern "C" fn psc_stop(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.
     unsafe {
         guard::call(checker, Place::AtTheEnd, |checker| {
-            checker.stop()?;
+            checker.stop().map_err(Error::or_out_of_memory)?;
             Ok(Code::Ok)
         })
     }

@@ -4,7 +4,6 @@ use super::handle::psc_checker;
 use super::host_errors::HostErrors;
 use crate::checker::Checker;
 use crate::code::Code;
-use crate::config::Rejection;
 use crate::error::Error;
 use crate::panic::{catch_fork_exit, catch_panic};
 use crate::sys::errno;
@@ -12,40 +11,6 @@ use crate::sys::openssl::{self, Begun};
 use crate::sys::reserve::Reserve;
 use std::ffi::{CStr, c_int};
 use std::sync::Arc;
-
-/// Why a call failed: a code, and the text for `psc_last_error`.
-pub struct Refusal {
-    pub code: Code,
-    pub text: String,
-}
-
-impl Refusal {
-    pub fn invalid(text: &str) -> Refusal {
-        Refusal {
-            code: Code::InvalidArgument,
-            text: text.to_owned(),
-        }
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Refusal {
-        let error = error.or_out_of_memory();
-        Refusal {
-            code: error.code,
-            text: error.text(),
-        }
-    }
-}
-
-impl From<Rejection> for Refusal {
-    fn from(rejection: Rejection) -> Refusal {
-        Refusal {
-            code: rejection.code,
-            text: rejection.text,
-        }
-    }
-}
 
 /// Where a call works.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,14 +22,14 @@ pub enum Place {
     AtTheEnd,
 }
 
-/// Runs `body` on a handle. Its refusal, or the text of its panic, becomes `psc_last_error`.
+/// Runs `body` on a handle. Its error, or the text of its panic, becomes `psc_last_error`.
 ///
 /// # Safety
 /// `checker` is NULL or a handle that was not freed, or that a running callback belongs to.
 pub unsafe fn call(
     checker: *const psc_checker,
     place: Place,
-    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Refusal>,
+    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Error>,
 ) -> c_int {
     // SAFETY: the caller's promise.
     let Some(checker) = (unsafe { psc_checker::share(checker) }) else {
@@ -104,15 +69,15 @@ pub unsafe fn call(
 pub unsafe fn call_on_openssl(
     checker: *const psc_checker,
     place: Place,
-    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Refusal>,
+    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Error>,
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
         call(checker, place, |checker| {
             match openssl::begin() {
                 Begun::Yes => {}
-                Begun::NotNow => return Err(Error::out_of_memory().into()),
-                Begun::Never => return Err(Error::openssl_has_not_begun().into()),
+                Begun::NotNow => return Err(Error::out_of_memory()),
+                Begun::Never => return Err(Error::openssl_has_not_begun()),
             }
             let _host = HostErrors::set_aside();
             body(checker)
@@ -126,10 +91,10 @@ fn forked() -> String {
     FORKED.to_string_lossy().into_owned()
 }
 
-fn answer(checker: &Arc<Checker>, outcome: Result<Code, Refusal>) -> Code {
+fn answer(checker: &Arc<Checker>, outcome: Result<Code, Error>) -> Code {
     let (code, text) = match outcome {
         Ok(code) => (code, None),
-        Err(refusal) => (refusal.code, Some(refusal.text)),
+        Err(error) => (error.code, Some(error.to_string())),
     };
     checker.set_last_error(text.as_deref());
     code
@@ -138,21 +103,19 @@ fn answer(checker: &Arc<Checker>, outcome: Result<Code, Refusal>) -> Code {
 fn run(
     checker: &Arc<Checker>,
     place: Place,
-    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Refusal>,
-) -> Result<Code, Refusal> {
+    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Error>,
+) -> Result<Code, Error> {
     if checker.is_forked() {
-        return Err(Refusal {
-            code: Code::Forked,
-            text: forked(),
-        });
+        return Err(Error::new(Code::Forked, forked(), ""));
     }
     // Before the first lock: a child that is forked meanwhile by another thread finds the handle foreign.
     let call = checker.enter();
     if place != Place::Anywhere && checker.logger().in_callback() {
-        return Err(Refusal {
-            code: Code::Reentrant,
-            text: "this call does not work inside the handle's own log callback".to_owned(),
-        });
+        return Err(Error::new(
+            Code::Reentrant,
+            "this call does not work inside the handle's own log callback".to_owned(),
+            "",
+        ));
     }
     let outcome = body(checker);
     drop(call);

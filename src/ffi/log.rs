@@ -3,6 +3,7 @@
 use super::guard::{self, Place};
 use super::handle::psc_checker;
 use crate::code::Code;
+use crate::error::Error;
 use crate::log::Sink;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -62,7 +63,7 @@ pub unsafe extern "C" fn psc_log_fd(checker: *mut psc_checker) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed.
     let code = unsafe {
         guard::call(checker, Place::Anywhere, |checker| {
-            descriptor = checker.logger().queue()?;
+            descriptor = checker.logger().queue().map_err(Error::or_out_of_memory)?;
             Ok(Code::Ok)
         })
     };

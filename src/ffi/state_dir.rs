@@ -3,6 +3,7 @@
 use super::guard::{self, Place};
 use super::handle::psc_checker;
 use crate::code::Code;
+use crate::error::Error;
 use crate::state::make_dir::User;
 use std::ffi::{c_int, c_uint};
 
@@ -28,7 +29,9 @@ pub unsafe extern "C" fn psc_make_state_dir(
     // SAFETY: the header asks for NULL or a handle that was not freed.
     unsafe {
         guard::call(checker, Place::Anywhere, |checker| {
-            checker.make_state_dir(User { uid, gid })?;
+            checker
+                .make_state_dir(User { uid, gid })
+                .map_err(Error::or_out_of_memory)?;
             Ok(Code::Ok)
         })
     }

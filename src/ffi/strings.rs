@@ -1,6 +1,7 @@
 //! Strings that cross the boundary.
 
-use super::guard::{self, Refusal};
+use super::guard;
+use crate::error::Error;
 use serde_json::Value;
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
@@ -9,14 +10,14 @@ use std::ptr;
 ///
 /// # Safety
 /// `text` is NULL or a NUL-terminated string that lives through the call.
-pub unsafe fn utf8<'a>(text: *const c_char, name: &str) -> Result<&'a str, Refusal> {
+pub unsafe fn utf8<'a>(text: *const c_char, name: &str) -> Result<&'a str, Error> {
     if text.is_null() {
-        return Err(Refusal::invalid(&format!("{name} is NULL")));
+        return Err(Error::invalid_argument(format!("{name} is NULL")));
     }
     // SAFETY: the caller's promise.
     let text = unsafe { CStr::from_ptr(text) };
     text.to_str()
-        .map_err(|_| Refusal::invalid(&format!("{name} is not UTF-8")))
+        .map_err(|_| Error::invalid_argument(format!("{name} is not UTF-8")))
 }
 
 /// A string of psc's for C. JSON and psc's own texts have no NUL; what came from outside might.

@@ -1,10 +1,11 @@
 //! Functions that tell something as JSON.
 
-use super::guard::{self, Place, Refusal};
+use super::guard::{self, Place};
 use super::handle::psc_checker;
 use super::strings::{clear, give};
 use crate::checker::Checker;
 use crate::code::Code;
+use crate::error::Error;
 use serde_json::Value;
 use std::ffi::{c_char, c_int};
 
@@ -13,16 +14,16 @@ use std::ffi::{c_char, c_int};
 unsafe fn tell(
     checker: *const psc_checker,
     json: *mut *mut c_char,
-    view: impl FnOnce(&Checker) -> Result<Value, Refusal>,
+    view: impl FnOnce(&Checker) -> Result<Value, Error>,
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
         clear(json);
         guard::call_on_openssl(checker, Place::Anywhere, |checker| {
             if json.is_null() {
-                return Err(Refusal::invalid("json is NULL"));
+                return Err(Error::invalid_argument("json is NULL"));
             }
-            give(json, &view(checker)?);
+            give(json, &view(checker).map_err(Error::or_out_of_memory)?);
             Ok(Code::Ok)
         })
     }
@@ -42,7 +43,7 @@ pub unsafe extern "C" fn psc_preview_request(
     json: *mut *mut c_char,
 ) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a place for a pointer.
-    unsafe { tell(checker, json, |checker| Ok(checker.preview()?)) }
+    unsafe { tell(checker, json, Checker::preview) }
 }
 
 /// Shows the configuration that is in effect, including defaults.

@@ -104,7 +104,7 @@ pub fn finish_check(
             if matches!(error.code, Code::Signature | Code::Nonce) {
                 record.untrusted_since = record.untrusted_since.or(Some(at));
             }
-            let message = text::log_line(&error.text());
+            let message = text::log_line(&error.to_string());
             (Completion::Failed(error.retry), Some(message))
         }
     };

@@ -36,14 +36,10 @@ impl StoredVerdict {
             return StoredVerdict::None;
         }
         let sha256 = Request::sha256_of(config, &nonce, stored.extra_fields.as_ref());
-        let expected = Expected {
-            nonce: &nonce,
-            request_sha256: &sha256,
-            require_request_binding: config.settings.require_request_binding,
-        };
+        let expected = Expected::new(config, &nonce, &sha256);
         let verdict = check::verify_stored(&stored.data, &stored.signature, config, &expected);
         // What OpenSSL left in this thread's error queue is not the next one's.
-        drop(openssl::error::ErrorStack::get());
+        crate::sys::openssl::clear_errors();
         match verdict {
             Ok(verdict) => StoredVerdict::Verified(Box::new(Verified {
                 verdict,

@@ -10,6 +10,12 @@ unsafe extern "C" {
     fn OPENSSL_init_crypto(options: u64, settings: *const c_void) -> c_int;
 }
 
+// Of openssl/err.h, which `openssl-sys` does not have all of.
+const ERR_RFLAG_FATAL: c_int = 0x1 << 18;
+const ERR_RFLAG_COMMON: c_int = 0x2 << 18;
+const ERR_R_FATAL: c_int = ERR_RFLAG_FATAL | ERR_RFLAG_COMMON;
+pub const ERR_R_MALLOC_FAILURE: c_int = 256 | ERR_R_FATAL;
+
 const UNKNOWN: u8 = 0;
 const USABLE: u8 = 1;
 const BROKEN: u8 = 2;
@@ -63,6 +69,12 @@ pub fn begin() -> Begun {
         USABLE => Begun::Yes,
         _ => Begun::Never,
     }
+}
+
+/// Empties this thread's error queue: what is left there would be taken for the reason of what fails next.
+pub fn clear_errors() {
+    // SAFETY: takes nothing; the queue is this thread's own.
+    unsafe { openssl_sys::ERR_clear_error() };
 }
 
 /// The host has called `OPENSSL_cleanup`, or `exit` has: nothing of OpenSSL works in this process any more, and most of it crashes.

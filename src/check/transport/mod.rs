@@ -7,6 +7,7 @@ mod errors;
 mod ocsp;
 mod options;
 mod proxy_route;
+mod response_handler;
 mod retry_after;
 mod tls;
 
@@ -14,30 +15,18 @@ use super::request::Request;
 use crate::cancel::CancelToken;
 use crate::config::check_config::CheckConfig;
 use crate::error::Error;
-use crate::json;
-use crate::libcurl::{self, Easy2, Easy2Handle, Handler, Multi, MultiError, WaitFd};
+use crate::libcurl::{self, Easy2, Easy2Handle, Multi, MultiError, WaitFd};
 use crate::selftest;
+use crate::sys::pipe;
 use crate::sys::signals::Blocked;
-use crate::sys::{errno, pipe};
-use crate::text;
-use socket2::Socket;
-use std::ffi::{c_int, c_void};
-use std::io;
-use std::net::IpAddr;
-use std::os::fd::IntoRawFd;
+use response_handler::{Overflow, ResponseHandler};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use tls::Policy;
 
-/// Bytes in an answer (contract section 5).
-pub const MAX_BODY: usize = 256 * 1024;
-/// Bytes in all header lines of an exchange, the proxy's and interim answers included.
-const MAX_HEADER: usize = 64 * 1024;
+pub use response_handler::{MAX_BODY, too_large};
+
 /// The pair that wakes libcurl up, and a connection: less than this and there can be no check.
 const PIPES_OF_A_CHECK: usize = 2;
-/// Addresses that are remembered; a name may have hundreds.
-const MAX_ADDRESSES: usize = 8;
 /// libcurl ends a transfer at its own deadline; this is how much later psc ends it when libcurl does not.
 const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 /// libcurl looks again at what it waits for at least so often. Its own timers are not relied on: 7.88 sets none when it goes
@@ -52,34 +41,53 @@ pub fn prepare() {
     openssl::init();
 }
 
-/// Sends the request and returns the body of a 200 answer.
-pub fn post(
-    config: &CheckConfig,
-    request: &Request,
-    cancel: &CancelToken,
-) -> Result<Vec<u8>, Error> {
+/// What came of an exchange.
+pub struct Response {
+    /// 0 when there was no HTTP answer.
+    pub http_status: i32,
+    /// Of a 200 answer; any other is an error.
+    pub body: Result<Vec<u8>, Error>,
+}
+
+impl Response {
+    fn none(error: Error) -> Response {
+        Response {
+            http_status: 0,
+            body: Err(error),
+        }
+    }
+}
+
+/// Sends the request and waits for its answer.
+pub fn post(config: &CheckConfig, request: &Request, cancel: &CancelToken) -> Response {
     let started = Instant::now();
     let limit = Duration::from_secs(config.settings.timeout);
     let mut is_transient = false;
-    let mut exchanged = exchange(config, request, cancel, limit, &mut is_transient);
+    let mut response =
+        exchange(config, request, cancel, limit, &mut is_transient).unwrap_or_else(Response::none);
     let left = limit.saturating_sub(started.elapsed());
     // One allocation that failed inside OpenSSL or libcurl has many names, which blame others; what is so stays so.
-    if exchanged.is_err() && is_transient && !left.is_zero() {
-        exchanged = exchange(config, request, cancel, left, &mut is_transient);
+    if response.body.is_err() && is_transient && !left.is_zero() {
+        response = exchange(config, request, cancel, left, &mut is_transient)
+            .unwrap_or_else(Response::none);
     }
-    exchanged.map_err(|errors| match errors.or_out_of_memory() {
-        errors if is_transient => errors.or_broken_since(),
-        errors => errors,
-    })
+    let body = response
+        .body
+        .map_err(|error| match error.or_out_of_memory() {
+            error if is_transient => error.or_broken_since(),
+            error => error,
+        });
+    Response { body, ..response }
 }
 
+/// An error: the transfer did not begin, or was given up.
 fn exchange(
     config: &CheckConfig,
     request: &Request,
     cancel: &CancelToken,
     timeout: Duration,
     is_transient: &mut bool,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Response, Error> {
     if !tls::libcurl_uses_our_openssl() {
         return Err(errors::foreign_tls());
     }
@@ -109,7 +117,7 @@ fn exchange(
     if let Err(error) = &ended {
         *is_transient = errors::is_transient(error);
     }
-    answer(easy, ended, config)
+    Ok(response(easy, ended, config))
 }
 
 /// The headers of a request, without those that HTTP itself needs.
@@ -120,14 +128,10 @@ pub fn sent_headers() -> Vec<&'static str> {
         .collect()
 }
 
-pub fn too_large() -> Error {
-    Error::response(format!("the answer is larger than {MAX_BODY} bytes"))
-}
-
 /// Runs the transfer to its end.
 fn drive(
     multi: &Multi,
-    transfer: &Easy2Handle<Exchange>,
+    transfer: &Easy2Handle<ResponseHandler>,
     timeout: Duration,
     cancel: &CancelToken,
     signals: &Blocked,
@@ -159,190 +163,42 @@ fn drive(
     }
 }
 
-fn answer(
-    mut easy: Easy2<Exchange>,
+/// The one place that decides on the HTTP status of a check.
+fn response(
+    mut easy: Easy2<ResponseHandler>,
     ended: Result<(), libcurl::Error>,
     config: &CheckConfig,
+) -> Response {
+    let http_status = options::http_status(&easy);
+    let panic = easy.take_panic().map(|text| Error::bug(&text));
+    let body = panic.map_or_else(|| body(&mut easy, ended, http_status, config), Err);
+    Response { http_status, body }
+}
+
+fn body(
+    easy: &mut Easy2<ResponseHandler>,
+    ended: Result<(), libcurl::Error>,
+    http_status: i32,
+    config: &CheckConfig,
 ) -> Result<Vec<u8>, Error> {
-    if let Some(text) = easy.take_panic() {
-        return Err(Error::bug(&text));
-    }
-    let status = errors::http_status(&easy);
-    let exchange = easy.get_mut();
-    let is_error_page = exchange.overflow == Some(Overflow::Body) && status != 200;
-    match (ended, exchange.overflow) {
+    let handler = easy.get_mut();
+    let is_error_page = handler.overflow == Some(Overflow::Body) && http_status != 200;
+    match (ended, handler.overflow) {
         (_, Some(Overflow::Memory)) => Err(Error::system("there is no memory for the answer")),
-        (_, Some(_)) if !is_error_page => Err(too_large().with_status(status)),
-        (Err(error), None) => Err(match exchange.no_socket.take() {
+        (_, Some(_)) if !is_error_page => Err(too_large()),
+        (Err(error), None) => Err(match handler.no_socket.take() {
             Some(reason) if error.is_couldnt_connect() => errors::no_socket(&reason),
-            _ => errors::from_transfer(&easy, &error, config),
+            _ => errors::from_transfer(easy, &error, config),
         }),
-        (Ok(()), None) if status == 200 => exchange.take_body(),
+        (Ok(()), None) if http_status == 200 => handler.take_body(),
         _ => Err(errors::from_status(
-            status,
-            exchange.retry_after,
-            &exchange.body,
+            http_status,
+            handler.retry_after,
+            &handler.body,
         )),
     }
 }
 
 fn internal(error: &MultiError) -> Error {
     Error::system(format!("libcurl cannot run a transfer: {error}"))
-}
-
-/// Collects the answer, bounded before anything is buffered.
-pub struct Exchange {
-    body: Vec<u8>,
-    header_bytes: usize,
-    /// The empty line has come: what follows is a trailer, or the head of another answer.
-    head_ended: bool,
-    overflow: Option<Overflow>,
-    /// `Retry-After` of the answer in seconds (RFC 9110, section 10.2.3).
-    retry_after: Option<u64>,
-    /// Why there was none, when the limits of this process or system are to blame.
-    no_socket: Option<io::Error>,
-    /// What was connected to, the first of it; none before a name is resolved.
-    addresses: Vec<IpAddr>,
-    /// `Content-Encoding` of the answer (RFC 9110, section 8.4).
-    content_encoding: Option<String>,
-    /// Of OpenSSL on this machine; `None` before a TLS handshake begins.
-    policy: Option<Policy>,
-    /// A client certificate was asked for in the handshake with the server, or with an https proxy.
-    certificate_request: Arc<AtomicBool>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Overflow {
-    Header,
-    Body,
-    /// There is no memory for what is allowed.
-    Memory,
-}
-
-impl Exchange {
-    fn new(certificate_request: &Arc<AtomicBool>) -> Exchange {
-        Exchange {
-            body: Vec::new(),
-            header_bytes: 0,
-            head_ended: false,
-            overflow: None,
-            retry_after: None,
-            no_socket: None,
-            addresses: Vec::new(),
-            content_encoding: None,
-            policy: None,
-            certificate_request: Arc::clone(certificate_request),
-        }
-    }
-
-    /// What came with status 200, unless it is compressed: nobody asked for that. JSON is JSON, whatever a header says.
-    fn take_body(&mut self) -> Result<Vec<u8>, Error> {
-        let body = std::mem::take(&mut self.body);
-        match &self.content_encoding {
-            Some(encoding) if json::object(&body).is_err() => {
-                Err(Error::compressed(&format!(" ({})", text::quoted(encoding))))
-            }
-            _ => Ok(body),
-        }
-    }
-}
-
-impl Handler for Exchange {
-    fn write(&mut self, data: &[u8]) -> bool {
-        if self.body.len().saturating_add(data.len()) > MAX_BODY {
-            self.overflow = Some(Overflow::Body);
-            return false;
-        }
-        if self.body.try_reserve(data.len()).is_err() {
-            self.overflow = Some(Overflow::Memory);
-            return false;
-        }
-        self.body.extend_from_slice(data);
-        true
-    }
-
-    fn header(&mut self, line: &[u8]) -> bool {
-        self.header_bytes = self.header_bytes.saturating_add(line.len());
-        if self.header_bytes > MAX_HEADER {
-            self.overflow = Some(Overflow::Header);
-            return false;
-        }
-        if line.starts_with(b"HTTP/") {
-            // A proxy's or interim answer came before this one.
-            self.retry_after = None;
-            self.content_encoding = None;
-            self.head_ended = false;
-        } else if line.trim_ascii().is_empty() {
-            self.head_ended = true;
-        } else if let (false, Some((name, value))) = (self.head_ended, field(line)) {
-            if name.eq_ignore_ascii_case("retry-after") {
-                self.retry_after = retry_after::seconds(value);
-            } else if name.eq_ignore_ascii_case("content-encoding") {
-                self.content_encoding =
-                    (!value.eq_ignore_ascii_case("identity")).then(|| value.to_owned());
-            }
-        }
-        true
-    }
-
-    fn ssl_ctx(&mut self, context: *mut c_void) -> bool {
-        self.policy = Some(tls::harden(context, &self.certificate_request));
-        true
-    }
-
-    /// Close-on-exec, so that no program of the host's inherits it.
-    fn open_socket(
-        &mut self,
-        family: c_int,
-        kind: c_int,
-        protocol: c_int,
-        address: Option<IpAddr>,
-    ) -> Option<curl_sys::curl_socket_t> {
-        if self.addresses.len() < MAX_ADDRESSES {
-            self.addresses.extend(address);
-        }
-        match Socket::new(family.into(), kind.into(), Some(protocol.into())) {
-            Ok(socket) => Some(socket.into_raw_fd()),
-            Err(error) => {
-                // Anything else, such as a family that the kernel lacks, is a matter of the address.
-                if errno::is_shortage(&error) {
-                    self.no_socket = Some(error);
-                }
-                None
-            }
-        }
-    }
-}
-
-/// Name and value of a header line.
-fn field(line: &[u8]) -> Option<(&str, &str)> {
-    let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
-    Some((name, value.trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn retry_after(lines: &[&str]) -> Option<u64> {
-        let mut exchange = Exchange::new(&Arc::default());
-        for line in lines {
-            assert!(exchange.header(line.as_bytes()));
-        }
-        exchange.retry_after
-    }
-
-    #[test]
-    fn retry_after_counts_in_the_head_of_the_last_answer_only() {
-        const STATUS: &str = "HTTP/1.1 503 Busy\r\n";
-        const SECONDS: &str = "Retry-After: 7200\r\n";
-        const END: &str = "\r\n";
-        assert_eq!(retry_after(&[STATUS, SECONDS, END]), Some(7200));
-        let trailer = [STATUS, "Trailer: Retry-After\r\n", END, SECONDS, END];
-        assert_eq!(retry_after(&trailer), None);
-        let of_a_proxy = ["HTTP/1.1 200 OK\r\n", SECONDS, END, STATUS, END];
-        assert_eq!(retry_after(&of_a_proxy), None);
-        let after_a_proxy = ["HTTP/1.1 200 OK\r\n", END, STATUS, SECONDS, END];
-        assert_eq!(retry_after(&after_a_proxy), Some(7200));
-    }
 }

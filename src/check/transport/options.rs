@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use super::Exchange;
+use super::response_handler::ResponseHandler;
 use crate::check::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::config::proxy::{Proxy, ProxyServer};
@@ -44,8 +44,8 @@ pub fn configured(
     request: &Request,
     timeout: Duration,
     certificate_request: &Arc<AtomicBool>,
-) -> Result<Easy2<Exchange>, libcurl::Error> {
-    let mut easy = Easy2::new(Exchange::new(certificate_request))?;
+) -> Result<Easy2<ResponseHandler>, libcurl::Error> {
+    let mut easy = Easy2::new(ResponseHandler::new(certificate_request))?;
     easy.url(config.settings.url.as_str())?;
     easy.timeout(timeout)?;
     easy.connect_timeout(timeout.min(Duration::from_secs(CONNECT_TIMEOUT)))?;
@@ -72,7 +72,7 @@ pub fn configured(
 
 /// TLS 1.2 or newer, peer and host verified, nothing trusted but the chosen store.
 fn tls(
-    easy: &mut Easy2<Exchange>,
+    easy: &mut Easy2<ResponseHandler>,
     config: &CheckConfig,
     trust_store: &TrustStore,
 ) -> Result<(), libcurl::Error> {
@@ -117,7 +117,7 @@ fn tls(
 }
 
 /// libcurl gets all that it would else ask the environment for: the proxy, those that need none, and no `.netrc`.
-fn proxy(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), libcurl::Error> {
+fn proxy(easy: &mut Easy2<ResponseHandler>, config: &CheckConfig) -> Result<(), libcurl::Error> {
     set_long(easy, curl_sys::CURLOPT_NETRC, CURL_NETRC_IGNORED)?;
     let (server, exceptions) = match &config.settings.proxy {
         Proxy::Direct => (None, c""),
@@ -140,7 +140,10 @@ fn proxy(easy: &mut Easy2<Exchange>, config: &CheckConfig) -> Result<(), libcurl
     }
 }
 
-fn proxy_server(easy: &mut Easy2<Exchange>, server: &ProxyServer) -> Result<(), libcurl::Error> {
+fn proxy_server(
+    easy: &mut Easy2<ResponseHandler>,
+    server: &ProxyServer,
+) -> Result<(), libcurl::Error> {
     easy.proxy(&server.url())?;
     easy.proxy_type(match server.scheme {
         "socks4" => ProxyType::Socks4,
@@ -173,37 +176,42 @@ pub fn quit_quickly(multi: &Multi) {
     unsafe { curl_sys::curl_multi_setopt(multi.raw(), CURLMOPT_QUICK_EXIT, c_long::from(1)) };
 }
 
+/// The status of the server's answer; 0 when there was none.
+pub fn http_status(easy: &Easy2<ResponseHandler>) -> c_int {
+    c_int::try_from(easy.response_code()).unwrap_or(0)
+}
+
 /// The status of a proxy's answer to CONNECT; 0 when there was none.
-pub fn connect_code(easy: &Easy2<Exchange>) -> c_long {
+pub fn connect_code(easy: &Easy2<ResponseHandler>) -> c_long {
     long(easy, curl_sys::CURLINFO_HTTP_CONNECTCODE)
 }
 
 /// OpenSSL's verdict on an https proxy's certificate, as in [`verify_result`].
-pub fn proxy_verify_result(easy: &Easy2<Exchange>) -> c_long {
+pub fn proxy_verify_result(easy: &Easy2<ResponseHandler>) -> c_long {
     long(easy, CURLINFO_PROXY_SSL_VERIFYRESULT)
 }
 
 /// OpenSSL's verdict on the server's certificate (`X509_V_…`); 0 when it found no fault, 1 when it saw none.
-pub fn verify_result(easy: &Easy2<Exchange>) -> c_long {
+pub fn verify_result(easy: &Easy2<ResponseHandler>) -> c_long {
     long(easy, curl_sys::CURLINFO_SSL_VERIFYRESULT)
 }
 
 /// What a SOCKS proxy said (CURLPX_…); 0 when nothing.
-pub fn proxy_error(easy: &Easy2<Exchange>) -> c_long {
+pub fn proxy_error(easy: &Easy2<ResponseHandler>) -> c_long {
     long(easy, CURLINFO_PROXY_ERROR)
 }
 
 /// Why the last connection could not be made (`errno`); 0 when that is not known.
-pub fn os_errno(easy: &Easy2<Exchange>) -> c_int {
+pub fn os_errno(easy: &Easy2<ResponseHandler>) -> c_int {
     c_int::try_from(long(easy, curl_sys::CURLINFO_OS_ERRNO)).unwrap_or(0)
 }
 
 /// Whether a TLS handshake was completed.
-pub fn is_encrypted(easy: &Easy2<Exchange>) -> bool {
+pub fn is_encrypted(easy: &Easy2<ResponseHandler>) -> bool {
     seconds(easy, curl_sys::CURLINFO_APPCONNECT_TIME) > 0.0
 }
 
-fn seconds(easy: &Easy2<Exchange>, info: curl_sys::CURLINFO) -> f64 {
+fn seconds(easy: &Easy2<ResponseHandler>, info: curl_sys::CURLINFO) -> f64 {
     let mut value: f64 = 0.0;
     // SAFETY: the handle lives; the infos given here are of the kind that writes one double.
     let code = unsafe { curl_sys::curl_easy_getinfo(easy.raw(), info, &raw mut value) };
@@ -214,7 +222,7 @@ fn seconds(easy: &Easy2<Exchange>, info: curl_sys::CURLINFO) -> f64 {
     }
 }
 
-fn long(easy: &Easy2<Exchange>, info: curl_sys::CURLINFO) -> c_long {
+fn long(easy: &Easy2<ResponseHandler>, info: curl_sys::CURLINFO) -> c_long {
     let mut value: c_long = 0;
     // SAFETY: the handle lives; the infos given here are of the kind that writes one long.
     let code = unsafe { curl_sys::curl_easy_getinfo(easy.raw(), info, &raw mut value) };
@@ -222,7 +230,7 @@ fn long(easy: &Easy2<Exchange>, info: curl_sys::CURLINFO) -> c_long {
 }
 
 fn set_long(
-    easy: &Easy2<Exchange>,
+    easy: &Easy2<ResponseHandler>,
     option: curl_sys::CURLoption,
     value: c_long,
 ) -> Result<(), libcurl::Error> {
@@ -231,7 +239,7 @@ fn set_long(
 }
 
 fn set_text(
-    easy: &Easy2<Exchange>,
+    easy: &Easy2<ResponseHandler>,
     option: curl_sys::CURLoption,
     value: &CStr,
 ) -> Result<(), libcurl::Error> {
@@ -239,7 +247,10 @@ fn set_text(
     checked(unsafe { curl_sys::curl_easy_setopt(easy.raw(), option, value.as_ptr()) })
 }
 
-fn clear(easy: &Easy2<Exchange>, option: curl_sys::CURLoption) -> Result<(), libcurl::Error> {
+fn clear(
+    easy: &Easy2<ResponseHandler>,
+    option: curl_sys::CURLoption,
+) -> Result<(), libcurl::Error> {
     // SAFETY: the handle lives; the options given here take a string, NULL for none.
     checked(unsafe { curl_sys::curl_easy_setopt(easy.raw(), option, ptr::null::<c_char>()) })
 }

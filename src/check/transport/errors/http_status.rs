@@ -54,9 +54,7 @@ pub fn classify(http_status: i32, retry_after: Option<u64>, body: &[u8]) -> Erro
         (429 | 503, Some(seconds)) => Retry::After(seconds),
         _ => Retry::Interval,
     };
-    Error::new(Code::Http, format!("HTTP {http_status}: {what}"), advice)
-        .with_status(http_status)
-        .retried(retry)
+    Error::new(Code::Http, format!("HTTP {http_status}: {what}"), advice).retried(retry)
 }
 
 fn mentions(body: &[u8], message: &[u8]) -> bool {
@@ -75,7 +73,7 @@ mod tests {
         }
         for http_status in [204, 304, 400, 407, 511] {
             let error = classify(http_status, None, b"");
-            assert!(!error.text().contains("redirect"), "{http_status}");
+            assert!(!error.to_string().contains("redirect"), "{http_status}");
         }
     }
 
@@ -90,7 +88,7 @@ mod tests {
             (418, &["HTTP 418"]),
             (511, &["HTTP 511", "captive portal"]),
         ] {
-            let text = classify(http_status, None, b"").text();
+            let text = classify(http_status, None, b"").to_string();
             for message in message {
                 assert!(text.contains(message), "{http_status}: {text}");
             }
@@ -102,12 +100,12 @@ mod tests {
         let page = b"<html><head><title>400 No required SSL certificate was sent</title></head>";
         assert!(
             classify(400, None, page)
-                .text()
+                .to_string()
                 .contains("client_certificate_path")
         );
         assert!(
             !classify(400, None, b"Bad Request")
-                .text()
+                .to_string()
                 .contains("client_certificate_path")
         );
     }

@@ -18,7 +18,8 @@ mod transfer;
 pub use http_status::classify as from_status;
 pub use local::is_transient;
 
-use super::{Exchange, proxy_route};
+use super::proxy_route;
+use super::response_handler::{self, ResponseHandler};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
 use crate::error::{Error, Retry};
@@ -84,7 +85,7 @@ pub fn no_socket(reason: &std::io::Error) -> Error {
 
 /// The transfer broke off.
 pub fn from_transfer(
-    easy: &Easy2<Exchange>,
+    easy: &Easy2<ResponseHandler>,
     error: &libcurl::Error,
     config: &CheckConfig,
 ) -> Error {
@@ -98,15 +99,10 @@ pub fn from_transfer(
     classify(&Transfer::of(easy, error), &Context::of(config))
 }
 
-/// The status of the server's answer; 0 when there was none.
-pub fn http_status(easy: &Easy2<Exchange>) -> i32 {
-    i32::try_from(easy.response_code()).unwrap_or(0)
-}
-
 fn classify(transfer: &Transfer, context: &Context) -> Error {
     let error =
         local::classify(transfer, context).unwrap_or_else(|| classify_remote(transfer, context));
-    let error = match resolve::nowhere(transfer, context) {
+    match resolve::nowhere(transfer, context) {
         Some(address) if matches!(error.code, Code::Network | Code::Tls) => {
             let (reason, advice) = resolve::blocked(address, &error.reason, context);
             Error {
@@ -116,8 +112,7 @@ fn classify(transfer: &Transfer, context: &Context) -> Error {
             }
         }
         _ => error,
-    };
-    error.with_status(transfer.http_status)
+    }
 }
 
 fn classify_remote(transfer: &Transfer, context: &Context) -> Error {
@@ -170,7 +165,7 @@ fn classify_other(transfer: &Transfer, context: &Context) -> Error {
             "check the truststore: certificate_path, or the system's ca-certificates",
         ),
         // What libcurl before 8.5 calls a header line that is too long.
-        curl_sys::CURLE_OUT_OF_MEMORY | CURLE_TOO_LARGE => super::too_large(),
+        curl_sys::CURLE_OUT_OF_MEMORY | CURLE_TOO_LARGE => response_handler::too_large(),
         curl_sys::CURLE_BAD_CONTENT_ENCODING => Error::compressed(&message.to_string()),
         curl_sys::CURLE_UNSUPPORTED_PROTOCOL | CURLE_WEIRD_SERVER_REPLY => Error::new(
             Code::Network,

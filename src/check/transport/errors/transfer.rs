@@ -1,8 +1,9 @@
 //! What is known of a transfer that failed, and whom it was between: all that a failure is judged by.
 
+use super::super::options;
 use super::super::proxy_route::Route;
+use super::super::response_handler::ResponseHandler;
 use super::super::tls::Policy;
-use super::super::{Exchange, options};
 use super::curl_message::CurlMessage;
 use crate::config::check_config::CheckConfig;
 use crate::libcurl::{self, Easy2};
@@ -48,14 +49,14 @@ pub enum LookupShortage {
 }
 
 impl Transfer {
-    pub fn of(easy: &Easy2<Exchange>, error: &libcurl::Error) -> Transfer {
+    pub fn of(easy: &Easy2<ResponseHandler>, error: &libcurl::Error) -> Transfer {
         let exchange = easy.get_ref();
         let addresses = exchange.addresses.clone();
         let socks_reply = options::proxy_error(easy);
         Transfer {
             code: error.code(),
             message: CurlMessage::of(error),
-            http_status: super::http_status(easy),
+            http_status: options::http_status(easy),
             connect_status: options::connect_code(easy),
             socks_reply,
             server_verify_result: options::verify_result(easy),

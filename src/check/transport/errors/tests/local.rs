@@ -197,9 +197,8 @@ fn a_fault_of_this_machine_blames_nobody_else() {
             assert_error(&error, expected, &[part], message);
             for other in ["name servers", "firewall", "TLS 1.2 or", "intercept"] {
                 assert!(
-                    is_handshake || !error.text().contains(other),
-                    "{message}: {}",
-                    error.text()
+                    is_handshake || !error.to_string().contains(other),
+                    "{message}: {error}"
                 );
             }
         }

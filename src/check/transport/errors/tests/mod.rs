@@ -81,7 +81,7 @@ fn by_proxy() -> Context {
 }
 
 fn assert_error(error: &Error, code: Code, parts: &[&str], case: &str) {
-    let text = error.text();
+    let text = error.to_string();
     assert_eq!(error.code, code, "{case}: {text}");
     for part in parts {
         assert!(text.contains(part), "{case}: `{part}` is missing: {text}");

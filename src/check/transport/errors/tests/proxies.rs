@@ -33,7 +33,11 @@ fn addresses_of_proxies_that_libcurl_cannot_read() {
             "65535",
         ];
         assert_error(&error, Code::Network, &parts, message);
-        assert!(!error.text().contains("secret"), "{}", error.text());
+        assert!(
+            !error.to_string().contains("secret"),
+            "{}",
+            error.to_string()
+        );
     }
 }
 
