@@ -141,7 +141,8 @@
 typedef struct psc_checker psc_checker;
 
 /*
- The result of one check. Immutable, so several threads may read it; freed with psc_result_free.
+ The result of one check. Immutable, so several threads may read it. One that psc_run_once or psc_verify gave is freed with
+ psc_result_free; one that a psc_result_fn is called with is psc's.
  */
 typedef struct psc_result psc_result;
 
@@ -162,6 +163,24 @@ typedef struct psc_result psc_result;
  has returned, except for what later calls of the host log.
  */
 typedef void (*psc_log_fn)(void *user_data, int level, const char *message);
+
+/*
+ Receives the results of the schedule: one for each check that psc_start's thread or psc_run makes, whatever it came to,
+ and one for each known update that is repeated (at the start, and once a day). It comes after the log lines of the same
+ check, and whatever log_level is. A check that psc_stop has cancelled has one, too, unless psc_stop gave up waiting. That
+ checks are disabled, and what psc_run_once and psc_verify return, is not handed over.
+
+ `user_data`: as given to psc_on_result. `result`: never NULL, valid during the call only; read it with the psc_result_
+ functions, do not free it.
+
+ The rules are those of psc_log_fn, and the two count as one callback: never two calls at once for one handle, psc holds no
+ lock meanwhile, and none comes after psc_stop or psc_free has returned. It must return, and not by longjmp or an
+ exception. Inside it psc_run_once, psc_start, psc_run, psc_stop, psc_on_result and psc_log_drain on the same handle return
+ PSC_ERR_REENTRANT; psc_free works as in the log callback.
+
+ Threads: as for psc_log_fn; after psc_log_fd only from psc_log_drain.
+ */
+typedef void (*psc_result_fn)(void *user_data, const struct psc_result *result);
 
 #ifdef __cplusplus
 extern "C" {
@@ -294,6 +313,26 @@ int psc_verify(struct psc_checker *checker,
 int psc_start(struct psc_checker *checker);
 
 /*
+ Makes the checks of the schedule in the calling thread, as psc_start does in one of psc's, until a stop is requested: for
+ hosts that name, register and trace their threads. Blocks until then; call psc_log_fd, psc_on_result and, after the last
+ fork, psc_run itself as for psc_start.
+
+ psc_request_stop, psc_stop and psc_free in another thread, or psc_request_stop in a signal handler, end it within a second,
+ also in the middle of a check. A psc_request_stop that was called before psc_run counts, too, unless psc_stop has returned
+ or the schedule has run since: a host that ends its thread by psc_request_stop and joins it cannot come too early. psc_stop
+ ends only what has begun.
+
+ Signals: while there is nothing to do the host's handlers run as usual; during a check as in psc_run_once. The thread keeps
+ its name and its signal mask.
+
+ Returns PSC_OK after a stop. Otherwise as psc_start, when the schedule has not begun: PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE
+ (not configured, or the schedule is running already, by psc_start or psc_run), PSC_ERR_REENTRANT, PSC_ERR_FORKED (also in a
+ child that returns from a callback in which it was forked), PSC_ERR_SYSTEM (no descriptors or memory). PSC_ERR_INTERNAL: a
+ bug in psc has ended it, which is logged. Threads: any, but not inside the callbacks. Needs as much stack as psc_run_once.
+ */
+int psc_run(struct psc_checker *checker);
+
+/*
  Cancels a check that is under way, ends the thread, and waits for both: some milliseconds, at most a second. The log
  callback is not called any more after it has returned. Calling it again is harmless, and the handle can be started
  again.
@@ -378,7 +417,7 @@ int psc_status(struct psc_checker *checker, char **json);
 const char *psc_last_error(const struct psc_checker *checker);
 
 /*
- The code that psc_run_once or psc_verify returned.
+ What the check came to: the code that psc_run_once or psc_verify returned, or would have.
 
  Returns that code; PSC_ERR_INVALID_ARGUMENT for NULL. Threads: any.
  */
@@ -416,9 +455,18 @@ const char *psc_result_notice(const struct psc_result *result);
 long long psc_result_next_check(const struct psc_result *result);
 
 /*
+ For how long this has been known. With it a psc_result_fn tells an update that is repeated from one that a check has
+ found just now.
+
+ Returns seconds since the answer came: 0 for the result of a check, and for NULL; for a known update that is repeated
+ usually more. Threads: any.
+ */
+long long psc_result_age(const struct psc_result *result);
+
+/*
  The HTTP status of the answer.
 
- Returns the status; 0 when there was no HTTP answer, and for NULL. Threads: any.
+ Returns the status; 0 when there was no HTTP answer, for an update that is repeated, and for NULL. Threads: any.
  */
 int psc_result_http_status(const struct psc_result *result);
 
@@ -435,9 +483,40 @@ int psc_result_json(const struct psc_result *result, char **json);
 /*
  Frees a result and the strings that were borrowed from it.
 
- `result`: NULL does nothing. Threads: any.
+ `result`: NULL does nothing. Not one that a psc_result_fn was called with. Threads: any.
  */
 void psc_result_free(struct psc_result *result);
+
+/*
+ Sets the callback for the results of the schedule, in place of the one before.
+
+ `on_result`: NULL for none. `user_data`: passed to it, otherwise not used. Both must stay valid until psc_free has
+ returned, or until psc_on_result has replaced them. Results that wait for psc_log_drain go to the new one.
+
+ Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE (the schedule is running, by psc_start or psc_run, or another
+ thread is inside a callback of this handle: nothing is changed), PSC_ERR_REENTRANT, PSC_ERR_FORKED, PSC_ERR_SYSTEM (out
+ of memory). Threads: any, but not inside the callbacks.
+ */
+int psc_on_result(struct psc_checker *checker,
+                  psc_result_fn on_result,
+                  void *user_data);
+
+/*
+ When the host's next check is due. With a state_dir it is the same in every process that shares it, whoever makes the
+ check; without, it is this handle's. Reads one small file then, and never waits for another call on the handle.
+
+ Returns seconds; 0: it is due, or is being made just now; -1: none is planned, checks are disabled, or it is not known (not
+ configured, NULL, forked, out of memory: psc_last_error says so). Threads: any, also inside the callbacks.
+ */
+long long psc_next_check(struct psc_checker *checker);
+
+/*
+ How long ago the host's last check began, in this process or in one that shares the state_dir. One that was cancelled, or
+ whose end is not known, counts. Reads and waits as psc_next_check does; works while checks are disabled.
+
+ Returns seconds; -1: no check is known, or as for psc_next_check. Threads: any, also inside the callbacks.
+ */
+long long psc_last_check_age(struct psc_checker *checker);
 
 /*
  Prepares the configured state_dir for the user that the host will run as. Call it as root, before the host becomes

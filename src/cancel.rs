@@ -12,6 +12,8 @@ use std::time::Duration;
 pub struct CancelSource {
     /// How often a stop was asked for. Who begins something notes the number, and ends when it has changed.
     stops: AtomicU64,
+    /// How many of them are dealt with: what they were meant for has ended.
+    done: AtomicU64,
     /// How often checks alone were cancelled, which leaves the thread running.
     cancels: AtomicU64,
     /// Ends the thread's sleep.
@@ -41,6 +43,7 @@ impl CancelSource {
     pub fn new() -> CancelSource {
         CancelSource {
             stops: AtomicU64::new(0),
+            done: AtomicU64::new(0),
             cancels: AtomicU64::new(0),
             thread: EventCount::new(),
             waker: Waker::new(),
@@ -85,6 +88,20 @@ impl CancelSource {
         }
     }
 
+    /// Of what ends by any stop that is not dealt with: also by one that was too early to find it running.
+    pub fn generation_of_done(&self) -> Generation {
+        Generation {
+            stops: self.done.load(Ordering::SeqCst),
+            ..self.generation()
+        }
+    }
+
+    /// The stops until now are dealt with.
+    pub fn stops_are_done(&self) {
+        self.done
+            .store(self.stops.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
     pub fn stopped_since(&self, generation: Generation) -> bool {
         self.stops.load(Ordering::SeqCst) != generation.stops
     }
@@ -98,7 +115,7 @@ impl CancelSource {
         self.thread.epoch()
     }
 
-    /// The thread's sleep: until it is woken, was so after `epoch`, or `limit` has passed; perhaps less long.
+    /// The thread's sleep: until it is woken, was so after `epoch`, or `limit` has passed.
     pub fn sleep(&self, epoch: u32, limit: Option<Duration>) {
         self.thread.wait(epoch, limit);
     }

@@ -56,6 +56,7 @@ pub mod fork_guard;
 pub mod json;
 pub mod libcurl;
 pub mod log;
+pub mod outcome;
 pub mod panic;
 pub mod random;
 pub mod schedule;

@@ -1,15 +1,19 @@
-//! Log lines on their way to the host's callback: one at a time, without holding a lock, none after `psc_stop` or `psc_free`.
+//! Log lines and results on their way to the host's callbacks: one call at a time, without holding a lock, none after `psc_stop`
+//! or `psc_free`. Both wait in one queue, so a result comes after the lines of its check.
 //!
 //! Two ways: directly, from whichever thread logs, or queued (`psc_log_fd`) until the host drains them in a thread of its own.
 
+mod queue;
+
+use crate::code::Code;
 use crate::error::Error;
+use crate::outcome::Outcome;
 use crate::panic::unwind_forked_child;
 use crate::sync::{ThreadMark, lock};
 use crate::sys::process::Process;
 use crate::text;
 use crate::waker::Waker;
-use std::cmp::Reverse;
-use std::collections::VecDeque;
+use queue::{Entry, Queue};
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -23,11 +27,11 @@ pub const NOTICE: i32 = 3;
 pub const INFO: i32 = 4;
 pub const TRACE: i32 = 7;
 
-/// Records that wait at most; when there are more, the least important are dropped and counted.
-const LONGEST_QUEUE: usize = 512;
-
-/// The host's callback.
+/// The host's log callback.
 pub type Sink = Box<dyn Fn(i32, &CStr) + Send + Sync>;
+
+/// The host's result callback.
+pub type ResultSink = Arc<dyn Fn(Outcome) + Send + Sync>;
 
 pub struct Logger {
     sink: Option<Sink>,
@@ -36,11 +40,11 @@ pub struct Logger {
     state: Mutex<State>,
     /// A delivery has ended.
     idle: Condvar,
-    /// Readable while lines wait for `drain`.
+    /// Readable while something waits for `drain`.
     waker: Waker,
 }
 
-/// Who calls the callback.
+/// Who calls the callbacks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Direct,
@@ -48,12 +52,12 @@ enum Mode {
 }
 
 struct State {
-    queue: VecDeque<(i32, CString)>,
-    /// Records that there was no room for.
-    dropped: u64,
-    /// The thread that is inside the callback.
+    queue: Queue,
+    /// Set by `psc_on_result`.
+    result_sink: Option<ResultSink>,
+    /// The thread that is inside a callback.
     delivering: Option<ThreadMark>,
-    /// Set by `psc_log_fd`: lines wait for `drain`.
+    /// Set by `psc_log_fd`: all waits for `drain`.
     queued: bool,
     /// Set by `psc_free`: nothing is ever delivered again.
     closed: bool,
@@ -65,8 +69,8 @@ impl Logger {
             sink,
             level: AtomicI32::new(level),
             state: Mutex::new(State {
-                queue: VecDeque::new(),
-                dropped: 0,
+                queue: Queue::default(),
+                result_sink: None,
                 delivering: None,
                 queued: false,
                 closed: false,
@@ -84,12 +88,29 @@ impl Logger {
         self.sink.is_some() && level <= self.level.load(Ordering::Relaxed)
     }
 
-    /// Whether the calling thread is inside this handle's callback.
+    /// Whom results go to from now on, those that wait included. Not while another thread is inside a callback: it may be the
+    /// one that is replaced, whose data the host is about to free.
+    pub fn set_result_sink(&self, sink: Option<ResultSink>) -> Result<(), Error> {
+        let mut state = lock(&self.state);
+        if state.delivering.is_some() {
+            return Err(Error::new(
+                Code::State,
+                "another thread is inside a callback of this handle",
+                "",
+            ));
+        }
+        let before = std::mem::replace(&mut state.result_sink, sink);
+        drop(state);
+        drop(before);
+        Ok(())
+    }
+
+    /// Whether the calling thread is inside a callback of this handle's.
     pub fn in_callback(&self) -> bool {
         lock(&self.state).delivering == Some(ThreadMark::of_this_thread())
     }
 
-    /// From now on lines wait for [`Logger::drain`]; the descriptor is readable while some do.
+    /// From now on all waits for [`Logger::drain`]; the descriptor is readable while some do.
     pub fn queue(&self) -> Result<RawFd, Error> {
         self.waker.prepare()?;
         let mut state = lock(&self.state);
@@ -119,7 +140,7 @@ impl Logger {
         self.waker.close();
     }
 
-    /// Withdraws the right to log, lines that wait included. Queued lines stay for the host to drain.
+    /// Withdraws the right to log, what waits included. What is queued stays for the host to drain.
     pub fn revoke(&self, handles: &[LogHandle]) {
         let mut state = lock(&self.state);
         for log in handles {
@@ -130,7 +151,7 @@ impl Logger {
         }
     }
 
-    /// Waits until no other thread is inside the callback. False when `limit` passes first.
+    /// Waits until no other thread is inside a callback. False when `limit` passes first.
     pub fn wait_until_idle(&self, limit: Duration) -> bool {
         let me = ThreadMark::of_this_thread();
         let started = Instant::now();
@@ -145,18 +166,14 @@ impl Logger {
         true
     }
 
-    fn submit(&self, level: i32, message: &str, revoked: &AtomicBool) {
-        // A NUL cannot be left in printable text.
-        let Ok(line) = CString::new(text::log_line(message)) else {
-            return;
-        };
+    /// `push`: puts something into the queue, or does not.
+    fn submit(&self, revoked: &AtomicBool, push: impl FnOnce(&mut State) -> bool) {
         let mut state = lock(&self.state);
         if state.closed || revoked.load(Ordering::SeqCst) {
             return;
         }
-        state.queue.push_back((level, line));
-        if state.queue.len() > LONGEST_QUEUE {
-            state.drop_one();
+        if !push(&mut state) {
+            return;
         }
         if state.queued {
             return self.waker.wake();
@@ -165,7 +182,7 @@ impl Logger {
         self.deliver(Mode::Direct);
     }
 
-    /// Calls the callback for each waiting line, unless another thread (or this one, further up) is doing so.
+    /// Calls the callbacks for what waits, unless another thread (or this one, further up) is doing so.
     fn deliver(&self, mode: Mode) {
         let mut state = lock(&self.state);
         if state.delivering.is_some() || !state.is_for(mode) {
@@ -173,10 +190,13 @@ impl Logger {
         }
         state.delivering = Some(ThreadMark::of_this_thread());
         let here = Process::current();
-        while let Some((level, line)) = state.next(mode) {
+        while let Some(entry) = state.next(mode) {
+            let result_sink = state.result_sink.clone();
             drop(state);
-            if let Some(sink) = &self.sink {
-                sink(level, &line);
+            match (entry, &self.sink, &result_sink) {
+                (Entry::Line(level, line), Some(sink), _) => sink(level, &line),
+                (Entry::Result(outcome), _, Some(sink)) => sink(*outcome),
+                _ => {}
             }
             if Process::current() != here {
                 // Forked in there. Another thread of the parent's may have held the lock.
@@ -199,31 +219,11 @@ impl State {
         mode == Mode::Drain || !self.queued
     }
 
-    /// Drops the oldest of the least important lines: a flood of debug lines does not cost an update its line.
-    fn drop_one(&mut self) {
-        let levels = self.queue.iter().map(|(level, _)| *level).enumerate();
-        if let Some((position, _)) = levels.min_by_key(|(_, level)| Reverse(*level)) {
-            self.queue.remove(position);
-            self.dropped = self.dropped.saturating_add(1);
-        }
-    }
-
-    fn next(&mut self, mode: Mode) -> Option<(i32, CString)> {
+    fn next(&mut self, mode: Mode) -> Option<Entry> {
         if self.closed || !self.is_for(mode) {
             return None;
         }
-        if let Some(line) = self.queue.pop_front() {
-            return Some(line);
-        }
-        if self.dropped == 0 {
-            return None;
-        }
-        let text = format!(
-            "{} log records were lost: the host did not take them in time",
-            self.dropped
-        );
-        self.dropped = 0;
-        CString::new(text).ok().map(|line| (WARNING, line))
+        self.queue.pop()
     }
 }
 
@@ -245,8 +245,25 @@ impl LogHandle {
     /// Logs one line; text is made printable and cut.
     pub fn log(&self, level: i32, message: &str) {
         if self.is_enabled(level) {
-            self.logger.submit(level, message, &self.revoked);
+            // A NUL cannot be left in printable text.
+            if let Ok(line) = CString::new(text::log_line(message)) {
+                self.logger.submit(&self.revoked, |state| {
+                    state.queue.push_line(level, line);
+                    true
+                });
+            }
         }
+    }
+
+    /// Hands a result to the host, after the lines that were logged before.
+    pub fn result(&self, outcome: Outcome) {
+        self.logger.submit(&self.revoked, |state| {
+            let is_wanted = state.result_sink.is_some();
+            if is_wanted {
+                state.queue.push_result(outcome);
+            }
+            is_wanted
+        });
     }
 
     pub fn is_enabled(&self, level: i32) -> bool {
@@ -255,69 +272,5 @@ impl LogHandle {
 
     pub fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::SeqCst)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_queue_loses_the_least_important_first_and_the_oldest_of_them() {
-        let delivered = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&delivered);
-        let sink: Sink = Box::new(move |level, text| {
-            let text = text.to_string_lossy().into_owned();
-            lock(&kept).push((level, text));
-        });
-        let logger = Arc::new(Logger::new(Some(sink), TRACE));
-        logger.queue().unwrap();
-        let log = LogHandle::new(&logger);
-        let flood = |first: usize| {
-            for number in first..first + LONGEST_QUEUE {
-                log.log(TRACE, &number.to_string());
-            }
-        };
-        flood(0);
-        log.log(ERROR, "update");
-        flood(LONGEST_QUEUE);
-        log.log(NOTICE, "no update");
-        logger.drain();
-        let delivered = lock(&delivered);
-        let last = (2 * LONGEST_QUEUE).checked_sub(1).unwrap();
-        let expected = [
-            (ERROR, "update".to_owned()),
-            (TRACE, (LONGEST_QUEUE + 2).to_string()),
-        ];
-        assert_eq!(delivered[..2], expected);
-        let expected = [
-            (TRACE, last.to_string()),
-            (NOTICE, "no update".to_owned()),
-            (
-                WARNING,
-                format!(
-                    "{} log records were lost: the host did not take them in time",
-                    LONGEST_QUEUE + 2
-                ),
-            ),
-        ];
-        assert_eq!(delivered[LONGEST_QUEUE - 2..], expected);
-    }
-
-    #[test]
-    fn in_a_queue_of_what_matters_there_is_no_room_for_less() {
-        let logger = Arc::new(Logger::new(
-            Some(Box::new(|level, _| {
-                assert!(level <= WARNING);
-            })),
-            TRACE,
-        ));
-        logger.queue().unwrap();
-        let log = LogHandle::new(&logger);
-        for _ in 0..LONGEST_QUEUE {
-            log.log(ERROR, "update");
-        }
-        log.log(TRACE, "sending");
-        logger.drain();
     }
 }

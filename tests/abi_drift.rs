@@ -24,6 +24,8 @@ fn generated() -> String {
         "views",
         "last_error",
         "result",
+        "on_result",
+        "schedule",
         "state_dir",
         "strings",
     ] {

@@ -53,6 +53,12 @@ pub fn reminder(verdict: &Verdict, config: &CheckConfig, age: u64) -> Vec<Line> 
         .collect()
 }
 
+/// The first line as it is logged.
+pub fn main_line(lines: &[Line]) -> String {
+    let main = lines.first().map(|line| text::log_line(&line.text));
+    main.unwrap_or_default()
+}
+
 fn verdict_line(verdict: &Verdict, config: &CheckConfig, when: &str) -> Line {
     let program = shown_program(&config.settings);
     let running = &config.passenger_version;

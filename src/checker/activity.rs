@@ -1,4 +1,4 @@
-//! What a handle is doing: its thread, and the check in flight.
+//! What a handle is doing: its schedule, and the check in flight.
 
 use crate::code::Code;
 use crate::error::Error;
@@ -17,18 +17,19 @@ pub struct Activity {
 
 #[derive(Default)]
 struct Running {
-    thread: Option<Background>,
+    schedule: Option<Schedule>,
     /// The log handle of the check in flight, of which there is one at most.
     check: Option<LogHandle>,
-    /// The text of a panic that ended the thread.
+    /// The text of a panic that ended the schedule.
     crash: Option<String>,
 }
 
-/// The background thread.
-pub struct Background {
-    pub thread: Thread,
+/// The schedule, which runs in a thread.
+pub struct Schedule {
+    /// `None`: in one of the host's, which is in `psc_run`.
+    pub thread: Option<Thread>,
     pub log: LogHandle,
-    /// Set by [`Activity::thread_ends`].
+    /// Set by [`Activity::schedule_ends`].
     pub ended: Arc<AtomicBool>,
 }
 
@@ -41,14 +42,14 @@ pub enum Waited {
 }
 
 impl Running {
-    fn has_thread(&self) -> bool {
-        self.thread
+    fn has_schedule(&self) -> bool {
+        self.schedule
             .as_ref()
-            .is_some_and(|thread| !thread.ended.load(Ordering::SeqCst))
+            .is_some_and(|schedule| !schedule.ended.load(Ordering::SeqCst))
     }
 
     fn is_busy(&self) -> bool {
-        self.check.is_some() || self.has_thread()
+        self.check.is_some() || self.has_schedule()
     }
 }
 
@@ -60,35 +61,31 @@ impl Activity {
         }
     }
 
-    /// Makes `spawn` start the thread unless there is one. Returns an earlier one that has ended and is to be joined.
-    pub fn start_thread(
+    /// Makes `spawn` start the schedule unless it runs. Returns an earlier thread that has ended and is to be joined.
+    pub fn start_schedule(
         &self,
-        spawn: impl FnOnce() -> Result<Background, Error>,
+        spawn: impl FnOnce() -> Result<Schedule, Error>,
     ) -> Result<Option<Thread>, Error> {
         let mut running = lock(&self.running);
-        if running.has_thread() {
-            return Err(Error::new(
-                Code::State,
-                "already started, or the thread of an earlier start has not ended yet",
-                "",
-            ));
+        if running.has_schedule() {
+            return Err(already_started());
         }
         running.crash = None;
-        let earlier = running.thread.replace(spawn()?);
-        Ok(earlier.map(|earlier| earlier.thread))
+        let earlier = running.schedule.replace(spawn()?);
+        Ok(earlier.and_then(|earlier| earlier.thread))
     }
 
-    pub fn has_thread(&self) -> bool {
-        lock(&self.running).has_thread()
+    pub fn has_schedule(&self) -> bool {
+        lock(&self.running).has_schedule()
     }
 
-    /// By the thread itself, before it does its last.
-    pub fn thread_ends(&self, ended: &AtomicBool) {
+    /// By the thread that it runs in, before that does its last.
+    pub fn schedule_ends(&self, ended: &AtomicBool) {
         let _running = lock(&self.running);
         ended.store(true, Ordering::SeqCst);
     }
 
-    /// The thread has ended by a bug.
+    /// The schedule has ended by a bug.
     pub fn set_crash(&self, text: &str) {
         lock(&self.running).crash = Some(text.to_owned());
     }
@@ -127,9 +124,19 @@ impl Activity {
             again();
         }
         if running.is_busy() {
-            let thread = running.thread.as_ref().map(|thread| thread.log.clone());
-            return Waited::Busy(thread.into_iter().chain(running.check.clone()).collect());
+            let schedule = running.schedule.as_ref().map(|schedule| &schedule.log);
+            let logs = schedule.into_iter().chain(&running.check);
+            return Waited::Busy(logs.cloned().collect());
         }
-        Waited::Idle(running.thread.take().map(|ended| ended.thread))
+        let ended = running.schedule.take();
+        Waited::Idle(ended.and_then(|ended| ended.thread))
     }
+}
+
+pub fn already_started() -> Error {
+    Error::new(
+        Code::State,
+        "already started, or what was started earlier has not ended yet",
+        "",
+    )
 }

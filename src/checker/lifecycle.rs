@@ -1,13 +1,14 @@
-//! The beginning and the end: `psc_start`, `psc_stop`, and `psc_free`, which may be called in the process that made the handle
+//! The beginning and the end: `psc_start`, `psc_run`, `psc_stop`, and `psc_free`, which may be called in the process that made the handle
 //! or in another, beside or inside its callback.
 
 use super::Checker;
-use super::activity::{Background, Waited};
+use super::activity::{self, Schedule, Waited};
 use super::configure::incomplete;
-use super::scheduler;
+use super::scheduler::{self, Place};
 use crate::code::Code;
 use crate::config::check_config::Readiness;
 use crate::error::Error;
+use crate::log::ResultSink;
 use crate::sys::fd::FdId;
 use crate::sys::reserve::Reserve;
 use crate::sys::thread::Thread;
@@ -38,19 +39,57 @@ pub enum Memory {
 }
 
 impl Checker {
+    /// `psc_start`: the schedule in a thread of psc's own.
     pub fn start(self: &Arc<Checker>) -> Result<(), Error> {
+        self.start_schedule(|| {
+            // The thread's stops are those that come from now on.
+            self.cancel.stops_are_done();
+            self.spawn()
+        })
+    }
+
+    /// `psc_run`: the schedule in the calling thread, until a stop is requested; also by one that was requested before, and that
+    /// nothing has ended by.
+    pub fn run(&self) -> Result<(), Error> {
+        let reserve = Reserve::of_a_call().ok_or_else(Error::out_of_memory)?;
+        reserve.serve_this_thread();
+        let log = self.log_handle();
+        let ended = Arc::new(AtomicBool::new(false));
+        self.start_schedule(|| {
+            Ok(Schedule {
+                thread: None,
+                log: log.clone(),
+                ended: Arc::clone(&ended),
+            })
+        })?;
+        let generation = self.cancel.generation_of_done();
+        let went = scheduler::run(self, &log, generation, reserve, Place::HostThread);
+        self.end_schedule(&ended);
+        self.activity.notify();
+        went
+    }
+
+    fn start_schedule(&self, spawn: impl FnOnce() -> Result<Schedule, Error>) -> Result<(), Error> {
         if matches!(self.config.get().readiness(), Readiness::Incomplete) {
             return Err(incomplete());
         }
         self.cancel.prepare()?;
-        let earlier = self.activity.start_thread(|| self.spawn())?;
+        let earlier = self.activity.start_schedule(spawn)?;
         if let Some(ended) = earlier {
             ended.join();
         }
         Ok(())
     }
 
-    fn spawn(self: &Arc<Checker>) -> Result<Background, Error> {
+    fn end_schedule(&self, ended: &AtomicBool) {
+        // The next start is a new beginning. Not in the start: another call may hold the store for as long as its files take,
+        // or have given the warning just before.
+        self.store.restart();
+        self.cancel.stops_are_done();
+        self.activity.schedule_ends(ended);
+    }
+
+    fn spawn(self: &Arc<Checker>) -> Result<Schedule, Error> {
         let reserve = Reserve::of_a_call().ok_or_else(Error::out_of_memory)?;
         let log = self.log_handle();
         let ended = Arc::new(AtomicBool::new(false));
@@ -60,11 +99,9 @@ impl Checker {
             move || {
                 reserve.serve_this_thread();
                 let call = checker.fork_guard.adopt();
-                scheduler::run(&checker, &log, generation, reserve);
-                // The next start is a new beginning. Not in `start`: another call may hold the store for as long as its files
-                // take, or have given the warning just before.
-                checker.store.restart();
-                checker.activity.thread_ends(&ended);
+                // That it has ended by a bug is logged, and in `psc_status`.
+                let _ = scheduler::run(&checker, &log, generation, reserve, Place::OwnThread);
+                checker.end_schedule(&ended);
                 drop(call);
                 checker.close_what_is_left();
                 checker.activity.notify();
@@ -82,7 +119,19 @@ impl Checker {
             drop(self.fork_guard.adopt());
             Error::system(format!("no thread: {error}"))
         })?;
-        Ok(Background { thread, log, ended })
+        Ok(Schedule {
+            thread: Some(thread),
+            log,
+            ended,
+        })
+    }
+
+    /// Whom the results of the schedule go to: before it runs.
+    pub fn set_result_sink(&self, sink: Option<ResultSink>) -> Result<(), Error> {
+        if self.activity.has_schedule() {
+            return Err(activity::already_started());
+        }
+        self.logger.set_result_sink(sink)
     }
 
     /// Ends what is running, without waiting. Async-signal-safe.
@@ -105,6 +154,7 @@ impl Checker {
             // What hangs may go on hanging, but logs nothing any more. A later stop waits for it again.
             Waited::Busy(logs) => self.logger.revoke(&logs),
         }
+        self.cancel.stops_are_done();
         let idle = self
             .logger
             .wait_until_idle(STOP_LIMIT.saturating_sub(started.elapsed()));
@@ -118,7 +168,7 @@ impl Checker {
     }
 
     pub fn is_running(&self) -> bool {
-        self.activity.has_thread()
+        self.activity.has_schedule()
     }
 
     /// `psc_free`: ends what runs, within a second, and tells what becomes of the memory. Nothing is logged any more.

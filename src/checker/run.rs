@@ -4,15 +4,15 @@ use super::Checker;
 use super::configure::incomplete;
 use crate::cancel::CancelToken;
 use crate::check::nonce::Nonce;
-use crate::check::outcome::Outcome;
 use crate::check::request::Request;
 use crate::check::verdict::Expected;
-use crate::check::{self, Attempt, messages};
+use crate::check::{self, Attempt, messages, outcome};
 use crate::code::Code;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::error::Error;
 use crate::fork_guard::CallGuard;
 use crate::log::LogHandle;
+use crate::outcome::Outcome;
 use crate::panic::catch_panic;
 use crate::schedule::transitions::{self, Undo};
 use crate::sys::signals;
@@ -80,7 +80,8 @@ impl Checker {
         let Some(undo) = self.claim(&config, log) else {
             return false;
         };
-        self.check(&config, token, log, Some(undo));
+        let outcome = self.check(&config, token, log, Some(undo));
+        log.result(outcome);
         true
     }
 
@@ -137,10 +138,9 @@ impl Checker {
         config: &CheckConfig,
         next_check: u64,
     ) -> Outcome {
-        let message = lines.first().map(|line| text::log_line(&line.text));
-        Outcome::of(
+        outcome::of(
             attempt,
-            message.unwrap_or_default(),
+            messages::main_line(lines),
             &config.passenger_version,
             next_check,
             self.clock.now().wall,
@@ -150,7 +150,7 @@ impl Checker {
     fn disabled(&self, log: &LogHandle) -> Outcome {
         let line = messages::disabled(&self.config.get().settings);
         log.log(line.level, &line.text);
-        Outcome::without_check(Code::Disabled, text::log_line(&line.text), 0)
+        outcome::without_check(Code::Disabled, text::log_line(&line.text))
     }
 
     /// Only one check of a handle is in flight at a time.

@@ -1,10 +1,11 @@
-//! The background thread: waits for what the schedule says is next, and does it.
+//! The schedule at work, in psc's own thread or in one of the host's: waits for what is next, and does it.
 
 use super::Checker;
 use crate::cancel::Generation;
-use crate::check::messages;
+use crate::check::{messages, outcome};
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::config::question::Question;
+use crate::error::Error;
 use crate::log::{ERROR, LogHandle};
 use crate::panic::catch_panic;
 use crate::random;
@@ -14,9 +15,10 @@ use crate::state::dir::OwnerLock;
 use crate::state::host_run;
 use crate::state::record::{HostRun, Record};
 use crate::state::store::Owner;
-use crate::state::stored_verdict::StoredVerdict;
+use crate::state::stored_verdict::{StoredVerdict, Verified};
 use crate::state::timestamp::Timestamp;
 use crate::sys::reserve::Reserve;
+use crate::sys::signals;
 use crate::text;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,19 +32,42 @@ pub const STACK_BYTES: usize = LEAST_STACK + 224 * 1024;
 /// How long the thread waits for memory when there is not enough for a tick.
 const MEMORY_AGAIN: Duration = Duration::from_secs(60);
 
-/// Runs until a stop is requested after `generation`. `reserve` serves this thread.
-pub fn run(checker: &Checker, log: &LogHandle, generation: Generation, reserve: Reserve) {
+/// Which thread it runs in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where every signal is blocked.
+    OwnThread,
+    /// Which takes the host's signals while there is nothing to do.
+    HostThread,
+}
+
+/// Runs until a stop is requested after `generation`. `reserve` serves this thread. `Err`: it has ended by a bug.
+pub fn run(
+    checker: &Checker,
+    log: &LogHandle,
+    generation: Generation,
+    reserve: Reserve,
+    place: Place,
+) -> Result<(), Error> {
     // Until the end: what is dropped on the way may be of it.
     let mut reserve = reserve;
-    let ended = catch_panic(|| Scheduler::new(checker, log, generation).run(&mut reserve));
+    let ended = catch_panic(|| Scheduler::new(checker, log, generation).run(&mut reserve, place));
     checker.set_owner_lock(None);
-    if let Err(text) = ended {
+    ended.map_err(|text| {
         checker.activity.set_crash(&text);
         log.log(
             ERROR,
             &format!("Security update check failed: a bug in psc was contained: {text}; please report it to the makers of psc (next check after a restart)"),
         );
-    }
+        Error::bug(&text)
+    })
+}
+
+/// How long there is nothing to do.
+enum Rest {
+    Skip,
+    For(Duration),
+    UntilWoken,
 }
 
 /// What one process of the host makes the checks of.
@@ -55,6 +80,7 @@ struct Scheduler<'a> {
     generation: Generation,
     /// How often the thread was woken before it looked.
     epoch: u32,
+    was_disabled: bool,
     /// `None` while checks are disabled.
     start: Option<Start>,
     /// `Some` when this process makes the host's checks: of that question, by the lock in that directory.
@@ -114,6 +140,7 @@ impl Scheduler<'_> {
             log,
             generation,
             epoch: 0,
+            was_disabled: false,
             start: None,
             owned: None,
             refusals: 0,
@@ -122,8 +149,7 @@ impl Scheduler<'_> {
         }
     }
 
-    fn run(&mut self, reserve: &mut Reserve) {
-        let mut was_disabled = false;
+    fn run(&mut self, reserve: &mut Reserve, place: Place) {
         loop {
             // Noted before looking: what changes after the look ends the sleep or the check that follows.
             self.epoch = self.checker.cancel.epoch();
@@ -133,32 +159,42 @@ impl Scheduler<'_> {
             if self.checker.cancel.stopped_since(self.generation) {
                 return;
             }
-            if !reserve.renew() {
-                self.sleep(Some(MEMORY_AGAIN));
-                continue;
+            let rest = if reserve.renew() {
+                // Not while it sleeps: what comes then is the host's.
+                let _signals = (place == Place::HostThread).then(signals::Blocked::of_writing);
+                self.work()
+            } else {
+                Rest::For(MEMORY_AGAIN)
+            };
+            match rest {
+                Rest::Skip => {}
+                Rest::For(limit) => self.checker.cancel.sleep(self.epoch, Some(limit)),
+                Rest::UntilWoken => self.checker.cancel.sleep(self.epoch, None),
             }
-            let readiness = self.checker.config.get().readiness();
-            if let Readiness::Ready(config) = readiness {
-                if was_disabled {
-                    self.start = Some(Start::now(self.checker, true));
-                }
-                was_disabled = false;
-                self.tick(&config);
-                continue;
-            }
-            if matches!(readiness, Readiness::Disabled) && !was_disabled {
-                let line = messages::disabled(&self.checker.config.get().settings);
-                self.log.log(line.level, &line.text);
-                was_disabled = true;
-            }
-            self.start = None;
-            self.release();
-            self.sleep(None);
         }
     }
 
-    /// Does what is due, or waits for it.
-    fn tick(&mut self, config: &CheckConfig) {
+    fn work(&mut self) -> Rest {
+        let readiness = self.checker.config.get().readiness();
+        if let Readiness::Ready(config) = readiness {
+            if self.was_disabled {
+                self.start = Some(Start::now(self.checker, true));
+            }
+            self.was_disabled = false;
+            return self.tick(&config);
+        }
+        if matches!(readiness, Readiness::Disabled) && !self.was_disabled {
+            let line = messages::disabled(&self.checker.config.get().settings);
+            self.log.log(line.level, &line.text);
+            self.was_disabled = true;
+        }
+        self.start = None;
+        self.release();
+        Rest::UntilWoken
+    }
+
+    /// Does what is due.
+    fn tick(&mut self, config: &CheckConfig) -> Rest {
         let checker = self.checker;
         let owns = self.acquire(config);
         let mut record = checker.load(config, self.log);
@@ -172,13 +208,13 @@ impl Scheduler<'_> {
             let action = next_action::decide(&record, first_check, update.is_some(), now);
             let wait = next_action::candidate_wait(action, self.refusals, &random::up_to);
             self.refusals = self.refusals.saturating_add(1);
-            return self.sleep(Some(wait));
+            return Rest::For(wait);
         }
         if record.interval != config.settings.interval && record.last.is_some() {
             checker.update_record(config, self.log, |record| {
                 transitions::reschedule(record, &checker.context(config));
             });
-            return;
+            return Rest::Skip;
         }
         start.planned = true;
         let action = self.reconcile(config, &mut record, first_check, update.is_some());
@@ -186,15 +222,18 @@ impl Scheduler<'_> {
         let at_start = !std::mem::replace(&mut self.reminded_at_start, true)
             && record.reminded_in.as_deref() != Some(&host_run::id());
         if let Some(update) = update.filter(|_| at_start || action == Action::Remind) {
-            let lines = messages::reminder(&update.verdict, config, update.age);
-            return self.remind(config, &lines);
+            self.remind(config, update);
+            return Rest::Skip;
         }
         match action {
             Action::Check => self.check(config),
-            Action::WarnOfSilence => self.warn_of_silence(config, &record),
+            Action::WarnOfSilence => {
+                self.warn_of_silence(config, &record);
+                Rest::Skip
+            }
             Action::Wait(limit) => self.wait(config, limit),
             // Done above: there is no such action without a known update.
-            Action::Remind => {}
+            Action::Remind => Rest::Skip,
         }
     }
 
@@ -221,42 +260,51 @@ impl Scheduler<'_> {
         next_action::decide(record, first_check, known_update, now)
     }
 
-    /// Sleeps until something is due; what could not be written is tried again meanwhile.
-    fn wait(&mut self, config: &CheckConfig, limit: Duration) {
+    /// Until something is due; what could not be written is tried again meanwhile.
+    fn wait(&mut self, config: &CheckConfig, limit: Duration) -> Rest {
         if self.checker.save(config, self.log) {
             self.unsaved = 0;
-            return self.sleep(Some(limit));
+            return Rest::For(limit);
         }
         let again = next_action::save_wait(self.unsaved);
         self.unsaved = self.unsaved.saturating_add(1);
-        self.sleep(Some(limit.min(again)));
+        Rest::For(limit.min(again))
     }
 
-    fn check(&mut self, config: &CheckConfig) {
+    fn check(&mut self, config: &CheckConfig) -> Rest {
         let Some(ticket) = self.checker.enter_check(self.log) else {
             // psc_run_once is making one; its end wakes this thread.
-            return self.sleep(None);
+            return Rest::UntilWoken;
         };
         let token = self.checker.cancel.token(self.generation);
         let made = self.checker.check_if_due(config, &token, self.log);
         drop(ticket);
         if made {
             self.refusals = 0;
-        } else {
-            // Another process makes it just now, or holds the record: look again, less and less often.
-            let wait = next_action::candidate_wait(Action::Check, self.refusals, &random::up_to);
-            self.refusals = self.refusals.saturating_add(1);
-            self.sleep(Some(wait));
+            return Rest::Skip;
         }
+        // Another process makes it just now, or holds the record: look again, less and less often.
+        let wait = next_action::candidate_wait(Action::Check, self.refusals, &random::up_to);
+        self.refusals = self.refusals.saturating_add(1);
+        Rest::For(wait)
     }
 
-    fn remind(&self, config: &CheckConfig, lines: &[messages::Line]) {
-        self.checker.update_record(config, self.log, |record| {
+    fn remind(&self, config: &CheckConfig, update: &Verified) {
+        let next_check = self.checker.update_record(config, self.log, |record| {
             transitions::note_reminder(record, &self.checker.context(config));
         });
-        for line in lines {
+        let lines = messages::reminder(&update.verdict, config, update.age);
+        for line in &lines {
             self.log.log(line.level, &line.text);
         }
+        self.log.result(outcome::repeated(
+            &update.verdict,
+            messages::main_line(&lines),
+            &config.passenger_version,
+            next_check,
+            update.since.wall,
+            update.age,
+        ));
     }
 
     fn warn_of_silence(&self, config: &CheckConfig, record: &Record) {
@@ -310,15 +358,12 @@ impl Scheduler<'_> {
         self.checker.set_owner_lock(None);
         self.owned = None;
     }
-
-    fn sleep(&self, limit: Option<Duration>) {
-        self.checker.cancel.sleep(self.epoch, limit);
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::Code;
     use crate::sys::clock::{Clock, Now, SystemClock};
     use psc_testkit::Site;
     use serde_json::json;
@@ -354,7 +399,9 @@ mod tests {
         checker.clock = Box::new(Broken(AtomicBool::new(true)));
         let log = checker.log_handle();
         let reserve = Reserve::of_a_call().unwrap();
-        run(&checker, &log, checker.cancel.generation(), reserve);
+        let generation = checker.cancel.generation();
+        let ended = run(&checker, &log, generation, reserve, Place::HostThread);
+        assert_eq!(ended.err().map(|error| error.code), Some(Code::Internal));
         assert_eq!(checker.activity.crash().as_deref(), Some("deliberate"));
         let said = said.lock().unwrap();
         assert_eq!(said.len(), 1);

@@ -3,6 +3,7 @@
 use super::Checker;
 use crate::check::verdict::Verdict;
 use crate::code::Code;
+use crate::config::Config;
 use crate::config::check_config::CheckConfig;
 use crate::schedule::next_action;
 use crate::state::record::Record;
@@ -68,6 +69,31 @@ pub fn of(checker: &Checker) -> Value {
         "last_check": known.and_then(last_check),
         "next_check": known.filter(|_| !settings.disabled).and_then(next_check),
     })
+}
+
+impl Checker {
+    /// Seconds until the host's next check; `None`: none is planned, or it is not known.
+    pub fn next_check(&self) -> Option<u64> {
+        let config = self.config();
+        if config.settings.disabled {
+            return None;
+        }
+        let (record, now) = self.known_record(&config)?;
+        let seconds = record.next_check()?.until(now).max(0);
+        u64::try_from(seconds).ok()
+    }
+
+    /// Seconds since the host's last check began.
+    pub fn last_check_age(&self) -> Option<u64> {
+        let (record, now) = self.known_record(&self.config())?;
+        Some(record.last_begun()?.age(now))
+    }
+
+    fn known_record(&self, config: &Config) -> Option<(Record, Now)> {
+        let config = config.check_config()?;
+        let record = self.load_nowait(&config, &self.log_handle());
+        Some((record, self.clock.now()))
+    }
 }
 
 fn last_check(known: &Known) -> Option<Value> {

@@ -5,11 +5,11 @@ use super::handle::psc_checker;
 use super::log::{psc_log_fn, sink};
 use super::result::psc_result;
 use super::strings::{clear, utf8};
-use crate::check::outcome::Outcome;
 use crate::check::transport::MAX_BODY;
 use crate::checker::lifecycle::Memory;
 use crate::code::Code;
 use crate::error::Error;
+use crate::outcome::Outcome;
 use crate::panic::catch_panic;
 use crate::sys::reserve::Reserve;
 use std::ffi::{c_char, c_int, c_void};
@@ -152,6 +152,33 @@ pub unsafe extern "C" fn psc_start(checker: *mut psc_checker) -> c_int {
     unsafe {
         guard::call(checker, Place::OutsideCallback, |checker| {
             checker.start().map_err(Error::or_out_of_memory)?;
+            Ok(Code::Ok)
+        })
+    }
+}
+
+/// Makes the checks of the schedule in the calling thread, as psc_start does in one of psc's, until a stop is requested: for
+/// hosts that name, register and trace their threads. Blocks until then; call psc_log_fd, psc_on_result and, after the last
+/// fork, psc_run itself as for psc_start.
+///
+/// psc_request_stop, psc_stop and psc_free in another thread, or psc_request_stop in a signal handler, end it within a second,
+/// also in the middle of a check. A psc_request_stop that was called before psc_run counts, too, unless psc_stop has returned
+/// or the schedule has run since: a host that ends its thread by psc_request_stop and joins it cannot come too early. psc_stop
+/// ends only what has begun.
+///
+/// Signals: while there is nothing to do the host's handlers run as usual; during a check as in psc_run_once. The thread keeps
+/// its name and its signal mask.
+///
+/// Returns PSC_OK after a stop. Otherwise as psc_start, when the schedule has not begun: PSC_ERR_INVALID_ARGUMENT, PSC_ERR_STATE
+/// (not configured, or the schedule is running already, by psc_start or psc_run), PSC_ERR_REENTRANT, PSC_ERR_FORKED (also in a
+/// child that returns from a callback in which it was forked), PSC_ERR_SYSTEM (no descriptors or memory). PSC_ERR_INTERNAL: a
+/// bug in psc has ended it, which is logged. Threads: any, but not inside the callbacks. Needs as much stack as psc_run_once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_run(checker: *mut psc_checker) -> c_int {
+    // SAFETY: the header asks for NULL or a handle that was not freed.
+    unsafe {
+        guard::call_on_openssl(checker, Place::OutsideCallback, |checker| {
+            checker.run()?;
             Ok(Code::Ok)
         })
     }

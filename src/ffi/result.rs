@@ -2,12 +2,13 @@
 
 use super::guard;
 use super::strings::{clear, give, owned};
-use crate::check::outcome::Outcome;
 use crate::code::Code;
+use crate::outcome::Outcome;
 use std::ffi::{CString, c_char, c_int, c_longlong};
 use std::ptr;
 
-/// The result of one check. Immutable, so several threads may read it; freed with psc_result_free.
+/// The result of one check. Immutable, so several threads may read it. One that psc_run_once or psc_verify gave is freed with
+/// psc_result_free; one that a psc_result_fn is called with is psc's.
 pub struct psc_result {
     outcome: Outcome,
     message: CString,
@@ -16,17 +17,18 @@ pub struct psc_result {
 }
 
 impl psc_result {
-    /// For the caller, who frees it with `psc_result_free`.
-    pub fn give(outcome: Outcome) -> *mut psc_result {
-        let verdict = outcome.verdict.as_ref();
-        Box::into_raw(Box::new(psc_result {
+    pub(super) fn new(outcome: Outcome) -> psc_result {
+        psc_result {
             message: owned(&outcome.message),
-            version: verdict
-                .and_then(|verdict| verdict.recommended_version())
-                .map(owned),
-            notice: verdict.and_then(|verdict| verdict.notice()).map(owned),
+            version: outcome.version.as_deref().map(owned),
+            notice: outcome.notice.as_deref().map(owned),
             outcome,
-        }))
+        }
+    }
+
+    /// For the caller, who frees it with `psc_result_free`.
+    pub(super) fn give(outcome: Outcome) -> *mut psc_result {
+        Box::into_raw(Box::new(psc_result::new(outcome)))
     }
 }
 
@@ -44,7 +46,7 @@ unsafe fn read<T: Copy>(
     guard::value(otherwise, || result.map_or(otherwise, get))
 }
 
-/// The code that psc_run_once or psc_verify returned.
+/// What the check came to: the code that psc_run_once or psc_verify returned, or would have.
 ///
 /// Returns that code; PSC_ERR_INVALID_ARGUMENT for NULL. Threads: any.
 #[unsafe(no_mangle)]
@@ -114,9 +116,24 @@ pub unsafe extern "C" fn psc_result_next_check(result: *const psc_result) -> c_l
     }
 }
 
+/// For how long this has been known. With it a psc_result_fn tells an update that is repeated from one that a check has
+/// found just now.
+///
+/// Returns seconds since the answer came: 0 for the result of a check, and for NULL; for a known update that is repeated
+/// usually more. Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn psc_result_age(result: *const psc_result) -> c_longlong {
+    // SAFETY: the header asks for NULL or a result that was not freed.
+    unsafe {
+        read(result, 0, |result| {
+            c_longlong::try_from(result.outcome.age).unwrap_or(c_longlong::MAX)
+        })
+    }
+}
+
 /// The HTTP status of the answer.
 ///
-/// Returns the status; 0 when there was no HTTP answer, and for NULL. Threads: any.
+/// Returns the status; 0 when there was no HTTP answer, for an update that is repeated, and for NULL. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_http_status(result: *const psc_result) -> c_int {
     // SAFETY: the header asks for NULL or a result that was not freed.
@@ -140,7 +157,7 @@ pub unsafe extern "C" fn psc_result_json(
             clear(json);
             match result.as_ref() {
                 Some(result) if !json.is_null() => {
-                    give(json, &result.outcome.to_json());
+                    give(json, &result.outcome.json);
                     Code::Ok.number()
                 }
                 _ => Code::InvalidArgument.number(),
@@ -151,7 +168,7 @@ pub unsafe extern "C" fn psc_result_json(
 
 /// Frees a result and the strings that were borrowed from it.
 ///
-/// `result`: NULL does nothing. Threads: any.
+/// `result`: NULL does nothing. Not one that a psc_result_fn was called with. Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_result_free(result: *mut psc_result) {
     guard::value((), || {

@@ -6,6 +6,7 @@ use super::walk::{self, Metadata};
 use crate::config::question::Question;
 use crate::random;
 use crate::sys::fd::{FdGuard, FdId};
+use crate::sys::process::Process;
 use crate::sys::{flock, user};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -69,6 +70,7 @@ pub struct OwnerLock {
     lock: FdGuard<File>,
     position: u32,
     state: StateDir,
+    process: Process,
 }
 
 impl OwnerLock {
@@ -90,7 +92,11 @@ impl OwnerLock {
 
 impl Drop for OwnerLock {
     fn drop(&mut self) {
-        // Closing would not do: a child that was forked meanwhile has the file open, too.
+        // Closing would not do: a child that was forked meanwhile has the file open, too. In such a child, which leaves psc through
+        // here, the lock is the parent's.
+        if self.process != Process::current() {
+            return;
+        }
         if let Some(lock) = self.lock.get() {
             flock::unlock_byte(lock, self.position);
         }
@@ -118,6 +124,7 @@ impl StateDir {
             lock: FdGuard::new(lock),
             position: question.number(),
             state: StateDir::new(&self.path),
+            process: Process::current(),
         };
         Ok(lock.is_current().then_some(lock))
     }

@@ -234,6 +234,12 @@ impl Record {
         self.due.is_none_or(|due| due.boot <= now.boot_seconds())
     }
 
+    /// When the last check began. An older psc did not note it: when it ended.
+    pub fn last_begun(&self) -> Option<Timestamp> {
+        let begun = self.begun.as_ref().map(|begun| begun.at);
+        begun.or(self.last.as_ref().map(|last| last.at))
+    }
+
     /// When the next check will be made; `None` when none is planned.
     pub fn next_check(&self) -> Option<Timestamp> {
         self.due

@@ -2,7 +2,7 @@
 //! could close.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest sleep: no clock that the kernel sleeps by here goes on while the machine is suspended, so the caller looks at the
 /// one that does. What falls due in suspend comes so much late at most.
@@ -26,10 +26,18 @@ impl EventCount {
         wake(&self.0);
     }
 
-    /// Returns when it is notified, at once when that was after `epoch`, and when `limit` has passed; perhaps earlier. `None`: no
-    /// limit.
+    /// Returns when it is notified, at once when that was after `epoch`, and when `limit` has passed; `None`: no limit. A signal
+    /// handler of the host's that runs meanwhile is no reason.
     pub fn wait(&self, epoch: u32, limit: Option<Duration>) {
-        wait(&self.0, epoch, limit.unwrap_or(LONGEST).min(LONGEST));
+        let limit = limit.unwrap_or(LONGEST).min(LONGEST);
+        let started = Instant::now();
+        while self.epoch() == epoch {
+            let left = limit.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            wait(&self.0, epoch, left);
+        }
     }
 }
 
@@ -69,8 +77,7 @@ fn wake(epoch: &AtomicU32) {
 #[cfg(not(target_os = "linux"))]
 fn wait(epoch: &AtomicU32, known: u32, limit: Duration) {
     const NAP: Duration = Duration::from_millis(50);
-    let started = std::time::Instant::now();
-    while epoch.load(Ordering::SeqCst) == known && started.elapsed() < limit {
+    if epoch.load(Ordering::SeqCst) == known {
         std::thread::sleep(NAP.min(limit));
     }
 }
@@ -81,7 +88,6 @@ fn wake(_: &AtomicU32) {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     #[test]
     fn a_wait_ends_when_it_is_notified_or_its_time_is_over() {
