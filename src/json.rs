@@ -1,4 +1,4 @@
-//! Strict JSON (contract section 5): one object, no trailing bytes, no duplicate keys at any depth.
+//! Strict JSON (docs/protocol.md, Strict JSON and base64): one object, no trailing bytes, no duplicate keys at any depth.
 //!
 //! Whatever psc reads as JSON is read here: its depth is what the stack of the reading thread must bear, its values are what
 //! memory must.

@@ -11,7 +11,7 @@ pub const MAX_LOG_LINE: usize = 1900;
 /// above and below.
 const MAX_MARKS: usize = 4;
 
-/// What monitoring greps for (contract section 4) and only psc may say, in lower case.
+/// What monitoring greps for (docs/log-messages.md) and only psc may say, in lower case.
 const PHRASES: [&str; 8] = [
     "no update found",
     "security update is available",

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-/// `{"data": D, "signature": S}` (contract section 5). What D says is not looked at before its signature is verified.
+/// `{"data": D, "signature": S}` (docs/protocol.md, Answer). What D says is not looked at before its signature is verified.
 pub struct Envelope {
     /// D as sent: this text is what is signed.
     pub data: String,

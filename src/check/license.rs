@@ -1,4 +1,4 @@
-//! The license data of a request (contract section 5): readable by the license key's owner alone, and only with
+//! The license data of a request (docs/protocol.md, License data): readable by the license key's owner alone, and only with
 //! the nonce of this request.
 
 use super::nonce::Nonce;

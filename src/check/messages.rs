@@ -1,4 +1,4 @@
-//! Step 7: what the administrator reads. The phrases are contract section 4's; monitoring greps for them.
+//! Step 7: what the administrator reads. Monitoring greps for the phrases (docs/log-messages.md).
 
 use super::Attempt;
 use super::request::Request;

@@ -31,7 +31,7 @@ use verdict::{Expected, Verdict};
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub verdict: Verdict,
-    /// D and S as sent (contract section 5).
+    /// D and S as sent (docs/protocol.md, Answer).
     pub data: String,
     pub signature: String,
 }

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Characters of 16 bytes in base64.
 const RANDOM_TEXT: usize = 24;
 
-/// Decimal microseconds since the epoch, then base64 of 16 random bytes (contract section 5).
+/// Decimal microseconds since the epoch, then base64 of 16 random bytes (docs/protocol.md, Request).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonce(String);
 

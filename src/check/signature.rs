@@ -14,7 +14,7 @@ pub struct Authentic {
 }
 
 impl Authentic {
-    /// RSA PKCS#1 v1.5 with SHA-256 over the text D as sent (contract section 5), by any of the keys; D is decoded after that.
+    /// RSA PKCS#1 v1.5 with SHA-256 over the text D as sent (docs/protocol.md, Answer), by any of the keys; D is decoded after that.
     ///
     /// `PSC_ERR_SIGNATURE`: it is not signed by them. `PSC_ERR_SYSTEM`: OpenSSL cannot tell.
     pub fn verify(envelope: Envelope, keys: &[PublicKey]) -> Result<Authentic, Error> {

@@ -1,4 +1,4 @@
-//! The configuration of contract section 3: merged, validated and loaded as a whole or not at all.
+//! The configuration (docs/configuration.md): merged, validated and loaded as a whole or not at all.
 //!
 //! `settings` holds the values, `files` what the named files contain, `check_config` what a check needs.
 

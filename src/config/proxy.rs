@@ -1,4 +1,4 @@
-//! `proxy_url` (contract section 3): `none`, or `scheme://[user[:password]@]host[:port][?tunnel]`.
+//! `proxy_url` (docs/configuration.md, Proxy): `none`, or `scheme://[user[:password]@]host[:port][?tunnel]`.
 
 use super::url::HostPort;
 use std::ffi::{CStr, CString};

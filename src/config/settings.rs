@@ -1,4 +1,4 @@
-//! The values of the configuration keys: types, ranges, defaults (contract section 3).
+//! The values of the configuration keys: types, ranges, defaults (docs/configuration.md).
 
 use super::error::Problem;
 use super::proxy::Proxy;
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_the_contracts() {
+    fn defaults_are_those_of_the_documentation() {
         let settings = Settings::defaults();
         assert_eq!(settings.url.as_str(), DEFAULT_URL);
         assert_eq!(settings.interval, 86_400);

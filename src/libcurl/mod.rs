@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod constants;
 mod easy;
 mod list;
 mod multi;

@@ -7,7 +7,12 @@ use crate::check::request::Request;
 use crate::config::check_config::CheckConfig;
 use crate::config::proxy::{Proxy, ProxyServer};
 use crate::config::trust_store::TrustStore;
+use crate::libcurl::constants::{
+    CURL_NETRC_IGNORED, CURLAUTH_BASIC, CURLINFO_PROXY_ERROR, CURLINFO_PROXY_SSL_VERIFYRESULT,
+    CURLMOPT_QUICK_EXIT, CURLOPT_QUICK_EXIT, CURLOPT_SOCKS5_AUTH,
+};
 use crate::libcurl::{self, Auth, Easy2, HttpVersion, List, Multi, ProxyType, SslVersion};
+use openssl_sys as ffi;
 use std::ffi::{CStr, c_char, c_int, c_long};
 use std::ptr;
 use std::sync::Arc;
@@ -16,16 +21,6 @@ use std::time::Duration;
 
 /// Seconds for name look-up, connect and handshake together.
 const CONNECT_TIMEOUT: u64 = 20;
-
-// libcurl's numbers that `curl-sys` does not name (include/curl/curl.h).
-const CURLOPT_QUICK_EXIT: curl_sys::CURLoption = curl_sys::CURLOPTTYPE_LONG + 322;
-const CURLOPT_SOCKS5_AUTH: curl_sys::CURLoption = curl_sys::CURLOPTTYPE_LONG + 267;
-const CURLMOPT_QUICK_EXIT: curl_sys::CURLMoption = curl_sys::CURLOPTTYPE_LONG + 21;
-const CURLINFO_PROXY_SSL_VERIFYRESULT: curl_sys::CURLINFO = curl_sys::CURLINFO_LONG + 47;
-const CURLINFO_PROXY_ERROR: curl_sys::CURLINFO = curl_sys::CURLINFO_LONG + 59;
-const CURLAUTH_BASIC: c_long = 1;
-const CURLPROTO_HTTPS: c_long = 2;
-const CURL_NETRC_IGNORED: c_long = 0;
 
 /// Stands for an environment variable that no proxy can be read from. libcurl refuses it, and names it in its message, where
 /// it would use the proxy: it alone knows whether the server is among those that need none.
@@ -55,7 +50,11 @@ pub fn configured(
     // One check a day: no connection is kept.
     easy.fresh_connect(true)?;
     easy.forbid_reuse(true)?;
-    set_long(&easy, curl_sys::CURLOPT_PROTOCOLS, CURLPROTO_HTTPS)?;
+    set_long(
+        &easy,
+        curl_sys::CURLOPT_PROTOCOLS,
+        c_long::from(curl_sys::CURLPROTO_HTTPS),
+    )?;
     // Ends a hanging look-up at once. Unknown before libcurl 7.87: psc_stop then waits for its bound instead.
     let _ = set_long(&easy, CURLOPT_QUICK_EXIT, 1);
     tls(&mut easy, config, trust_store)?;
@@ -187,13 +186,15 @@ pub fn connect_code(easy: &Easy2<ResponseHandler>) -> c_long {
 }
 
 /// OpenSSL's verdict on an https proxy's certificate, as in [`verify_result`].
-pub fn proxy_verify_result(easy: &Easy2<ResponseHandler>) -> c_long {
-    long(easy, CURLINFO_PROXY_SSL_VERIFYRESULT)
+pub fn proxy_verify_result(easy: &Easy2<ResponseHandler>) -> c_int {
+    c_int::try_from(long(easy, CURLINFO_PROXY_SSL_VERIFYRESULT))
+        .unwrap_or(ffi::X509_V_ERR_UNSPECIFIED)
 }
 
 /// OpenSSL's verdict on the server's certificate (`X509_V_…`); 0 when it found no fault, 1 when it saw none.
-pub fn verify_result(easy: &Easy2<ResponseHandler>) -> c_long {
-    long(easy, curl_sys::CURLINFO_SSL_VERIFYRESULT)
+pub fn verify_result(easy: &Easy2<ResponseHandler>) -> c_int {
+    c_int::try_from(long(easy, curl_sys::CURLINFO_SSL_VERIFYRESULT))
+        .unwrap_or(ffi::X509_V_ERR_UNSPECIFIED)
 }
 
 /// What a SOCKS proxy said (CURLPX_…); 0 when nothing.

@@ -15,7 +15,7 @@ use std::os::fd::IntoRawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Bytes in an answer (docs/protocol.md, Response).
+/// Bytes in an answer (docs/protocol.md, Answer).
 pub const MAX_BODY: usize = 256 * 1024;
 /// Bytes in all header lines of an exchange, the proxy's and interim answers included.
 const MAX_HEADER: usize = 64 * 1024;

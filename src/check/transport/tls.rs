@@ -14,10 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// OpenSSL's level 2: 112 bits, so no RSA below 2048 bits and no SHA-1 in the chain.
 const SECURITY_LEVEL: c_int = 2;
-const X509_V_ERR_HOSTNAME_MISMATCH: c_int = 62;
-/// OpenSSL's `SSL_OP_NO_TLSv1_2` and `SSL_OP_NO_TLSv1_3`, the same since 1.1.1.
-const NO_TLS_1_2: u64 = 0x0800_0000;
-const NO_TLS_1_3: u64 = 0x2000_0000;
 
 unsafe extern "C" {
     fn SSL_CTX_set_cert_cb(
@@ -74,8 +70,7 @@ pub fn harden(context: *mut c_void, asked_for: &AtomicBool) -> Policy {
     // registered that would outlive psc's code.
     unsafe {
         let security_level = ffi::SSL_CTX_get_security_level(context);
-        #[allow(clippy::useless_conversion)] // Another type before OpenSSL 3.
-        let options = u64::from(ffi::SSL_CTX_get_options(context));
+        let options = ffi::SSL_CTX_get_options(context);
         // The system's policy may ask for more.
         ffi::SSL_CTX_set_security_level(context, security_level.max(SECURITY_LEVEL));
         SSL_CTX_set_cert_cb(
@@ -93,8 +88,8 @@ pub fn harden(context: *mut c_void, asked_for: &AtomicBool) -> Policy {
         ocsp::ask(context);
         Policy {
             security_level,
-            forbids_tls_1_2: options & NO_TLS_1_2 != 0,
-            forbids_tls_1_3: options & NO_TLS_1_3 != 0,
+            forbids_tls_1_2: options & ffi::SSL_OP_NO_TLSv1_2 != 0,
+            forbids_tls_1_3: options & ffi::SSL_OP_NO_TLSv1_3 != 0,
         }
     }
 }
@@ -131,7 +126,7 @@ extern "C" fn require_alternative_name(
         return 1;
     }
     // SAFETY: as above.
-    unsafe { ffi::X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH) };
+    unsafe { ffi::X509_STORE_CTX_set_error(store, ffi::X509_V_ERR_HOSTNAME_MISMATCH) };
     0
 }
 

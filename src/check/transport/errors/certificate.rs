@@ -3,17 +3,17 @@
 use super::transfer::{Context, Transfer};
 use crate::code::Code;
 use crate::error::{Error, Retry};
+use openssl_sys::{
+    X509_V_ERR_CA_MD_TOO_WEAK, X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_CERT_NOT_YET_VALID,
+    X509_V_ERR_CERT_REVOKED, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_EE_KEY_TOO_SMALL,
+    X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+    X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_UNSPECIFIED, X509_V_OK,
+};
+use std::ffi::c_int;
 
 /// Results up to this mean that OpenSSL has found no fault, or has seen no certificate.
-pub const NOT_JUDGED: i64 = 1;
-
-// X509_V_ERR_… of OpenSSL's x509_vfy.h.
-const NOT_YET_VALID: i64 = 9;
-const HAS_EXPIRED: i64 = 10;
-const REVOKED: i64 = 23;
-const HOSTNAME_MISMATCH: i64 = 62;
-const KEY_TOO_SMALL: i64 = 66;
-const DIGEST_TOO_WEAK: i64 = 68;
+pub const NOT_JUDGED: c_int = X509_V_ERR_UNSPECIFIED;
 
 const CHECK_TRUSTSTORE: &str = "check the truststore (the system's ca-certificates, or certificate_path), and whether a proxy intercepts the connection";
 const CHECK_NAME: &str = "check `url` and the proxy setting, and whether something else answers at that address (a login page, an intercepting proxy)";
@@ -27,7 +27,7 @@ pub fn classify(transfer: &Transfer, context: &Context) -> Error {
         ("the server's", transfer.server_verify_result)
     };
     let level = transfer.policy.security_level;
-    let is_too_weak = (KEY_TOO_SMALL..=DIGEST_TOO_WEAK).contains(&verdict);
+    let is_too_weak = (X509_V_ERR_EE_KEY_TOO_SMALL..=X509_V_ERR_CA_MD_TOO_WEAK).contains(&verdict);
     if is_too_weak && transfer.policy.is_stricter_than_psc() {
         let what = format!(
             "{whose} certificate chain uses keys or digests that are too weak for the security level {level} of this machine"
@@ -40,32 +40,36 @@ pub fn classify(transfer: &Transfer, context: &Context) -> Error {
         );
     }
     let (what, advice) = match verdict {
-        NOT_YET_VALID => (
+        X509_V_ERR_CERT_NOT_YET_VALID => (
             "certificate is not valid yet",
             "check the clock of this machine",
         ),
-        HAS_EXPIRED => (
+        X509_V_ERR_CERT_HAS_EXPIRED => (
             "certificate has expired",
             "check the clock of this machine; if it is right, the operator of that server must act",
         ),
-        2 | 18..=21 => (
+        X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
+        | X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+        | X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN
+        | X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+        | X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE => (
             "certificate is not signed by a trusted authority",
             CHECK_TRUSTSTORE,
         ),
-        KEY_TOO_SMALL..=DIGEST_TOO_WEAK => (
+        X509_V_ERR_EE_KEY_TOO_SMALL..=X509_V_ERR_CA_MD_TOO_WEAK => (
             "certificate chain uses keys or digests that are too weak",
             THEIR_OPERATOR,
         ),
-        REVOKED => (
+        X509_V_ERR_CERT_REVOKED => (
             "certificate has been revoked",
             "the operator of that server must act, or someone intercepts the connection",
         ),
-        HOSTNAME_MISMATCH => (
+        X509_V_ERR_HOSTNAME_MISMATCH => (
             "certificate is not for the host name that was asked for",
             CHECK_NAME,
         ),
         // libcurl's own comparison leaves no result.
-        0 | 1 if is_about_the_name(transfer) => (
+        X509_V_OK | NOT_JUDGED if is_about_the_name(transfer) => (
             "certificate is not for the host name that was asked for",
             CHECK_NAME,
         ),
@@ -76,7 +80,7 @@ pub fn classify(transfer: &Transfer, context: &Context) -> Error {
     };
     let error = unverified(transfer, context, &format!("{whose} {what}"), advice);
     match verdict {
-        NOT_YET_VALID | HAS_EXPIRED => error.retried(Retry::Clock),
+        X509_V_ERR_CERT_NOT_YET_VALID | X509_V_ERR_CERT_HAS_EXPIRED => error.retried(Retry::Clock),
         _ => error,
     }
 }

@@ -1,8 +1,8 @@
 //! Connections: not made, not in time, or broken off.
 
 use super::super::proxy_route::Route;
+use super::resolve;
 use super::transfer::{Context, Transfer};
-use super::{resolve, unanswered};
 use crate::code::Code;
 use crate::error::Error;
 use crate::sys::errno;
@@ -34,7 +34,7 @@ pub fn failed(transfer: &Transfer, context: &Context) -> Error {
         _ => general,
     };
     let cause = cause.map_or(String::new(), |error| format!(": {error}"));
-    unanswered(format!("cannot connect to {to}{message}{cause}"), advice)
+    Error::unanswered(format!("cannot connect to {to}{message}{cause}"), advice)
 }
 
 fn target(context: &Context) -> (String, &'static str) {
@@ -63,7 +63,7 @@ pub fn timed_out(transfer: &Transfer, context: &Context) -> Error {
             _ => ", or it does not answer",
         };
         let reason = format!("timed out: cannot connect to {to}{or_not_answered}{message}");
-        return unanswered(reason, advice);
+        return Error::unanswered(reason, advice);
     }
     let server = &context.server;
     let reason = if transfer.is_encrypted {
@@ -71,7 +71,7 @@ pub fn timed_out(transfer: &Transfer, context: &Context) -> Error {
     } else {
         format!("timed out: {server} accepts the connection and does not go on with it{message}")
     };
-    unanswered(reason, advice)
+    Error::unanswered(reason, advice)
 }
 
 fn is_resolving(transfer: &Transfer, context: &Context) -> bool {

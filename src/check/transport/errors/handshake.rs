@@ -1,7 +1,7 @@
 //! TLS handshakes that fail for another reason than the other side's certificate.
 
 use super::transfer::{Context, Transfer};
-use super::{certificate, connect, unanswered};
+use super::{certificate, connect};
 use crate::code::Code;
 use crate::error::Error;
 
@@ -75,7 +75,7 @@ pub fn classify(transfer: &Transfer, context: &Context) -> Error {
             None if transfer.client_certificate_requested => connect::AFTER_REQUEST,
             _ => "",
         };
-        return unanswered(
+        return Error::unanswered(
             format!("the connection to {server} broke off in the TLS handshake{after}{message}"),
             "check your connection security: the network, a firewall on the way, and whether a proxy must be set",
         );

@@ -2,10 +2,12 @@
 //! is to blame for them, whatever libcurl's code says.
 
 use super::curl_message::CurlMessage;
+use super::setup;
 use super::transfer::{Context, LookupShortage, Transfer};
 use crate::code::Code;
 use crate::error::Error;
 use crate::libcurl;
+use crate::libcurl::constants::{CURLE_NOT_BUILT_IN, CURLE_UNRECOVERABLE_POLL};
 
 /// libcurl's, OpenSSL's, the C library's and the resolver's words.
 const NO_MEMORY: [&str; 8] = [
@@ -71,7 +73,7 @@ const OPENSSL_ERROR: &str = "error:";
 const TLS_ERROR: &str = "error:0A";
 
 const NOT_BUILT_FOR_THIS: [curl_sys::CURLcode; 4] = [
-    super::CURLE_NOT_BUILT_IN,
+    CURLE_NOT_BUILT_IN,
     curl_sys::CURLE_UNKNOWN_OPTION,
     curl_sys::CURLE_BAD_FUNCTION_ARGUMENT,
     curl_sys::CURLE_FUNCTION_NOT_FOUND,
@@ -111,7 +113,7 @@ pub fn classify(transfer: &Transfer, context: &Context) -> Option<Error> {
             "OpenSSL does not work in this process{message}"
         )));
     }
-    if message.contains(POLL_FAILED) || transfer.code == super::CURLE_UNRECOVERABLE_POLL {
+    if message.contains(POLL_FAILED) || transfer.code == CURLE_UNRECOVERABLE_POLL {
         return Some(Error::system(format!(
             "this process cannot wait for its sockets{message}"
         )));
@@ -122,7 +124,7 @@ pub fn classify(transfer: &Transfer, context: &Context) -> Option<Error> {
             Some(Error::system(format!("libcurl cannot start{message}")))
         }
         code if NOT_BUILT_FOR_THIS.contains(&code) => {
-            Some(super::unsuitable_libcurl(&message.to_string()))
+            Some(setup::unsuitable_libcurl(&message.to_string()))
         }
         _ => None,
     }

@@ -11,77 +11,27 @@ mod http_status;
 mod local;
 mod proxy;
 mod resolve;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod transfer;
 
 pub use http_status::classify as from_status;
 pub use local::is_transient;
+pub use setup::{foreign_tls, from_setup, no_socket, no_trust};
 
 use super::proxy_route;
 use super::response_handler::{self, ResponseHandler};
 use crate::code::Code;
 use crate::config::check_config::CheckConfig;
-use crate::error::{Error, Retry};
-use crate::libcurl::{self, Easy2, Version};
+use crate::error::Error;
+use crate::libcurl::constants::{
+    CURLE_PROXY, CURLE_SSL_CLIENTCERT, CURLE_TOO_LARGE, CURLE_WEIRD_SERVER_REPLY,
+};
+use crate::libcurl::{self, Easy2};
 use transfer::{Context, Transfer};
 
-// libcurl's codes that `curl-sys` does not name (include/curl/curl.h).
-const CURLE_NOT_BUILT_IN: curl_sys::CURLcode = 4;
-const CURLE_WEIRD_SERVER_REPLY: curl_sys::CURLcode = 8;
-/// A failed handshake with a SOCKS proxy (7.73 and newer).
-const CURLE_PROXY: curl_sys::CURLcode = 97;
-const CURLE_SSL_CLIENTCERT: curl_sys::CURLcode = 98;
-const CURLE_UNRECOVERABLE_POLL: curl_sys::CURLcode = 99;
-const CURLE_TOO_LARGE: curl_sys::CURLcode = 100;
-
 const PROXY_HUNG_UP: &str = "Proxy CONNECT aborted";
-
-/// Nothing is sent without something to trust.
-pub fn no_trust() -> Error {
-    Error::new(
-        Code::File,
-        "there are no certificate authorities to verify the server with",
-        "install the system's ca-certificates, or set certificate_path",
-    )
-}
-
-/// libcurl refused an option.
-pub fn from_setup(error: &libcurl::Error) -> Error {
-    match error.code() {
-        curl_sys::CURLE_OUT_OF_MEMORY => {
-            Error::system("out of memory or descriptors: libcurl cannot be set up")
-        }
-        _ => unsuitable_libcurl(&format!(": {error}")),
-    }
-}
-
-fn unsuitable_libcurl(why: &str) -> Error {
-    let version = Version::get();
-    Error::new(
-        Code::System,
-        format!("this libcurl ({}) cannot be set up{why}", version.version()),
-        "psc needs libcurl 7.71 or newer, built with OpenSSL",
-    )
-}
-
-/// libcurl brings a TLS library that psc's verification rules cannot be set in.
-pub fn foreign_tls() -> Error {
-    let version = Version::get();
-    Error::new(
-        Code::System,
-        format!(
-            "this libcurl uses {} and not OpenSSL as psc does",
-            version.ssl_version().unwrap_or("no TLS")
-        ),
-        "link or install the OpenSSL flavour of libcurl, 7.71 or newer",
-    )
-}
-
-/// libcurl calls it a failure to connect, and the network is not to blame.
-pub fn no_socket(reason: &std::io::Error) -> Error {
-    Error::system(format!("no descriptor for a socket: {reason}"))
-}
 
 /// The transfer broke off.
 pub fn from_transfer(
@@ -129,7 +79,7 @@ fn classify_remote(transfer: &Transfer, context: &Context) -> Error {
             resolve::failed(transfer, context)
         }
         CURLE_PROXY => proxy::socks(transfer.socks_reply, transfer, context),
-        curl_sys::CURLE_COULDNT_CONNECT => match proxy::reply_in_words(transfer) {
+        curl_sys::CURLE_COULDNT_CONNECT => match proxy::reply_in_message(transfer) {
             Some(reply) => proxy::socks(reply, transfer, context),
             None => connect::failed(transfer, context),
         },
@@ -194,8 +144,4 @@ fn classify_other(transfer: &Transfer, context: &Context) -> Error {
             "please report it to the makers of the program that makes the check",
         ),
     }
-}
-
-fn unanswered(reason: String, advice: &'static str) -> Error {
-    Error::new(Code::Network, reason, advice).retried(Retry::Unanswered)
 }

@@ -1,17 +1,27 @@
 //! What proxies say: HTTP proxies to CONNECT (RFC 9110, section 9.3.6), SOCKS proxies to a request (RFC 1928, section 6).
 
 use super::transfer::{Context, Transfer};
-use super::{connect, resolve, unanswered};
+use super::{connect, resolve};
 use crate::code::Code;
 use crate::error::{Error, Retry};
+use crate::libcurl::constants::{
+    CURLPX_BAD_VERSION, CURLPX_CLOSED, CURLPX_GSSAPI, CURLPX_GSSAPI_PERMSG,
+    CURLPX_GSSAPI_PROTECTION, CURLPX_IDENTD, CURLPX_IDENTD_DIFFER, CURLPX_LONG_HOSTNAME,
+    CURLPX_LONG_PASSWD, CURLPX_LONG_USER, CURLPX_NO_AUTH, CURLPX_RECV_ADDRESS, CURLPX_RECV_AUTH,
+    CURLPX_RECV_CONNECT, CURLPX_RECV_REQACK, CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED,
+    CURLPX_REPLY_COMMAND_NOT_SUPPORTED, CURLPX_REPLY_CONNECTION_REFUSED,
+    CURLPX_REPLY_GENERAL_SERVER_FAILURE, CURLPX_REPLY_HOST_UNREACHABLE,
+    CURLPX_REPLY_NETWORK_UNREACHABLE, CURLPX_REPLY_NOT_ALLOWED, CURLPX_REPLY_TTL_EXPIRED,
+    CURLPX_REPLY_UNASSIGNED, CURLPX_REQUEST_FAILED, CURLPX_RESOLVE_HOST, CURLPX_SEND_AUTH,
+    CURLPX_SEND_CONNECT, CURLPX_SEND_REQUEST, CURLPX_UNKNOWN_FAIL, CURLPX_UNKNOWN_MODE,
+    CURLPX_USER_REJECTED,
+};
+use std::ffi::c_long;
 
 const CHECK_SETTING: &str = "check the proxy setting: scheme, user and password";
 const CHECK_RULES: &str = "check the rules of the proxy, and whether it can reach the check server";
 const CHECK_REACH: &str = "check the proxy, and whether it can reach the check server";
 pub const CAPTIVE_PORTAL: &str = "it looks like a login page (captive portal): log in there, or let this machine reach the check server directly";
-
-/// `CURLPX_RESOLVE_HOST`: libcurl itself could not resolve the server's name for the proxy.
-pub const NOT_RESOLVED: i64 = 27;
 
 /// A proxy has refused CONNECT.
 pub fn refused(transfer: &Transfer, context: &Context) -> Error {
@@ -55,60 +65,72 @@ pub fn refused(transfer: &Transfer, context: &Context) -> Error {
 }
 
 /// A SOCKS proxy has refused, or has not kept to its protocol.
-pub fn socks(reply: i64, transfer: &Transfer, context: &Context) -> Error {
+pub fn socks(reply: c_long, transfer: &Transfer, context: &Context) -> Error {
     let message = &transfer.message;
-    // CURLPX_… of include/curl/curl.h.
     let (what, advice, retry) = match reply {
-        NOT_RESOLVED => return resolve::unresolved(context, message),
-        9 => (
+        CURLPX_RESOLVE_HOST => return resolve::unresolved(context, message),
+        CURLPX_LONG_HOSTNAME => (
             "cannot be given so long a host name",
             CHECK_SETTING,
             Retry::Interval,
         ),
-        10..=12 | 14 | 28 | 33 => (
+        CURLPX_LONG_PASSWD | CURLPX_LONG_USER | CURLPX_NO_AUTH | CURLPX_RECV_AUTH
+        | CURLPX_SEND_AUTH | CURLPX_USER_REJECTED => (
             "refused the user or password, or wants them",
             CHECK_SETTING,
             Retry::Interval,
         ),
-        4..=8 | 32 => (
+        CURLPX_GSSAPI
+        | CURLPX_GSSAPI_PERMSG
+        | CURLPX_GSSAPI_PROTECTION
+        | CURLPX_IDENTD
+        | CURLPX_IDENTD_DIFFER
+        | CURLPX_UNKNOWN_MODE => (
             "wants an authentication that psc does not have",
             CHECK_SETTING,
             Retry::Interval,
         ),
-        3 | 13 | 15 | 16 | 29 | 30 => ("closed the connection", CHECK_REACH, Retry::Unanswered),
-        17 => (
+        CURLPX_CLOSED | CURLPX_RECV_ADDRESS | CURLPX_RECV_CONNECT | CURLPX_RECV_REQACK
+        | CURLPX_SEND_CONNECT | CURLPX_SEND_REQUEST => {
+            ("closed the connection", CHECK_REACH, Retry::Unanswered)
+        }
+        CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED => (
             "does not support this type of address",
             CHECK_RULES,
             Retry::Interval,
         ),
-        18 => ("does not support connections", CHECK_RULES, Retry::Interval),
-        19 => (
+        CURLPX_REPLY_COMMAND_NOT_SUPPORTED => {
+            ("does not support connections", CHECK_RULES, Retry::Interval)
+        }
+        CURLPX_REPLY_CONNECTION_REFUSED => (
             "found the connection to the check server refused",
             CHECK_RULES,
             Retry::Unanswered,
         ),
-        20 => ("has a general failure", CHECK_RULES, Retry::Unanswered),
-        21 => (
+        CURLPX_REPLY_GENERAL_SERVER_FAILURE => {
+            ("has a general failure", CHECK_RULES, Retry::Unanswered)
+        }
+        CURLPX_REPLY_HOST_UNREACHABLE => (
             "cannot reach the check server's host",
             CHECK_RULES,
             Retry::Unanswered,
         ),
-        22 => (
+        CURLPX_REPLY_NETWORK_UNREACHABLE => (
             "cannot reach the check server's network",
             CHECK_RULES,
             Retry::Unanswered,
         ),
-        23 => (
+        CURLPX_REPLY_NOT_ALLOWED => (
             "does not allow the connection",
             CHECK_RULES,
             Retry::Interval,
         ),
-        24 => (
+        CURLPX_REPLY_TTL_EXPIRED => (
             "found the check server too far away (TTL expired)",
             CHECK_RULES,
             Retry::Unanswered,
         ),
-        25 | 26 | 31 => (
+        CURLPX_REPLY_UNASSIGNED | CURLPX_REQUEST_FAILED | CURLPX_UNKNOWN_FAIL => (
             "refused or failed to make the connection",
             CHECK_RULES,
             Retry::Unanswered,
@@ -125,38 +147,55 @@ pub fn socks(reply: i64, transfer: &Transfer, context: &Context) -> Error {
 
 /// What libcurl before 7.73 calls a connection that could not be made, and newer ones a failed proxy handshake: the reply in
 /// the words, as `CURLPX_…`.
-pub fn reply_in_words(transfer: &Transfer) -> Option<i64> {
+pub fn reply_in_message(transfer: &Transfer) -> Option<c_long> {
     let message = &transfer.message;
     if message.contains_any(&["complete SOCKS5 connection"]) {
         // RFC 1928's replies 1 to 8.
-        const REPLIES: [i64; 8] = [20, 23, 22, 21, 19, 24, 18, 17];
+        const REPLIES: [c_long; 8] = [
+            CURLPX_REPLY_GENERAL_SERVER_FAILURE,
+            CURLPX_REPLY_NOT_ALLOWED,
+            CURLPX_REPLY_NETWORK_UNREACHABLE,
+            CURLPX_REPLY_HOST_UNREACHABLE,
+            CURLPX_REPLY_CONNECTION_REFUSED,
+            CURLPX_REPLY_TTL_EXPIRED,
+            CURLPX_REPLY_COMMAND_NOT_SUPPORTED,
+            CURLPX_REPLY_ADDRESS_TYPE_NOT_SUPPORTED,
+        ];
         let reply = usize::try_from(message.number()?).ok()?.checked_sub(1)?;
-        return Some(REPLIES.get(reply).copied().unwrap_or(25));
+        return Some(
+            REPLIES
+                .get(reply)
+                .copied()
+                .unwrap_or(CURLPX_REPLY_UNASSIGNED),
+        );
     }
     if message.contains("complete SOCKS4 connection") {
         return Some(match message.number() {
-            Some(92) => 7,
-            Some(93) => 8,
-            _ => 26,
+            Some(92) => CURLPX_IDENTD,
+            Some(93) => CURLPX_IDENTD_DIFFER,
+            _ => CURLPX_REQUEST_FAILED,
         });
     }
     [
-        ("No authentication method was acceptable", 12),
-        ("User was rejected by the SOCKS5 server", 33),
-        ("GSSAPI", 5),
-        ("GSS-API", 4),
-        ("onnection to proxy closed", 3),
-        ("SOCKS4 reply has wrong version", 2),
-        ("initial SOCKS5 response", 2),
-        ("SOCKS5 reply has wrong", 2),
-        ("SOCKS5 connect request", 30),
-        ("SOCKS4 connect request", 30),
-        ("SOCKS5 sub-negotiation", 14),
-        ("initial SOCKS5 request", 29),
-        ("Failed receiving connect request ack", 16),
-        ("mode attempted to be used by server", 32),
-        ("for SOCKS5 connect", NOT_RESOLVED),
-        ("for SOCKS4 connect", NOT_RESOLVED),
+        ("No authentication method was acceptable", CURLPX_NO_AUTH),
+        (
+            "User was rejected by the SOCKS5 server",
+            CURLPX_USER_REJECTED,
+        ),
+        ("GSSAPI", CURLPX_GSSAPI_PERMSG),
+        ("GSS-API", CURLPX_GSSAPI),
+        ("onnection to proxy closed", CURLPX_CLOSED),
+        ("SOCKS4 reply has wrong version", CURLPX_BAD_VERSION),
+        ("initial SOCKS5 response", CURLPX_BAD_VERSION),
+        ("SOCKS5 reply has wrong", CURLPX_BAD_VERSION),
+        ("SOCKS5 connect request", CURLPX_SEND_REQUEST),
+        ("SOCKS4 connect request", CURLPX_SEND_REQUEST),
+        ("SOCKS5 sub-negotiation", CURLPX_RECV_AUTH),
+        ("initial SOCKS5 request", CURLPX_SEND_CONNECT),
+        ("Failed receiving connect request ack", CURLPX_RECV_REQACK),
+        ("mode attempted to be used by server", CURLPX_UNKNOWN_MODE),
+        ("for SOCKS5 connect", CURLPX_RESOLVE_HOST),
+        ("for SOCKS4 connect", CURLPX_RESOLVE_HOST),
     ]
     .into_iter()
     .find(|(part, _)| message.contains(part))
@@ -179,7 +218,7 @@ pub fn unreadable(transfer: &Transfer, context: &Context) -> Error {
 /// CONNECT was not answered.
 pub fn aborted(transfer: &Transfer, context: &Context) -> Error {
     let broken = connect::broken(transfer, context);
-    unanswered(
+    Error::unanswered(
         format!(
             "the proxy{} closed the connection{}",
             context.proxy(),

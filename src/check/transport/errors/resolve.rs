@@ -1,8 +1,8 @@
 //! Names: not resolved, not in time, or to an address that is nobody's.
 
 use super::super::proxy_route::Route;
+use super::curl_message::CurlMessage;
 use super::transfer::{Context, Transfer};
-use super::{curl_message::CurlMessage, unanswered};
 use crate::error::Error;
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ pub fn failed(transfer: &Transfer, context: &Context) -> Error {
     let of_proxy = transfer.code == curl_sys::CURLE_COULDNT_RESOLVE_PROXY
         || message.name().is_some_and(|name| context.is_another(name));
     if of_proxy && context.route != Route::Direct {
-        return unanswered(
+        return Error::unanswered(
             format!(
                 "the name of the proxy{} cannot be resolved{message}",
                 context.proxy()
@@ -30,7 +30,7 @@ pub fn failed(transfer: &Transfer, context: &Context) -> Error {
 }
 
 pub fn unresolved(context: &Context, message: &CurlMessage) -> Error {
-    unanswered(
+    Error::unanswered(
         format!("the name {} cannot be resolved{message}", context.server),
         CHECK_DNS,
     )
@@ -48,7 +48,7 @@ pub fn timed_out(transfer: &Transfer, context: &Context) -> Error {
             CHECK_DNS_OF_PROXY,
         ),
     };
-    unanswered(
+    Error::unanswered(
         format!("timed out: the name servers did not answer for {name}{message}"),
         advice,
     )

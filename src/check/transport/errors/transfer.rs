@@ -6,10 +6,11 @@ use super::super::response_handler::ResponseHandler;
 use super::super::tls::Policy;
 use super::curl_message::CurlMessage;
 use crate::config::check_config::CheckConfig;
+use crate::libcurl::constants::{CURLE_PROXY, CURLPX_RESOLVE_HOST};
 use crate::libcurl::{self, Easy2};
 use crate::sys::{pipe, threads};
 use crate::text;
-use std::ffi::c_long;
+use std::ffi::{c_int, c_long};
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
@@ -27,8 +28,8 @@ pub struct Transfer {
     /// What a SOCKS proxy said (`CURLPX_…`); 0 when nothing.
     pub socks_reply: c_long,
     /// OpenSSL's verdict (`X509_V_…`) on the server's certificate, and on that of an https proxy.
-    pub server_verify_result: c_long,
-    pub proxy_verify_result: c_long,
+    pub server_verify_result: c_int,
+    pub proxy_verify_result: c_int,
     /// Why the last connection could not be made; 0 when that is not known.
     pub os_errno: i32,
     /// What was connected to, the first of it; empty before a name is resolved.
@@ -79,7 +80,7 @@ impl Transfer {
 fn may_be_lookup(code: curl_sys::CURLcode, socks_reply: c_long, addresses: &[IpAddr]) -> bool {
     match code {
         curl_sys::CURLE_COULDNT_RESOLVE_HOST | curl_sys::CURLE_COULDNT_RESOLVE_PROXY => true,
-        super::CURLE_PROXY => socks_reply == super::proxy::NOT_RESOLVED,
+        CURLE_PROXY => socks_reply == CURLPX_RESOLVE_HOST,
         curl_sys::CURLE_OPERATION_TIMEDOUT | curl_sys::CURLE_FAILED_INIT => addresses.is_empty(),
         _ => false,
     }
