@@ -244,6 +244,68 @@ static inline psc_checker *checker_new(psc_log_fn callback, void *user_data, con
     return checker;
 }
 
+/* --- the schedule, in psc's own thread or (PSC_TEST_RUN=1 in the environment) by psc_run in one of the host's ------------ */
+
+struct host_thread {
+    psc_checker *checker;
+    atomic_int ended, code;
+};
+
+static inline void *run_schedule(void *argument)
+{
+    struct host_thread *thread = argument;
+    pthread_setname_np(pthread_self(), "psc"); /* for those who count them */
+    atomic_store(&thread->code, psc_run(thread->checker));
+    atomic_store(&thread->ended, 1);
+    return NULL; /* *thread is left behind: the test may still look at it */
+}
+
+static inline int runs_in_host_thread(void)
+{
+    return getenv("PSC_TEST_RUN") != NULL;
+}
+
+/* A thread of the host's that is in psc_run, or about to be. */
+static inline struct host_thread *host_thread_new(psc_checker *checker)
+{
+    static struct host_thread threads[4096];
+    static atomic_int used;
+    pthread_t id;
+    int number = atomic_fetch_add(&used, 1);
+    CHECK(number < (int) (sizeof threads / sizeof *threads));
+    threads[number].checker = checker;
+    CHECK(pthread_create(&id, NULL, run_schedule, &threads[number]) == 0);
+    CHECK(pthread_detach(id) == 0);
+    return &threads[number];
+}
+
+static inline int is_running(psc_checker *checker)
+{
+    char *json;
+    CHECK_CODE(PSC_OK, psc_status(checker, &json));
+    int found = strstr(json, "\"running\":true") != NULL;
+    psc_string_free(json);
+    return found;
+}
+
+/* As psc_start; by psc_run it may not have begun yet. */
+static inline int begin_schedule(psc_checker *checker)
+{
+    if (!runs_in_host_thread()) return psc_start(checker);
+    host_thread_new(checker);
+    return PSC_OK;
+}
+
+/* As psc_start. */
+static inline int start_schedule(psc_checker *checker)
+{
+    if (!runs_in_host_thread()) return psc_start(checker);
+    if (is_running(checker)) return psc_run(checker); /* refused */
+    struct host_thread *thread = host_thread_new(checker);
+    WAIT_UNTIL(atomic_load(&thread->ended) || is_running(checker));
+    return atomic_load(&thread->ended) ? atomic_load(&thread->code) : PSC_OK;
+}
+
 /* psc_stop; where all is slow, as often as it takes. */
 static inline int stop_fully(psc_checker *checker)
 {

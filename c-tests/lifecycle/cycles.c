@@ -45,7 +45,7 @@ static void cycle(psc_checker *checker, int number, int listener, int port)
     if (number % 3 == 0) {
         CHECK_CODE(PSC_OK, configure_format(checker, "{\"url\":\"https://127.0.0.1:%d/\"}", port));
     }
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     part.tv_nsec = rand() % 20000000;
     nanosleep(&part, NULL); /* anywhere in the check */
     CHECK_CODE(PSC_OK, stop_fully(checker));
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
         cycle(checker, i, listener, port);
         psc_free(checker);
         /* A handle that goes on keeps its schedule: started again, it waits. */
-        CHECK_CODE(PSC_OK, psc_start(kept));
+        CHECK_CODE(PSC_OK, start_schedule(kept));
         CHECK_CODE(PSC_OK, stop_fully(kept));
         if (i == WARM_UP) before = use_now();
     }

@@ -42,7 +42,7 @@ static void background(const char *config)
     psc_checker *checker = checker_new(log_record, &journal, config);
     int descriptor = psc_log_fd(checker);
     int from = log_count(&journal);
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     CHECK(is_readable(descriptor, PATIENCE_MS));
     CHECK(log_count(&journal) == from); /* nothing comes by itself */
     loop_until(checker, descriptor, from, "no update found");
@@ -92,7 +92,7 @@ static void stopped(const char *config)
     int descriptor = psc_log_fd(checker);
     int from = log_count(&journal);
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"log_level\":7}"));
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     CHECK(is_readable(descriptor, PATIENCE_MS));
     CHECK_CODE(PSC_OK, stop_fully(checker));
     CHECK(log_count(&journal) == from);
@@ -121,7 +121,7 @@ static void late(const char *config)
     CHECK(sem_init(&may_return, 0, 0) == 0);
     psc_checker *checker = checker_new(block_first, &journal, config);
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"disabled\":true,\"log_level\":4}"));
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     WAIT_UNTIL(atomic_load(&entered) == 1);
     CHECK_CODE(PSC_DISABLED, psc_run_once(checker, NULL));
     int descriptor = psc_log_fd(checker);

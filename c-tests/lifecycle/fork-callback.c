@@ -93,7 +93,7 @@ static void nobody_told(void)
 
 static void from_the_thread(void)
 {
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     WAIT_UNTIL(atomic_load(&calls) > 0);
     WAIT_UNTIL(is_owner(checker) && is_locked()); /* still, although children have ended */
     WAIT_UNTIL(atomic_load(&found));

@@ -40,6 +40,9 @@ static void use_everything(void)
     CHECK_CODE(PSC_ERR_REENTRANT, psc_log_drain(checker));
     CHECK_CODE(PSC_ERR_REENTRANT, psc_run_once(checker, NULL));
     CHECK_CODE(PSC_ERR_REENTRANT, psc_start(checker));
+    CHECK_CODE(PSC_ERR_REENTRANT, psc_run(checker));
+    CHECK_CODE(PSC_ERR_REENTRANT, psc_on_result(checker, NULL, NULL));
+    CHECK(psc_next_check(checker) >= -1 && psc_last_check_age(checker) >= -1);
     CHECK_CODE(PSC_ERR_REENTRANT, psc_stop(checker));
     CHECK(strlen(psc_last_error(checker)) > 0);
     psc_request_stop(checker);
@@ -113,7 +116,7 @@ static void beside(const char *config)
         atomic_store(&frees_inside, round % 2);
         atomic_store(&freeing, 0);
         begin(config, callback);
-        CHECK_CODE(PSC_OK, psc_start(checker));
+        CHECK_CODE(PSC_OK, begin_schedule(checker));
         await(&entered);
         CHECK(pthread_create(&thread, NULL, free_it, NULL) == 0);
         WAIT_UNTIL(atomic_load(&freeing) != 0);
@@ -132,7 +135,7 @@ static void late(const char *config)
 {
     atomic_store(&frees_inside, 1);
     begin(config, callback);
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, begin_schedule(checker));
     await(&entered);
     psc_free(checker);
     CHECK(!atomic_load(&is_over));
@@ -174,7 +177,7 @@ static void inside(const char *config)
         int descriptors = count_descriptors();
         atomic_store(&asks, 0);
         begin(config, free_now);
-        CHECK_CODE(PSC_OK, psc_start(checker));
+        CHECK_CODE(PSC_OK, begin_schedule(checker));
         CHECK(pthread_create(&thread, NULL, ask, (void *) (uintptr_t) config) == 0);
         CHECK(pthread_join(thread, NULL) == 0);
         WAIT_UNTIL(count_threads() == 1);
@@ -190,7 +193,7 @@ static void call(const char *config)
     for (int round = 0; round < rounds; round++) {
         begin(config, free_now);
         CHECK_CODE(PSC_OK, psc_configure(checker, "{\"start_delay\":3600}"));
-        CHECK_CODE(PSC_OK, psc_start(checker));
+        CHECK_CODE(PSC_OK, begin_schedule(checker));
         CHECK_SOON(psc_threads() == 1);
         CHECK(psc_log_fd(checker) >= 0);
         CHECK_CODE(PSC_OK, psc_run_once(checker, NULL));

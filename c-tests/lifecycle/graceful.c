@@ -32,7 +32,7 @@ int main(int argc, char **argv)
     sigaddset(&blocked, SIGTERM);
     CHECK(sigprocmask(SIG_BLOCK, &blocked, &open_mask) == 0);
     CHECK(sigaction(SIGTERM, &action, NULL) == 0);
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     int accepted = accept(listener, NULL, NULL); /* the check is in its TLS handshake */
     CHECK(accepted != -1);
 
@@ -47,7 +47,7 @@ int main(int argc, char **argv)
     CHECK_SOON(count_threads() == 1);
 
     /* It can be started again, as a host does that stays after all. */
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     CHECK_SOON(psc_threads() == 1);
     psc_free(checker);
     CHECK_SOON(count_threads() == 1);

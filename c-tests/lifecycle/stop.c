@@ -192,7 +192,7 @@ static psc_checker *waiting_checker(const struct hang *hang, const char *config,
     psc_checker *checker = new_checker(config, hang->configuration);
     *from = log_count(&journal);
     if (hang->before != NULL) hang->before();
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     EXPECT_LOG(&journal, *from, "sending:");
     hang->arrived();
     return checker;
@@ -210,8 +210,9 @@ static void measure_stop(const struct hang *hang, const char *config, int trials
         thread_has_ended(from);
         nothing_is_logged(log_count(&journal));
         CHECK_CODE(PSC_OK, stop_fully(checker));
-        CHECK_CODE(PSC_OK, psc_start(checker));
+        CHECK_CODE(PSC_OK, start_schedule(checker));
         CHECK_CODE(PSC_ERR_STATE, psc_start(checker));
+        CHECK_CODE(PSC_ERR_STATE, psc_run(checker));
         psc_free(checker);
     }
     judge("psc_stop", times, trials);
@@ -314,7 +315,7 @@ static void use_everything(psc_checker *checker)
 {
     char *json;
     void *memory = malloc(1000);
-    int code = psc_start(checker);
+    int code = start_schedule(checker);
     CHECK(code == PSC_OK || code == PSC_ERR_STATE);
     CHECK_CODE(PSC_OK, psc_status(checker, &json));
     psc_string_free(json);
@@ -348,8 +349,9 @@ static void signals(const char *config, int milliseconds)
     for (int i = 0; i < 70000; i++) on_alarm(SIGALRM);
 
     int from = log_count(&journal);
+    CHECK_CODE(PSC_OK, stop_fully(stormy)); /* psc_run heeds what came too early */
     CHECK_CODE(PSC_OK, psc_run_once(stormy, NULL));
-    CHECK_CODE(PSC_OK, psc_start(stormy));
+    CHECK_CODE(PSC_OK, start_schedule(stormy));
     if (from < LOG_RECORDS - 100) EXPECT_LOG(&journal, from, "no update found");
     psc_request_stop(stormy);
     WAIT_UNTIL(psc_threads() == 0);
@@ -368,6 +370,9 @@ static void call_everything(void *user_data, int level, const char *message)
     psc_result *result = (psc_result *) user_data;
     CHECK_CODE(PSC_ERR_REENTRANT, psc_stop(inside));
     CHECK_CODE(PSC_ERR_REENTRANT, psc_start(inside));
+    CHECK_CODE(PSC_ERR_REENTRANT, psc_run(inside));
+    CHECK_CODE(PSC_ERR_REENTRANT, psc_on_result(inside, NULL, NULL));
+    CHECK(psc_next_check(inside) >= -1 && psc_last_check_age(inside) >= -1);
     CHECK_CODE(PSC_ERR_REENTRANT, psc_run_once(inside, &result));
     CHECK(result == NULL);
     CHECK_CODE(PSC_ERR_REENTRANT, psc_log_drain(inside));
@@ -391,7 +396,7 @@ static void reentrant(const char *config)
     psc_free(inside);
     int from = log_count(&journal);
     inside = checker_new(call_everything, &journal, config);
-    CHECK_CODE(PSC_OK, psc_start(inside));
+    CHECK_CODE(PSC_OK, start_schedule(inside));
     EXPECT_LOG(&journal, from, "no update found");
     CHECK_CODE(PSC_OK, stop_fully(inside));
     from = log_count(&journal);
@@ -414,7 +419,7 @@ static void request_inside(const char *config)
 {
     inside = checker_new(stop_wish, &journal, config);
     CHECK_CODE(PSC_OK, psc_configure(inside, "{\"log_level\":7}"));
-    CHECK_CODE(PSC_OK, psc_start(inside));
+    CHECK_CODE(PSC_OK, begin_schedule(inside));
     WAIT_UNTIL(log_count(&journal) > 0);
     WAIT_UNTIL(psc_threads() == 0);
     CHECK_CODE(PSC_OK, stop_fully(inside));
@@ -447,7 +452,7 @@ static void free_inside(const char *config)
     int descriptors = count_descriptors();
     inside = checker_new(free_now, &journal, config);
     CHECK_CODE(PSC_OK, psc_configure(inside, "{\"log_level\":7}"));
-    CHECK_CODE(PSC_OK, psc_start(inside));
+    CHECK_CODE(PSC_OK, begin_schedule(inside));
     WAIT_UNTIL(atomic_load(&calls_inside) == 1);
     expect_gone();
 
@@ -482,7 +487,7 @@ static psc_checker *new_blocked(const char *config)
 {
     psc_checker *checker = checker_new(block, &journal, config);
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"log_level\":7}"));
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, begin_schedule(checker));
     return checker;
 }
 
@@ -507,7 +512,7 @@ static void blocked(const char *config)
     CHECK_CODE(PSC_OK, stop_fully(checker)); /* joined now */
     CHECK_WITHIN(200, psc_threads() == 0);
     CHECK(atomic_load(&entered) == 1); /* what it had to say after the stop was not said */
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     CHECK_CODE(PSC_OK, stop_fully(checker));
     psc_free(checker);
 
@@ -527,7 +532,7 @@ static void blocked(const char *config)
     /* What another call has to say waits behind the one that is blocked; after the stop it is not said either. */
     checker = checker_new(block, &journal, config);
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"disabled\":true,\"log_level\":4}"));
-    CHECK_CODE(PSC_OK, psc_start(checker));
+    CHECK_CODE(PSC_OK, start_schedule(checker));
     WAIT_UNTIL(atomic_load(&entered) == 3);
     CHECK_CODE(PSC_DISABLED, psc_run_once(checker, NULL));
     CHECK_CODE(PSC_ERR_TIMEOUT, psc_stop(checker));
@@ -570,7 +575,7 @@ static void several(const char *config, int trials)
         pthread_t threads[3];
         struct call calls[3];
         for (int j = 0; j < 3; j++) calls[j] = (struct call) { .checker = checker, .barrier = &barrier, .code = 1 };
-        CHECK_CODE(PSC_OK, psc_start(checker));
+        CHECK_CODE(PSC_OK, start_schedule(checker));
         if (i % 2 == 0) await_first_words();
         for (int j = 0; j < 3; j++) {
             void *(*body)(void *) = j < 2 ? stop_together : configure_together;

@@ -1,8 +1,8 @@
 //! The rows of docs/host-events.md.
 
 use crate::support::{
-    assert_one_request, assert_requests, checked, checked_but_for_leaks, program, succeed,
-    up_to_date,
+    assert_one_request, assert_requests, both_ways, checked, checked_but_for_leaks, program,
+    succeed, up_to_date,
 };
 use psc_testkit::{
     LINKS, Link, Site, compile_against, is_root, library, private_dir, require, run,
@@ -67,7 +67,9 @@ fn a_graceful_stop_begins_in_the_signal_handler() {
     let config = up_to_date(&site, json!({})).to_string();
     for link in LINKS {
         let program = program("graceful", link);
-        succeed(Command::new(&program).arg(&config));
+        for mut command in both_ways(&program) {
+            succeed(command.arg(&config));
+        }
         succeed(checked(&program).arg(&config));
     }
 }

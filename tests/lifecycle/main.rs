@@ -9,6 +9,7 @@ mod due;
 mod events;
 mod host;
 mod interpreter;
+mod run;
 mod sanitizers;
 mod shared_state;
 mod shutdown;

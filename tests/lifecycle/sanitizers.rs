@@ -9,12 +9,20 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::tempdir;
 
-const PROGRAMS: [&str; 6] = ["stop", "free", "graceful", "fork", "eventloop", "cycles"];
+const PROGRAMS: [&str; 7] = [
+    "stop",
+    "free",
+    "graceful",
+    "fork",
+    "eventloop",
+    "cycles",
+    "run",
+];
 
 /// Program and further arguments.
 type Run = (&'static str, &'static [&'static str]);
 
-const RUNS: [Run; 15] = [
+const RUNS: [Run; 21] = [
     ("stop", &["tls", "4"]),
     ("stop", &["signals", "700"]),
     ("stop", &["reentrant"]),
@@ -29,6 +37,12 @@ const RUNS: [Run; 15] = [
     ("graceful", &[]),
     ("eventloop", &[]),
     ("cycles", &["15"]),
+    ("run", &["thread"]),
+    ("run", &["early"]),
+    ("run", &["signal"]),
+    ("run", &["drain"]),
+    ("run", &["free"]),
+    ("run", &["late"]),
     // Last: GCC's ThreadSanitizer knows no threads in a child.
     ("fork", &[]),
 ];

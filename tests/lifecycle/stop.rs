@@ -1,6 +1,6 @@
 //! Stopping at once, whatever the check is doing. c-tests/lifecycle/stop.c measures and judges.
 
-use crate::support::{checked, preload, program, succeed, up_to_date};
+use crate::support::{both_ways, checked, preload, program, succeed, up_to_date};
 use psc_testkit::{LINKS, Link, Site, long, private_dir, require};
 use serde_json::json;
 use std::fs;
@@ -13,9 +13,10 @@ fn trials() -> &'static str {
 }
 
 fn measure(link: Link, config: &str, scenario: &str) {
-    let mut command = Command::new(program("stop", link));
-    let done = succeed(command.arg(config).arg(scenario).arg(trials()));
-    println!("{scenario} {link:?}\n{}", done.stdout);
+    for mut command in both_ways(&program("stop", link)) {
+        let done = succeed(command.arg(config).arg(scenario).arg(trials()));
+        println!("{scenario} {command:?}\n{}", done.stdout);
+    }
 }
 
 #[test]
@@ -99,9 +100,10 @@ fn by_a_storm_of_signals() {
     let config = up_to_date(&site, json!({})).to_string();
     let milliseconds = if long() { "20000" } else { "2000" };
     for link in LINKS {
-        let mut command = Command::new(program("stop", link));
-        let done = succeed(command.arg(&config).arg("signals").arg(milliseconds));
-        println!("{}", done.stdout);
+        for mut command in both_ways(&program("stop", link)) {
+            let done = succeed(command.arg(&config).arg("signals").arg(milliseconds));
+            println!("{}", done.stdout);
+        }
     }
 }
 
@@ -111,8 +113,9 @@ fn from_inside_the_callback() {
     let config = up_to_date(&site, json!({})).to_string();
     for scenario in ["reentrant", "request-inside", "free-inside"] {
         for link in LINKS {
-            let mut command = Command::new(program("stop", link));
-            succeed(command.arg(&config).arg(scenario));
+            for mut command in both_ways(&program("stop", link)) {
+                succeed(command.arg(&config).arg(scenario));
+            }
         }
         let mut command = checked(&program("stop", Link::Static));
         succeed(command.arg(&config).arg(scenario));
@@ -125,7 +128,9 @@ fn psc_free_leaves_a_running_callback_its_handle() {
     let config = up_to_date(&site, json!({})).to_string();
     for how in ["beside", "late", "inside", "call"] {
         for link in LINKS {
-            succeed(Command::new(program("free", link)).arg(&config).arg(how));
+            for mut command in both_ways(&program("free", link)) {
+                succeed(command.arg(&config).arg(how));
+            }
         }
         succeed(
             checked(&program("free", Link::Shared))
@@ -140,8 +145,10 @@ fn although_the_callback_does_not_return() {
     let site = Site::start();
     let config = up_to_date(&site, json!({})).to_string();
     let program = program("stop", Link::Shared);
-    let done = succeed(Command::new(&program).arg(&config).arg("blocked"));
-    println!("{}", done.stdout);
+    for mut command in both_ways(&program) {
+        let done = succeed(command.arg(&config).arg("blocked"));
+        println!("{}", done.stdout);
+    }
     succeed(checked(&program).arg(&config).arg("blocked"));
 }
 
@@ -195,10 +202,7 @@ fn from_several_threads_at_once() {
     let config = up_to_date(&site, json!({})).to_string();
     let program = program("stop", Link::Static);
     let trials = if long() { "200" } else { "40" };
-    succeed(
-        Command::new(&program)
-            .arg(&config)
-            .arg("several")
-            .arg(trials),
-    );
+    for mut command in both_ways(&program) {
+        succeed(command.arg(&config).arg("several").arg(trials));
+    }
 }

@@ -46,6 +46,13 @@ pub fn succeed_with(code: i32, command: &mut Command) -> Finished {
     done
 }
 
+/// With the schedule in psc's own thread, and by `psc_run` in one of the host's.
+pub fn both_ways(program: &Path) -> [Command; 2] {
+    let mut by_run = Command::new(program);
+    by_run.env("PSC_TEST_RUN", "1");
+    [Command::new(program), by_run]
+}
+
 /// Under memcheck, which the program is told, because it is slow then.
 pub fn checked(program: &Path) -> Command {
     let mut command = valgrind(program);
