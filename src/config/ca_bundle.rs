@@ -126,7 +126,8 @@ fn names_servers(mut identifiers: &[u8]) -> Option<bool> {
     Some(found)
 }
 
-/// Tag, content and what follows an element of DER.
+/// Tag, content and what follows an element of DER. By hand: OpenSSL's reader of these settings is in no binding, and a crate
+/// for a dozen lines would be one more in every host.
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = der.split_first()?;
     let (first, rest) = rest.split_first()?;

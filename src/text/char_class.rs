@@ -1,7 +1,8 @@
 //! What a character does to the line that it stands in.
 //!
 //! The standard library knows controls, format characters, separators, what is not assigned, and marks (in `escape_debug`).
-//! The tables add three properties of the Unicode Character Database (14.0) that it does not have.
+//! The tables add three properties of the Unicode Character Database (14.0) that it does not have;
+//! by hand, because the crates that have them bring tables of megabytes or another version of Unicode with every update.
 
 /// `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt): shown as nothing at all.
 const IGNORABLE: [(u32, u32); 17] = [

@@ -452,7 +452,7 @@ fn an_ipv6_address_may_have_a_zone() {
         Command::new(require("unshare"))
             .args(["--map-root-user", "--net", "sh", "-c", set_up])
             .arg(std::env::current_exe().expect("this program"))
-            .args(["--exact", "an_ipv6_address_may_have_a_zone"])
+            .args(["--exact", "network::an_ipv6_address_may_have_a_zone"])
             .env(INSIDE, "1"),
         Duration::from_secs(300),
     );
