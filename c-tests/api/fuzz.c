@@ -5,7 +5,7 @@
  *
  *     abi-fuzz CONFIGURATIONS THREADS CALLS FORKS SEED
  *
- * CONFIGURATIONS: a file with a JSON text on each line. Prints "calls N forks N callbacks N seed N" at the end.
+ * CONFIGURATIONS: a file with a JSON text on each line. Prints "calls N forks N callbacks N results N seed N" at the end.
  */
 #include "psc.h"
 
@@ -45,7 +45,7 @@ static struct slot slots[SLOTS];
 static _Atomic(struct handle *) handles;
 static char *configurations[MOST_CONFIGURATIONS];
 static unsigned configuration_count;
-static atomic_long calls, forks, callbacks;
+static atomic_long calls, forks, callbacks, results;
 static long most_calls, most_forks;
 
 static __thread unsigned long long state;
@@ -90,7 +90,7 @@ static void look_at(char *json)
     psc_string_free(json);
 }
 
-static void look_at_result(psc_result *result)
+static void read_result(const psc_result *result)
 {
     char *json = NULL;
 
@@ -100,14 +100,22 @@ static void look_at_result(psc_result *result)
     (void)psc_result_version(result);
     (void)psc_result_notice(result);
     (void)psc_result_next_check(result);
+    if (psc_result_age(result) < 0)
+        finding("psc_result_age", (long)psc_result_age(result));
     (void)psc_result_http_status(result);
     expect("psc_result_code", psc_result_code(result), CHECK | BIT(PSC_ERR_INTERNAL));
     expect("psc_result_json", psc_result_json(result, &json), ANY_CALL);
     look_at(json);
+}
+
+static void look_at_result(psc_result *result)
+{
+    read_result(result);
     psc_result_free(result);
 }
 
 static void fork_a_child(void);
+static void on_result(void *user_data, const psc_result *result);
 
 /* Calls that are allowed anywhere, also in a callback. */
 static void call_anywhere(psc_checker *checker)
@@ -116,7 +124,7 @@ static void call_anywhere(psc_checker *checker)
     psc_result *result = NULL;
     const char *error;
 
-    switch (below(10)) {
+    switch (below(12)) {
     case 0:
     case 1:
         expect("psc_configure", psc_configure(checker, configurations[below(configuration_count)]),
@@ -146,6 +154,16 @@ static void call_anywhere(psc_checker *checker)
             (void)psc_last_error(checker);
         atomic_fetch_add(&calls, 1);
         break;
+    case 8:
+        if (psc_next_check(checker) < -1)
+            finding("psc_next_check", 0);
+        atomic_fetch_add(&calls, 1);
+        break;
+    case 9:
+        if (psc_last_check_age(checker) < -1)
+            finding("psc_last_check_age", 0);
+        atomic_fetch_add(&calls, 1);
+        break;
     default:
         error = psc_last_error(checker);
         if (!error)
@@ -155,28 +173,6 @@ static void call_anywhere(psc_checker *checker)
         break;
     }
     look_at(json);
-}
-
-static void call_outside(psc_checker *checker)
-{
-    psc_result *result = NULL;
-    const unsigned in_callback = depth > 0 ? BIT(PSC_ERR_REENTRANT) : 0;
-
-    switch (below(4)) {
-    case 0:
-        expect("psc_run_once", psc_run_once(checker, below(2) ? &result : NULL), CHECK);
-        look_at_result(result);
-        break;
-    case 1:
-        expect("psc_start", psc_start(checker), ANY_CALL | BIT(PSC_ERR_STATE) | in_callback);
-        break;
-    case 2:
-        expect("psc_stop", psc_stop(checker), ANY_CALL | BIT(PSC_ERR_TIMEOUT) | in_callback);
-        break;
-    default:
-        expect("psc_log_drain", psc_log_drain(checker), ANY_CALL | in_callback);
-        break;
-    }
 }
 
 /* Takes the handle out of its slot when no other thread is in a call on it; psc_free comes after that. */
@@ -214,6 +210,67 @@ static void leave(struct slot *slot)
     pthread_mutex_unlock(&slot->lock);
 }
 
+/* psc_run ends by another thread's stop, or by this one's. */
+static void *stop_soon(void *checker)
+{
+    const struct timespec pause = { 0, 1000L * 3000 };
+
+    nanosleep(&pause, NULL);
+    psc_request_stop(checker);
+    return NULL;
+}
+
+static int run_for_a_while(const struct handle *handle)
+{
+    const struct handle *entered = enter(handle->slot);
+    pthread_t stopper;
+    int code;
+
+    if (entered == handle && pthread_create(&stopper, NULL, stop_soon, handle->checker) == 0) {
+        code = psc_run(handle->checker);
+        if (is_child) /* forked in a callback: the other thread is the parent's */
+            return code;
+        pthread_join(stopper, NULL);
+    } else if (!entered) {
+        code = psc_run(handle->checker); /* inside its own callback, after psc_free: refused */
+    } else {
+        code = PSC_OK;
+    }
+    if (entered)
+        leave(handle->slot);
+    return code;
+}
+
+static void call_outside(const struct handle *handle)
+{
+    psc_checker *checker = handle->checker;
+    psc_result *result = NULL;
+    const unsigned in_callback = depth > 0 ? BIT(PSC_ERR_REENTRANT) : 0;
+
+    switch (below(6)) {
+    case 0:
+        expect("psc_run_once", psc_run_once(checker, below(2) ? &result : NULL), CHECK);
+        look_at_result(result);
+        break;
+    case 1:
+        expect("psc_start", psc_start(checker), ANY_CALL | BIT(PSC_ERR_STATE) | in_callback);
+        break;
+    case 2:
+        expect("psc_stop", psc_stop(checker), ANY_CALL | BIT(PSC_ERR_TIMEOUT) | in_callback);
+        break;
+    case 3:
+        expect("psc_run", run_for_a_while(handle), ANY_CALL | BIT(PSC_ERR_STATE) | in_callback);
+        break;
+    case 4:
+        expect("psc_on_result", psc_on_result(checker, below(4) ? on_result : NULL, (void *)(size_t)handle),
+            ANY_CALL | BIT(PSC_ERR_STATE) | in_callback);
+        break;
+    default:
+        expect("psc_log_drain", psc_log_drain(checker), ANY_CALL | in_callback);
+        break;
+    }
+}
+
 /* The handle that this thread is in a call on. */
 static __thread const struct handle *in_call;
 
@@ -244,18 +301,15 @@ static void call_another(const struct handle *own)
     if (below(3))
         call_anywhere(handle->checker);
     else
-        call_outside(handle->checker);
+        call_outside(handle);
     leave(slot);
 }
 
-static void log_line(void *user_data, int level, const char *message)
+static void in_callback(const struct handle *handle)
 {
-    const struct handle *handle = user_data;
     const struct timespec pause = { 0, 1000L * 200 };
 
     atomic_fetch_add(&callbacks, 1);
-    if (level < 0 || level > 7 || strchr(message, '\n'))
-        finding("a log line", level);
     if (is_child || ++depth > 1) {
         depth--;
         return;
@@ -281,13 +335,29 @@ static void log_line(void *user_data, int level, const char *message)
         /* Perhaps another thread is in psc_free on it: it lives on until this callback has ended. */
         nanosleep(&pause, NULL);
         call_anywhere(handle->checker);
-        call_outside(handle->checker);
+        call_outside(handle);
         call_anywhere(handle->checker);
         break;
     default:
         break;
     }
     depth--;
+}
+
+static void log_line(void *user_data, int level, const char *message)
+{
+    if (level < 0 || level > 7 || strchr(message, '\n'))
+        finding("a log line", level);
+    in_callback(user_data);
+}
+
+static void on_result(void *user_data, const psc_result *result)
+{
+    if (!result)
+        finding("a result is NULL", 0);
+    atomic_fetch_add(&results, 1);
+    read_result(result);
+    in_callback(user_data);
 }
 
 /* In a child there is no other thread; psc_free, and what takes no lock, works on every handle that the parent had. */
@@ -400,7 +470,7 @@ static void step(void)
     in_call = handle;
     current = handle->checker;
     if (below(40) == 0)
-        call_outside(handle->checker);
+        call_outside(handle);
     else
         call_anywhere(handle->checker);
     current = NULL;
@@ -488,6 +558,7 @@ int main(int argc, char **argv)
     }
     for (n = 0; n < configuration_count; n++)
         free(configurations[n]);
-    printf("calls %ld forks %ld callbacks %ld seed %ld\n", atomic_load(&calls), atomic_load(&forks), atomic_load(&callbacks), seed);
+    printf("calls %ld forks %ld callbacks %ld results %ld seed %ld\n", atomic_load(&calls), atomic_load(&forks), atomic_load(&callbacks),
+        atomic_load(&results), seed);
     return 0;
 }

@@ -97,6 +97,11 @@ static char said[1000];
 static char unusable[1000];
 static atomic_int is_said;
 
+/* The handle that is in psc_run, which ends by what is said. */
+static psc_checker *runs;
+/* The code of the result that was handed over; -100: none was. */
+static int handed = -100;
+
 static void note(void *user_data, int level, const char *text)
 {
     (void) user_data;
@@ -104,6 +109,20 @@ static void note(void *user_data, int level, const char *text)
         return;
     snprintf(said, sizeof said, "%s", text);
     is_said = 1;
+    psc_request_stop(runs);
+}
+
+static void note_result(void *user_data, const psc_result *result)
+{
+    char *json = NULL;
+
+    (void) user_data;
+    handed = psc_result_code(result);
+    if (psc_result_message(result) == NULL)
+        handed = -99;
+    psc_result_json(result, &json);
+    psc_string_free(json);
+    psc_request_stop(runs);
 }
 
 static int says_broken(const char *text)
@@ -190,6 +209,7 @@ static enum ending once(long n)
         psc_result_notice(result);
         psc_result_next_check(result);
         psc_result_http_status(result);
+        psc_result_age(result);
         code = psc_result_json(result, &json);
         if (code != PSC_OK && code != PSC_ERR_SYSTEM)
             ending = wrong("psc_result_json", code, "");
@@ -208,6 +228,7 @@ static enum ending others(long n)
     psc_checker *checker = made();
     psc_result *result = NULL;
     enum ending ending = WORKED;
+    long long next;
     char *json[3] = {NULL, NULL, NULL};
     int file;
 
@@ -218,6 +239,12 @@ static enum ending others(long n)
     ending = worse(ending, judged("psc_preview_request", checker, psc_preview_request(checker, &json[0]), PSC_OK));
     ending = worse(ending, judged("psc_inspect_config", checker, psc_inspect_config(checker, &json[1]), PSC_OK));
     ending = worse(ending, judged("psc_status", checker, psc_status(checker, &json[2]), PSC_OK));
+    ending = worse(ending, judged("psc_on_result", checker, psc_on_result(checker, note_result, NULL), PSC_OK));
+    next = psc_next_check(checker);
+    if (next != -1) /* none has been made */
+        ending = wrong("psc_next_check", (int) next, "");
+    if (psc_last_check_age(checker) != -1)
+        ending = wrong("psc_last_check_age", 0, "");
     ending = worse(ending, judged("psc_make_state_dir", checker, psc_make_state_dir(checker, getuid(), getgid()), PSC_OK));
     ending = worse(ending, judged("psc_verify", checker,
                                   psc_verify(checker, response, response_length, nonce, &result), PSC_UPDATE_AVAILABLE));
@@ -255,6 +282,29 @@ static enum ending thread(long n)
     code = psc_stop(checker);
     ending = worse(ending, judged("psc_stop", checker, code, PSC_OK));
     psc_free(checker);
+    armed = 0;
+    return ending;
+}
+
+static enum ending run(long n)
+{
+    enum ending ending;
+    int code;
+
+    runs = made();
+    left = n;
+    armed = 1;
+    ending = judged("psc_on_result", runs, psc_on_result(runs, note_result, NULL), PSC_OK);
+    code = psc_run(runs);
+    ending = worse(ending, judged("psc_run", runs, code, PSC_OK));
+    if (is_said && is_clean(PSC_ERR_SYSTEM, said))
+        ending = worse(ending, REFUSED);
+    else if (is_said && strstr(said, "update") == NULL)
+        ending = wrong("psc_run", code, "another is blamed");
+    else if (ending == WORKED && handed != PSC_UPDATE_AVAILABLE)
+        ending = wrong("the result of psc_run", handed, "");
+    psc_free(runs);
+    runs = NULL;
     armed = 0;
     return ending;
 }
@@ -309,7 +359,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         enum ending (*part)(long n);
-    } parts[] = {{"configure", configure}, {"once", once}, {"thread", thread}, {"others", others}};
+    } parts[] = {{"configure", configure}, {"once", once}, {"thread", thread}, {"run", run}, {"others", others}};
     long counts[WRONG + 1] = {0, 0, 0, 0}, n;
     size_t part;
     FILE *file;

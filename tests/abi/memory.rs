@@ -79,6 +79,13 @@ fn of_the_thread() {
 }
 
 #[test]
+fn of_the_schedule_in_a_thread_of_the_hosts() {
+    survives("run", "one", 397, 20);
+    survives("run", "all", 797, 10);
+    survives("run", "none", 1597, 5);
+}
+
+#[test]
 fn of_the_other_functions() {
     survives("others", "one", 23, 10);
     survives("others", "all", 31, 10);
