@@ -3,7 +3,7 @@
  *
  *   configure JSON   start   stop   run   status   inspect   quit
  *
- * Answers are `= CODE` or the JSON text; log records are `log LEVEL MESSAGE`.
+ * Answers are `= CODE` or the JSON text; log records are `log LEVEL MESSAGE`, results `result JSON`.
  */
 #include "common.h"
 
@@ -27,6 +27,16 @@ static void write_record(void *user_data, int level, const char *message)
     say("log %d %s\n", level, message);
 }
 
+static void write_result(void *user_data, const psc_result *result)
+{
+    char *json = NULL;
+    (void) user_data;
+    CHECK_CODE(PSC_OK, psc_result_json(result, &json));
+    CHECK(psc_result_age(result) >= 0);
+    say("result %s\n", json);
+    psc_string_free(json);
+}
+
 static void answer_json(int code, char *json)
 {
     if (code == PSC_OK) {
@@ -45,7 +55,7 @@ static void obey(psc_checker *checker, const char *command)
         if (code != PSC_OK) fprintf(stderr, "%s\n", psc_last_error(checker));
         say("= %d\n", code);
     } else if (strcmp(command, "start") == 0) {
-        say("= %d\n", psc_start(checker));
+        say("= %d\n", start_schedule(checker));
     } else if (strcmp(command, "stop") == 0) {
         say("= %d\n", psc_stop(checker));
     } else if (strcmp(command, "run") == 0) {
@@ -66,6 +76,7 @@ int main(void)
     char line[8192];
     psc_checker *checker = psc_init(write_record, NULL);
     CHECK(checker != NULL);
+    CHECK_CODE(PSC_OK, psc_on_result(checker, write_result, NULL));
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         if (strcmp(line, "quit") == 0) break;

@@ -1,6 +1,8 @@
 //! An event count: a thread sleeps until another one, or a signal handler, notifies it. There is no descriptor in it that the host
 //! could close.
 
+#[cfg(target_os = "linux")]
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -26,37 +28,45 @@ impl EventCount {
         wake(&self.0);
     }
 
-    /// Returns when it is notified, at once when that was after `epoch`, and when `limit` has passed; `None`: no limit. A signal
-    /// handler of the host's that runs meanwhile is no reason.
+    /// Returns when it is notified, at once when that was after `epoch`, and when `limit` has passed; perhaps earlier, but not for
+    /// each signal handler of the host's that runs meanwhile. `None`: no limit.
     pub fn wait(&self, epoch: u32, limit: Option<Duration>) {
         let limit = limit.unwrap_or(LONGEST).min(LONGEST);
         let started = Instant::now();
-        while self.epoch() == epoch {
-            let left = limit.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                return;
-            }
-            wait(&self.0, epoch, left);
+        let mut left = limit;
+        while wait(&self.0, epoch, left) == Ended::BySignal && !left.is_zero() {
+            left = limit.saturating_sub(started.elapsed());
         }
     }
 }
 
+#[derive(PartialEq, Eq)]
+enum Ended {
+    BySignal,
+    Otherwise,
+}
+
 /// futex(2). Private: a child's copy is another.
 #[cfg(target_os = "linux")]
-fn wait(epoch: &AtomicU32, known: u32, limit: Duration) {
+fn wait(epoch: &AtomicU32, known: u32, limit: Duration) -> Ended {
     let limit = libc::timespec {
         tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(i32::try_from(limit.subsec_nanos()).unwrap_or(0)),
     };
     // SAFETY: the number and the time live through the call.
-    unsafe {
+    let result = unsafe {
         libc::syscall(
             libc::SYS_futex,
             epoch.as_ptr(),
             libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
             known,
             &raw const limit,
-        );
+        )
+    };
+    if result == -1 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted {
+        Ended::BySignal
+    } else {
+        Ended::Otherwise
     }
 }
 
@@ -75,11 +85,13 @@ fn wake(epoch: &AtomicU32) {
 
 /// Where there is no such call: short naps.
 #[cfg(not(target_os = "linux"))]
-fn wait(epoch: &AtomicU32, known: u32, limit: Duration) {
+fn wait(epoch: &AtomicU32, known: u32, limit: Duration) -> Ended {
     const NAP: Duration = Duration::from_millis(50);
     if epoch.load(Ordering::SeqCst) == known {
         std::thread::sleep(NAP.min(limit));
+        return Ended::BySignal;
     }
+    Ended::Otherwise
 }
 
 #[cfg(not(target_os = "linux"))]

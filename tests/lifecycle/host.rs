@@ -23,6 +23,8 @@ pub struct Host {
     lines: Receiver<String>,
     /// Every record so far; [`Host::sync`] brings it up to date.
     pub records: Vec<Record>,
+    /// Every result of the schedule so far.
+    pub results: Vec<Value>,
 }
 
 impl Host {
@@ -59,6 +61,7 @@ impl Host {
             stdin,
             lines,
             records: Vec::new(),
+            results: Vec::new(),
         };
         host.configure(config);
         host.configure(&json!({ "start_delay": 0, "start_jitter": 0 }));
@@ -93,6 +96,11 @@ impl Host {
             Err(RecvTimeoutError::Timeout) => return None,
             Err(RecvTimeoutError::Disconnected) => panic!("the host has died: {:?}", self.records),
         };
+        if let Some(result) = line.strip_prefix("result ") {
+            self.results
+                .push(serde_json::from_str(result).expect("JSON"));
+            return None;
+        }
         let Some(record) = line.strip_prefix("log ") else {
             return Some(line);
         };
@@ -196,6 +204,20 @@ impl Host {
         }
     }
 
+    /// Waits for so many results of the schedule that tell of an update; the last one.
+    pub fn expect_updates(&mut self, count: usize) -> Value {
+        let started = Instant::now();
+        loop {
+            let mut updates = self.results.iter().filter(|result| result["code"] == 1);
+            if let Some(update) = updates.nth(count - 1) {
+                return update.clone();
+            }
+            assert!(started.elapsed() < LIMIT, "{:?}", self.results);
+            let other = self.next_line(LIMIT.saturating_sub(started.elapsed()));
+            assert_eq!(other, None, "an answer that nobody asked for");
+        }
+    }
+
     pub fn expect_log(&mut self, phrase: &str) -> Record {
         self.expect_log_times(phrase, 1)
     }
@@ -223,6 +245,9 @@ impl Host {
         let status = self.child.wait().expect("a status");
         assert!(status.success(), "{status}; {:?}", self.records);
         while let Ok(line) = self.lines.recv() {
+            if line.starts_with("result ") {
+                continue;
+            }
             let record = line
                 .strip_prefix("log ")
                 .and_then(|line| line.split_once(' '));

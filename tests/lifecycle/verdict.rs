@@ -65,6 +65,49 @@ fn a_known_update_is_repeated_at_start_and_once_a_day_also_offline() {
     assert_one_request(&site);
 }
 
+/// As results, too, with for how long it has been known; whichever thread the schedule runs in.
+#[test]
+fn a_known_update_is_handed_over_each_time() {
+    let site = Site::start();
+    for by_run in [false, true] {
+        let mut clock = Clock::new();
+        let state = private_dir();
+        let config = with_state(&site.config(json!({})), state.path());
+        let command = |clock: &Clock| {
+            let mut command = clock.command();
+            command.envs(by_run.then_some(("PSC_TEST_RUN", "1")));
+            command
+        };
+        let mut host = Host::with(command(&clock), &config);
+        host.start();
+        let first = host.expect_updates(1);
+        assert_eq!((&first["code"], &first["age"]), (&json!(1), &json!(0)));
+        assert_eq!(first["http_status"], 200);
+        host.quit();
+
+        clock.pass(3600);
+        let mut host = Host::with(command(&clock), &config);
+        host.configure(&offline());
+        host.start();
+        for (number, least) in [(1, 3600), (2, DAY + 3600)] {
+            let repeated = host.expect_updates(number);
+            let age = repeated["age"].as_i64().unwrap();
+            assert!((least..least + 600).contains(&age), "{repeated}");
+            for name in ["recommended_version", "notice", "key_fingerprint"] {
+                assert_eq!(repeated[name], first[name], "{name}");
+            }
+            assert_eq!(
+                (&repeated["http_status"], &repeated["nonce"]),
+                (&json!(0), &Value::Null)
+            );
+            let message = repeated["message"].as_str().unwrap();
+            assert!(message.contains("(known for "), "{message}");
+            assert_eq!(host.records(message).len(), 1);
+            clock.pass(DAY + 60);
+        }
+    }
+}
+
 /// A new generation of workers has the old one's records in the same log.
 #[test]
 fn a_known_update_is_not_repeated_by_who_follows_the_owner() {
