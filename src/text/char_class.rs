@@ -2,7 +2,7 @@
 //!
 //! The standard library knows controls, format characters, separators, what is not assigned, and marks (in `escape_debug`).
 //! The tables add three properties of the Unicode Character Database (14.0) that it does not have;
-//! by hand, because the crates that have them bring tables of megabytes or another version of Unicode with every update.
+//! by hand, so that no update of a crate changes what is logged.
 
 /// `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt): shown as nothing at all.
 const IGNORABLE: [(u32, u32); 17] = [
