@@ -1,7 +1,9 @@
 //! Whether calls are under way on a handle, and in which process: readable without a lock, because in a child that was forked
 //! meanwhile the locks may be held by threads that are not there.
 
-use crate::sys::process::Process;
+use crate::panic::unwind_forked_child;
+use crate::sys::process::{self, Process};
+use crate::sys::thread;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of calls in the low half, the process that was the last to begin one in the high one.
@@ -107,6 +109,15 @@ impl Drop for CallGuard<'_> {
                 .change(self.process, |count| count.saturating_sub(1));
         }
     }
+}
+
+/// In a child that was forked in the host's callback, once that has returned: leaves psc. No lock may be taken on the way, and
+/// nothing given back that the parent's threads use. psc's own thread ends here.
+pub fn leave_forked_child() -> ! {
+    if thread::is_ours() {
+        process::end_thread();
+    }
+    unwind_forked_child()
 }
 
 #[cfg(test)]

@@ -3,12 +3,15 @@
 //!
 //! Two ways: directly, from whichever thread logs, or queued (`psc_log_fd`) until the host drains them in a thread of its own.
 
+mod level;
 mod queue;
+
+pub use level::{ERROR, INFO, NOTICE, TRACE, WARNING};
 
 use crate::code::Code;
 use crate::error::Error;
+use crate::fork_guard::leave_forked_child;
 use crate::outcome::Outcome;
-use crate::panic::unwind_forked_child;
 use crate::sync::{ThreadMark, lock};
 use crate::sys::process::Process;
 use crate::text;
@@ -19,13 +22,6 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
-
-/// Log levels; docs/log-messages.md lists the lines of each.
-pub const ERROR: i32 = 1;
-pub const WARNING: i32 = 2;
-pub const NOTICE: i32 = 3;
-pub const INFO: i32 = 4;
-pub const TRACE: i32 = 7;
 
 /// The host's log callback.
 pub type Sink = Box<dyn Fn(i32, &CStr) + Send + Sync>;
@@ -200,7 +196,7 @@ impl Logger {
             }
             if Process::current() != here {
                 // Forked in there. Another thread of the parent's may have held the lock.
-                unwind_forked_child();
+                leave_forked_child();
             }
             state = lock(&self.state);
         }

@@ -2,7 +2,6 @@
 //! the host's log callback and has returned from it: it is unwound out of psc, past all that only the parent's threads could
 //! go on with.
 
-use crate::sys::{process, thread};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -21,12 +20,8 @@ pub fn catch_panic<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// In a child that was forked in the host's callback, once that has returned: leaves for [`catch_fork_exit`]. No lock may be
-/// taken on the way, and nothing given back that the parent's threads use. psc's own thread ends here.
+/// In a forked child: leaves for [`catch_fork_exit`].
 pub fn unwind_forked_child() -> ! {
-    if thread::is_ours() {
-        process::end_thread();
-    }
     resume_unwind(Box::new(ForkExit))
 }
 

@@ -1,6 +1,6 @@
 //! Step 7: what the administrator reads. Monitoring greps for the phrases (docs/log-messages.md).
 
-use super::Attempt;
+use super::attempt::Attempt;
 use super::request::Request;
 use super::signature::Authentic;
 use super::verdict::{MAX_VERSION_LENGTH, Update, Verdict, is_of_version};

@@ -3,6 +3,7 @@
 //! nonce → request → transport → envelope → signature → verdict; `messages` puts it into words.
 
 pub mod advisory;
+pub mod attempt;
 pub mod envelope;
 pub mod license;
 pub mod messages;
@@ -21,51 +22,12 @@ use crate::error::Error;
 use crate::log::LogHandle;
 use crate::selftest;
 use crate::sys::openssl;
+use attempt::{Answer, Attempt};
 use envelope::Envelope;
 use nonce::Nonce;
-use request::{ExtraFields, Request};
+use request::Request;
 use signature::Authentic;
 use verdict::{Expected, Verdict};
-
-/// A verdict together with the signed texts it was read from, so that it can be kept and verified again.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    pub verdict: Verdict,
-    /// D and S as sent (docs/protocol.md, Answer).
-    pub data: String,
-    pub signature: String,
-}
-
-/// What one check came to, before it is known when the next is due.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    pub nonce: Option<Nonce>,
-    /// Lower-case hex SHA-256 of the request's body.
-    pub request_sha256: Option<String>,
-    /// What else the request had.
-    pub extra_fields: Option<ExtraFields>,
-    pub http_status: i32,
-    pub outcome: Result<Answer, Error>,
-}
-
-impl Attempt {
-    pub fn failed(error: Error) -> Attempt {
-        Attempt {
-            nonce: None,
-            request_sha256: None,
-            extra_fields: None,
-            http_status: 0,
-            outcome: Err(error),
-        }
-    }
-
-    pub fn code(&self) -> Code {
-        match &self.outcome {
-            Ok(answer) => answer.verdict.code(),
-            Err(error) => error.code,
-        }
-    }
-}
 
 /// Makes one check in the calling thread; `cancel` ends it early.
 pub fn run(config: &CheckConfig, cancel: &CancelToken, log: &LogHandle) -> Attempt {

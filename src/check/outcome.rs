@@ -1,6 +1,6 @@
 //! What a check came to, for the host.
 
-use super::Attempt;
+use super::attempt::Attempt;
 use super::nonce::Nonce;
 use super::verdict::Verdict;
 use crate::code::Code;

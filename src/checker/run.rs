@@ -3,10 +3,11 @@
 use super::Checker;
 use super::configure::incomplete;
 use crate::cancel::CancelToken;
+use crate::check::attempt::Attempt;
 use crate::check::nonce::Nonce;
 use crate::check::request::Request;
 use crate::check::verdict::Expected;
-use crate::check::{self, Attempt, messages, outcome};
+use crate::check::{self, messages, outcome};
 use crate::code::Code;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::error::Error;

@@ -3,7 +3,8 @@
 // libcurl's numbers are small.
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 
-use super::{Error, List, checked};
+use super::error::{Error, checked};
+use super::list::List;
 use crate::panic::catch_panic;
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
@@ -81,7 +82,7 @@ impl<H> Drop for Easy2<H> {
 
 impl<H: Handler> Easy2<H> {
     pub fn new(handler: H) -> Result<Easy2<H>, Error> {
-        super::init()?;
+        super::init::init()?;
         let inner = Box::new(UnsafeCell::new(Inner {
             handler,
             panic: None,

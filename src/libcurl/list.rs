@@ -1,6 +1,6 @@
 //! A list of strings, as libcurl takes headers.
 
-use super::Error;
+use super::error::Error;
 use std::ffi::CString;
 use std::ptr;
 

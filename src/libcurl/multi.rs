@@ -1,6 +1,7 @@
 //! Transfers that are driven step by step.
 
-use super::{Easy2, Error, MultiError, checked_multi};
+use super::easy::Easy2;
+use super::error::{Error, MultiError, checked_multi};
 use crate::sys::{errno, reserve};
 use std::ffi::{c_int, c_short};
 use std::os::fd::RawFd;
@@ -57,7 +58,7 @@ impl Drop for Membership {
 
 impl Multi {
     pub fn new() -> Result<Multi, Error> {
-        super::init()?;
+        super::init::init()?;
         // SAFETY: libcurl is prepared; returns a handle or NULL.
         let raw = unsafe { curl_sys::curl_multi_init() };
         if raw.is_null() {

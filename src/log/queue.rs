@@ -1,6 +1,6 @@
 //! What waits for the host's callbacks, in order, and how much of it there was no room for.
 
-use super::WARNING;
+use super::level::WARNING;
 use crate::outcome::Outcome;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -93,7 +93,7 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ERROR, NOTICE, TRACE};
+    use super::super::level::{ERROR, NOTICE, TRACE};
     use super::*;
     use crate::code::Code;
     use serde_json::Value;

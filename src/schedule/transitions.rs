@@ -1,7 +1,7 @@
 //! What the beginning and the end of a check change in the host's record.
 
 use super::delay;
-use crate::check::Attempt;
+use crate::check::attempt::Attempt;
 use crate::check::nonce::Nonce;
 use crate::code::Code;
 use crate::error::Retry;

@@ -4,7 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::{compile_preload, library_dir};
+use crate::compile::compile_preload;
+use crate::library::library_dir;
 
 /// A call that came back.
 #[derive(Clone, Debug, PartialEq, Eq)]

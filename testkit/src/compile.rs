@@ -7,7 +7,9 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::{Library, library, repo, require, run, target_dir};
+use crate::library::{Library, library, target_dir};
+use crate::process::{require, run};
+use crate::support::repo;
 
 /// Which library a program is linked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

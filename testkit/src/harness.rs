@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{Finished, Library, Link, compile_against, library, run, valgrind};
+use crate::compile::{Link, compile_against};
+use crate::library::{Library, library};
+use crate::process::{Finished, run, valgrind};
 
 /// Ten minutes, moved by up to a tenth.
 const FIRST_RETRY: std::ops::RangeInclusive<i64> = 540..=661;

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::{repo, run};
+use crate::process::run;
+use crate::support::repo;
 
 /// Cargo's target directory of this build.
 pub fn target_dir() -> PathBuf {

@@ -1,6 +1,6 @@
 //! Running programs with a time limit.
 
-use crate::repo;
+use crate::support::repo;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
