@@ -153,8 +153,8 @@ typedef struct psc_result psc_result;
  `message`: one line of printable UTF-8, without a newline, NUL-terminated, at most 1900 bytes, valid during the call
  only. It is data, not a format: print it with "%s".
 
- It must return, and not by longjmp or an exception. Inside it psc_run_once, psc_start, psc_stop and psc_log_drain on
- the same handle return PSC_ERR_REENTRANT. A child that is forked inside it should exec or _exit; one that returns
+ It must return, and not by longjmp or an exception. Inside it psc_run_once, psc_start, psc_run, psc_stop, psc_on_result
+ and psc_log_drain on the same handle return PSC_ERR_REENTRANT. A child that is forked inside it should exec or _exit; one that returns
  from it leaves psc: the call in which it was made returns PSC_ERR_FORKED, and in psc's own thread the child process
  ends, without atexit handlers.
 
@@ -220,7 +220,8 @@ int psc_curl_is_static(void);
 /*
  For event loops: makes psc queue its log lines instead of calling the callback at once. Wait until the returned
  descriptor is readable, then call psc_log_drain. At most 512 lines are queued; when there are more, the least
- important are dropped first, and a line says how many.
+ important are dropped first, and a line says how many. Results for psc_on_result wait in their place among the lines; of
+ more than 16 the oldest are dropped.
 
  Call it in the process that will drain; a child process gets a descriptor of its own.
 
@@ -230,9 +231,9 @@ int psc_curl_is_static(void);
 int psc_log_fd(struct psc_checker *checker);
 
 /*
- Calls the log callback for each queued line, in the calling thread. Also works after psc_stop.
+ Calls the callbacks for each queued line and result, in the calling thread. Also works after psc_stop.
 
- Returns PSC_OK, also when no line was queued; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Threads:
+ Returns PSC_OK, also when nothing was queued; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Threads:
  any, but not inside the log callback.
  */
 int psc_log_drain(struct psc_checker *checker);
@@ -333,8 +334,8 @@ int psc_start(struct psc_checker *checker);
 int psc_run(struct psc_checker *checker);
 
 /*
- Cancels a check that is under way, ends the thread, and waits for both: some milliseconds, at most a second. The log
- callback is not called any more after it has returned. Calling it again is harmless, and the handle can be started
+ Cancels a check that is under way, ends the schedule, and waits for both: some milliseconds, at most a second. The
+ callbacks are not called any more after it has returned. psc_run returns just then: join its thread before a fork. Calling it again is harmless, and the handle can be started
  again.
 
  Returns PSC_OK, also when nothing was running; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED.
@@ -346,7 +347,7 @@ int psc_run(struct psc_checker *checker);
 int psc_stop(struct psc_checker *checker);
 
 /*
- Asks the thread and a check that is under way to end, without waiting. psc_stop or psc_free still has to follow.
+ Asks the schedule and a check that is under way to end, without waiting. psc_stop or psc_free still has to follow.
 
  `checker`: NULL does nothing. Preserves `errno`.
 

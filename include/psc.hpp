@@ -118,6 +118,8 @@ public:
     // The server's own text in full; empty when it sent none.
     std::string notice() const { return text(psc_result_notice(result_)); }
     long long next_check() const { return psc_result_next_check(result_); }
+    // Seconds for which this has been known: 0 but for a known update that is repeated.
+    long long age() const { return psc_result_age(result_); }
     int http_status() const { return psc_result_http_status(result_); }
 
     // The whole verdict as one JSON object; docs/result.schema.json describes it.
@@ -135,6 +137,8 @@ public:
     }
 
 private:
+    friend class Checker;  // lends one for the duration of a callback
+
     static std::string text(const char *borrowed) { return borrowed != nullptr ? borrowed : ""; }
 
     psc_result *release() noexcept {
@@ -149,6 +153,9 @@ private:
 
     psc_result *result_;
 };
+
+// Receives the results of the schedule. The rules of the log function hold for it.
+typedef std::function<void(const Result &result)> OnResult;
 
 class Checker {
 public:
@@ -201,9 +208,28 @@ public:
     }
 
     Status start() { return status(psc_start(checker_)); }
+    // The schedule in the calling thread, until a stop is requested.
+    Status run() { return status(psc_run(checker_)); }
+    // Before start and run. An empty function: none.
+    Status on_result(OnResult function) {
+        if (empty()) {
+            return Status(PSC_ERR_INVALID_ARGUMENT, psc_last_error(nullptr));
+        }
+        // psc refuses while another thread may be in the function that is replaced.
+        const Status taken = status(psc_on_result(checker_, nullptr, nullptr));
+        if (!taken.ok()) {
+            return taken;
+        }
+        sink_->on_result = std::move(function);
+        return sink_->on_result ? status(psc_on_result(checker_, &Checker::deliver_result, sink_.get())) : taken;
+    }
     Status stop() { return status(psc_stop(checker_)); }
     // Async-signal-safe.
     void request_stop() noexcept { psc_request_stop(checker_); }
+
+    // Seconds; -1 when it is not known.
+    long long next_check() { return psc_next_check(checker_); }
+    long long last_check_age() { return psc_last_check_age(checker_); }
 
     // For event loops: a descriptor that turns readable when log_drain has something to deliver.
     // Below zero: the code of the failure. psc owns the descriptor.
@@ -218,7 +244,7 @@ public:
     // psc_status: running or not, the last result and its age, when the next check is due.
     Status describe(Text &json) { return status(psc_status(checker_, json.out())); }
 
-    // How many records were lost because the log function threw.
+    // How many records and results were lost because the log or result function threw.
     unsigned long contained_exceptions() const { return sink_ ? sink_->exceptions.load() : 0; }
 
     // The C handle, still owned by this object; nullptr when it is empty.
@@ -228,6 +254,7 @@ private:
     struct Sink : std::enable_shared_from_this<Sink> {
         Sink() : exceptions(0) {}
         Log log;
+        OnResult on_result;
         std::atomic<unsigned long> exceptions;
     };
 
@@ -240,6 +267,18 @@ private:
         } catch (...) {
             ++sink->exceptions;
         }
+    }
+
+    static void deliver_result(void *user_data, const psc_result *result) noexcept {
+        const std::shared_ptr<Sink> sink = static_cast<Sink *>(user_data)->shared_from_this();
+        Result borrowed;
+        borrowed.result_ = const_cast<psc_result *>(result);
+        try {
+            sink->on_result(borrowed);
+        } catch (...) {
+            ++sink->exceptions;
+        }
+        borrowed.release();
     }
 
     Status status(int code) const {

@@ -184,8 +184,8 @@ pub unsafe extern "C" fn psc_run(checker: *mut psc_checker) -> c_int {
     }
 }
 
-/// Cancels a check that is under way, ends the thread, and waits for both: some milliseconds, at most a second. The log
-/// callback is not called any more after it has returned. Calling it again is harmless, and the handle can be started
+/// Cancels a check that is under way, ends the schedule, and waits for both: some milliseconds, at most a second. The
+/// callbacks are not called any more after it has returned. psc_run returns just then: join its thread before a fork. Calling it again is harmless, and the handle can be started
 /// again.
 ///
 /// Returns PSC_OK, also when nothing was running; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED.
@@ -204,7 +204,7 @@ pub unsafe extern "C" fn psc_stop(checker: *mut psc_checker) -> c_int {
     }
 }
 
-/// Asks the thread and a check that is under way to end, without waiting. psc_stop or psc_free still has to follow.
+/// Asks the schedule and a check that is under way to end, without waiting. psc_stop or psc_free still has to follow.
 ///
 /// `checker`: NULL does nothing. Preserves `errno`.
 ///

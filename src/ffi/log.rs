@@ -13,8 +13,8 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 /// `message`: one line of printable UTF-8, without a newline, NUL-terminated, at most 1900 bytes, valid during the call
 /// only. It is data, not a format: print it with "%s".
 ///
-/// It must return, and not by longjmp or an exception. Inside it psc_run_once, psc_start, psc_stop and psc_log_drain on
-/// the same handle return PSC_ERR_REENTRANT. A child that is forked inside it should exec or _exit; one that returns
+/// It must return, and not by longjmp or an exception. Inside it psc_run_once, psc_start, psc_run, psc_stop, psc_on_result
+/// and psc_log_drain on the same handle return PSC_ERR_REENTRANT. A child that is forked inside it should exec or _exit; one that returns
 /// from it leaves psc: the call in which it was made returns PSC_ERR_FORKED, and in psc's own thread the child process
 /// ends, without atexit handlers.
 ///
@@ -51,7 +51,8 @@ pub fn sink(function: psc_log_fn, user_data: *mut c_void) -> Option<Sink> {
 
 /// For event loops: makes psc queue its log lines instead of calling the callback at once. Wait until the returned
 /// descriptor is readable, then call psc_log_drain. At most 512 lines are queued; when there are more, the least
-/// important are dropped first, and a line says how many.
+/// important are dropped first, and a line says how many. Results for psc_on_result wait in their place among the lines; of
+/// more than 16 the oldest are dropped.
 ///
 /// Call it in the process that will drain; a child process gets a descriptor of its own.
 ///
@@ -74,9 +75,9 @@ pub unsafe extern "C" fn psc_log_fd(checker: *mut psc_checker) -> c_int {
     }
 }
 
-/// Calls the log callback for each queued line, in the calling thread. Also works after psc_stop.
+/// Calls the callbacks for each queued line and result, in the calling thread. Also works after psc_stop.
 ///
-/// Returns PSC_OK, also when no line was queued; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Threads:
+/// Returns PSC_OK, also when nothing was queued; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_REENTRANT. Threads:
 /// any, but not inside the log callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_log_drain(checker: *mut psc_checker) -> c_int {
