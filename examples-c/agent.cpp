@@ -5,13 +5,13 @@
 //
 // CONFIG holds psc's configuration, one JSON object. Signals:
 //
-//     SIGHUP             read CONFIG again. It is the whole configuration: a key that is gone from it
-//                        is back at its default. A bad one, or what is no file of a sensible
-//                        size, changes nothing and is reported.
-//     SIGUSR1            open LOGFILE again, after it was rotated
-//     SIGTERM, SIGINT    leave, within a second even in the middle of a check
+//     SIGHUP             reads CONFIG again. It is the whole configuration: a key that it no longer
+//                        contains has its default again. A wrong configuration changes nothing
+//                        and is logged.
+//     SIGUSR1            opens LOGFILE again, after it was rotated
+//     SIGTERM, SIGINT    ends, within a second even in the middle of a check
 //
-// Everything happens in this one thread: signals arrive through a signalfd, psc's log records through
+// Everything happens in this one thread: signals arrive through a signalfd, psc's log lines through
 // psc_log_fd. psc's own thread never calls into the agent.
 
 #include <cerrno>
@@ -49,7 +49,7 @@ public:
     LogFile(const LogFile &) = delete;
     LogFile &operator=(const LogFile &) = delete;
 
-    // Keeps the file it has when the new one will not open.
+    // When the new file cannot be opened, goes on with the old one.
     bool reopen() {
         // O_NONBLOCK: a pipe that nobody reads must not make the agent wait.
         const int fd = open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
@@ -90,7 +90,7 @@ private:
     int fd_;
 };
 
-// A configuration that was read and found good, and is not in force yet.
+// A configuration that was checked, and is not in effect yet.
 struct Prepared {
     std::string json;
     std::vector<std::string> keys;  // as written, with their quotes
@@ -147,7 +147,7 @@ psc::Status read_open_file(int fd, std::string &content) {
     }
 }
 
-// Whatever has taken the file's place: a pipe that nobody writes to must not make the agent wait.
+// O_NONBLOCK: a pipe in the place of the file, to which nobody writes, must not make the agent wait.
 psc::Status read_file(const std::string &path, std::string &content) {
     const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
@@ -200,7 +200,7 @@ public:
         if (!log_.reopen()) {
             return system_error("cannot open the log file");
         }
-        // psc's records wait from now on until this thread collects them.
+        // From now on psc's log lines wait until this thread fetches them.
         if (checker_.log_fd() < 0) {
             return psc_last_error(checker_.get());
         }
@@ -258,7 +258,7 @@ private:
         return signal_fd_ >= 0;
     }
 
-    // False when it is time to leave.
+    // False when the agent has to end.
     bool take_signal() {
         signalfd_siginfo signal;
         if (read(signal_fd_, &signal, sizeof signal) != static_cast<ssize_t>(sizeof signal)) {
@@ -296,7 +296,7 @@ private:
         return status;
     }
 
-    // psc merges what it is given, all or nothing. null is what puts a key that is gone back to its default.
+    // psc merges keys, all or nothing; null restores the default of a key that is gone.
     psc::Status commit(const Prepared &prepared) {
         std::string resets;
         for (const std::string &key : keys_in_force_) {

@@ -7,23 +7,22 @@
 //     }
 //     status = checker.start();
 //
-// What the functions mean, and which may be called when, is written in psc.h and its contract; this
-// wrapper adds ownership, not behaviour.
+// psc.h says what each function does and when it may be called, docs/contract.md has the general rules. This
+// wrapper adds ownership, no behaviour.
 //
-// Errors. Every call that can fail returns a psc::Status: the code of psc.h and, for failures, the
-// reason in words. Nothing here throws for a failed check or a bad configuration. What does throw is
-// running out of memory: std::bad_alloc.
+// Errors. Every call that can fail returns a psc::Status: a code of psc.h and, for a failure, the reason in
+// words. A failed check or a wrong configuration throws nothing. Only running out of memory does: std::bad_alloc.
 //
-// Exceptions never travel through psc. When the log function throws, the exception ends in this
-// wrapper, that record is lost, and Checker::contained_exceptions() counts it.
+// Exceptions never pass through psc. When the log function throws, this wrapper catches the exception, the log
+// line is lost, and Checker::contained_exceptions() counts it.
 //
-// Ownership. Checker, Result and Text are move-only. The log function lives on the heap, so moving a
-// Checker does not move it, and it is destroyed after psc_free has returned. What the log function
-// captured must live as long as the Checker does. The log function may destroy its Checker, except
-// during a call of one of that Checker's own members. It may use its Checker while another thread destroys it, but
-// the destructor waits for it a second at most: a log function that takes longer must not touch the Checker afterwards.
+// Ownership. Checker, Result and Text are move-only. Moving a Checker does not move its log function, which is
+// on the heap and is destroyed after psc_free has returned. What the log function captures must live as long as
+// the Checker. The log function may destroy its Checker, but not while one of that Checker's members is being
+// called. It may use its Checker while another thread destroys it; the destructor waits for it, at most a second,
+// and after that it must not use the Checker any more.
 //
-// A moved-from Checker is empty: every call answers PSC_ERR_INVALID_ARGUMENT or does nothing.
+// A moved-from Checker is empty: every call returns PSC_ERR_INVALID_ARGUMENT or does nothing.
 
 #ifndef PSC_HPP
 #define PSC_HPP
@@ -43,7 +42,7 @@ namespace psc {
 // Receives one line, without a newline. Levels: 0 critical, 1 error, 2 warning, 3 notice, 4 info, 5 to 7 debug.
 typedef std::function<void(int level, const std::string &line)> Log;
 
-// What a call answered.
+// What a call returned.
 class Status {
 public:
     Status() : code_(PSC_OK) {}
@@ -59,7 +58,7 @@ private:
     std::string message_;
 };
 
-// A text that psc gave: JSON, always NUL-terminated. Frees it.
+// Owns a text from psc: JSON, always NUL-terminated.
 class Text {
 public:
     Text() : text_(nullptr) {}
@@ -76,7 +75,7 @@ public:
     const char *c_str() const { return text_ != nullptr ? text_ : ""; }
     std::string str() const { return c_str(); }
 
-    // For C functions that give a text: frees the old one and returns where the new one belongs.
+    // For C functions that return a text through a char **: frees the old text and returns where to put the new one.
     char **out() {
         reset(nullptr);
         return &text_;
@@ -96,7 +95,7 @@ private:
     char *text_;
 };
 
-// The verdict of one check. Empty when no check was made.
+// The result of one check. Empty when no check was made.
 class Result {
 public:
     Result() : result_(nullptr) {}
@@ -115,14 +114,14 @@ public:
     std::string message() const { return text(psc_result_message(result_)); }
     // The recommended version; empty unless an update is available.
     std::string version() const { return text(psc_result_version(result_)); }
-    // The server's own text in full; empty when it sent none.
+    // The complete text from the server; empty when it sent none.
     std::string notice() const { return text(psc_result_notice(result_)); }
     long long next_check() const { return psc_result_next_check(result_); }
     // Seconds for which this has been known: 0 but for a known update that is repeated.
     long long age() const { return psc_result_age(result_); }
     int http_status() const { return psc_result_http_status(result_); }
 
-    // The whole verdict as one JSON object; docs/result.schema.json describes it.
+    // The whole result as one JSON object; docs/result.schema.json describes it.
     Status json(Text &json) const {
         const int code = psc_result_json(result_, json.out());
         return Status(code, code < 0 ? psc_strerror(code) : "");
@@ -130,7 +129,7 @@ public:
 
     const psc_result *get() const { return result_; }
 
-    // For C functions that give a result: frees the old one and returns where the new one belongs.
+    // For C functions that return a psc_result **: frees the old result and returns where to put the new one.
     psc_result **out() {
         reset(nullptr);
         return &result_;
@@ -168,8 +167,8 @@ public:
         }
     }
 
-    // Stops the thread and cancels a check in flight, within a second. The log function is not
-    // called any more when this has returned.
+    // Stops the thread and cancels a check that is under way, within a second. Afterwards the log function is not
+    // called any more.
     ~Checker() { psc_free(checker_); }
 
     Checker(const Checker &) = delete;
@@ -178,7 +177,7 @@ public:
         other.checker_ = nullptr;
     }
     Checker &operator=(Checker &&other) noexcept {
-        // By way of a third one, so that assigning to itself changes nothing.
+        // Through a third one, so that self-assignment changes nothing.
         Checker moved(std::move(other));
         swap(moved);
         return *this;
@@ -198,7 +197,7 @@ public:
     Status run_once() { return status(psc_run_once(checker_, nullptr)); }
     Status run_once(Result &result) { return status(psc_run_once(checker_, result.out())); }
 
-    // The verdict on an answer that came some other way than by this library's own request.
+    // Verifies an answer that was carried by other means.
     Status verify(const char *response, std::size_t length, const char *nonce, Result &result) {
         return status(psc_verify(checker_, response, length, nonce, result.out()));
     }
@@ -231,20 +230,20 @@ public:
     long long next_check() { return psc_next_check(checker_); }
     long long last_check_age() { return psc_last_check_age(checker_); }
 
-    // For event loops: a descriptor that turns readable when log_drain has something to deliver.
-    // Below zero: the code of the failure. psc owns the descriptor.
+    // For event loops: a descriptor, owned by psc, that is readable when log_drain has something to deliver; or
+    // the code of a failure, which is negative.
     int log_fd() { return psc_log_fd(checker_); }
     Status log_drain() { return status(psc_log_drain(checker_)); }
 
-    // For root, before it becomes the user that the server runs as: makes the configured state_dir fit for that user.
+    // Called by root, before it becomes the user that the host runs as: prepares the configured state_dir for that user.
     Status make_state_dir(unsigned uid, unsigned gid) { return status(psc_make_state_dir(checker_, uid, gid)); }
 
     Status preview_request(Text &json) { return status(psc_preview_request(checker_, json.out())); }
     Status inspect_config(Text &json) { return status(psc_inspect_config(checker_, json.out())); }
-    // psc_status: running or not, the last result and its age, when the next check is due.
+    // psc_status. (psc::Status is something else, hence the name.)
     Status describe(Text &json) { return status(psc_status(checker_, json.out())); }
 
-    // How many records and results were lost because the log or result function threw.
+    // How many log lines and results were lost because the log or result function threw.
     unsigned long contained_exceptions() const { return sink_ ? sink_->exceptions.load() : 0; }
 
     // The C handle, still owned by this object; nullptr when it is empty.
@@ -258,8 +257,8 @@ private:
         std::atomic<unsigned long> exceptions;
     };
 
-    // Called by psc, perhaps in its own thread. Keeps the log function alive while it runs, because
-    // the log function may destroy the Checker it belongs to.
+    // Called by psc, perhaps in its own thread. Keeps the log function alive while it runs, because it may destroy
+    // its own Checker.
     static void deliver(void *user_data, int level, const char *message) noexcept {
         const std::shared_ptr<Sink> sink = static_cast<Sink *>(user_data)->shared_from_this();
         try {
@@ -285,7 +284,7 @@ private:
         return Status(code, code < 0 ? psc_last_error(checker_) : "");
     }
 
-    // C would see such a string cut short.
+    // For C such a string would end at the NUL.
     static bool has_nul(const std::string &text) { return text.find('\0') != std::string::npos; }
     static Status nul_inside() { return Status(PSC_ERR_INVALID_ARGUMENT, "a NUL byte inside the text"); }
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""psc in an interpreter: loaded with ctypes, its records logged by the interpreter's own thread.
+"""psc in an interpreter: loaded with ctypes; the interpreter's own thread writes the log.
 
     host.py LIBRARY CONFIG      LIBRARY: libpsc.so.0, CONFIG: the JSON object of docs/configuration.md
 
-Runs until its standard input ends, in the place of a program's own loop.
+Runs until its standard input ends; a real program has a loop of its own there.
 
-Two things matter in every interpreter with threads of its own. One that is ending lets no other thread in: CPython before 3.14
-ends a thread that calls back then, in the middle of psc, and the process aborts. So no thread of psc's calls into it at all
-(psc_log_fd: records wait until psc_log_drain takes them), and psc_free comes before the end (atexit).
+An interpreter that is ending lets no other thread in: CPython before 3.14 then ends a thread that calls back, in the middle of
+psc, and the process aborts. Therefore psc's thread never calls into the interpreter (with psc_log_fd log lines wait until
+psc_log_drain delivers them), and psc_free comes before the end (atexit).
 """
 import atexit
 import ctypes
@@ -18,7 +18,7 @@ PSC_OK = 0
 LOG_FN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
 
 
-@LOG_FN  # a global: what ctypes makes of the function must live as long as the handle
+@LOG_FN  # global, because the C function that ctypes makes must live as long as the handle
 def log_line(_user_data, level, message):
     print(f"[psc {level}] {message.decode()}", file=sys.stderr, flush=True)
 
@@ -53,12 +53,12 @@ def main():
     atexit.register(close, psc, checker)
     if psc.psc_configure(checker, sys.argv[2].encode()) != PSC_OK:
         sys.exit(psc.psc_last_error(checker).decode())
-    records = psc.psc_log_fd(checker)
-    if records < 0 or psc.psc_start(checker) != PSC_OK:
+    log_fd = psc.psc_log_fd(checker)
+    if log_fd < 0 or psc.psc_start(checker) != PSC_OK:
         sys.exit(psc.psc_last_error(checker).decode())
     while True:
-        readable, _, _ = select.select([records, sys.stdin], [], [])
-        if records in readable:
+        readable, _, _ = select.select([log_fd, sys.stdin], [], [])
+        if log_fd in readable:
             psc.psc_log_drain(checker)
         if sys.stdin in readable and not sys.stdin.readline():
             break
