@@ -154,7 +154,7 @@ fn assert_phrases(name: &str, code: i32, outcome: &Outcome) {
     }
 }
 
-/// What the schedule must make of a fault (contract section 5), in seconds, jitter included.
+/// What the schedule must make of a fault (docs/protocol.md, When the next check is due), in seconds, jitter included.
 fn expected_wait(fault: &Fault, code: i32, outcome: &Outcome) -> std::ops::RangeInclusive<i64> {
     const INTERVAL: std::ops::RangeInclusive<i64> = 86_400..=95_040;
     match fault.name {

@@ -1,4 +1,4 @@
-//! When the next check is due (contract section 5), as one saturating function.
+//! When the next check is due (docs/protocol.md, When the next check is due), as one saturating function.
 
 use crate::error::Retry;
 use crate::state::record::Completion;

@@ -45,7 +45,7 @@ pub struct AuthenticAnswer {
     #[serde(default)]
     #[serde(rename = "beside")]
     pub extra_fields: Option<ExtraFields>,
-    /// D and S as sent (contract section 5).
+    /// D and S as sent (docs/protocol.md, Answer).
     pub data: String,
     pub signature: String,
 }

@@ -1,4 +1,4 @@
-//! The configuration (contract section 3) through the C ABI: every rule, and every file that will not do.
+//! The configuration (docs/configuration.md) through the C ABI: every rule, and every file that will not do.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

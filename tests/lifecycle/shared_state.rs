@@ -292,7 +292,7 @@ fn checks_that_are_cut_short_are_neither_repeated_at_once_nor_counted_as_failure
     assert_requests(&site, 3);
 }
 
-/// The waits of contract section 5, as the thread and psc_run_once come to them together.
+/// The waits of docs/protocol.md, When the next check is due, as the thread and psc_run_once come to them together.
 #[test]
 fn a_network_that_fails_is_asked_less_and_less_often() {
     let site = Site::start();

@@ -157,7 +157,7 @@ pub fn fingerprint(key: &PKey<Private>) -> String {
     fingerprint_of_der(&key.public_key_to_der().expect("DER"))
 }
 
-/// What was wrapped with RSA-OAEP and SHA-256 (contract section 5), with OpenSSL's own functions.
+/// What was wrapped with RSA-OAEP and SHA-256 (docs/protocol.md, License data), with OpenSSL's own functions.
 pub fn unwrapped(key: &PKey<Private>, wrapped: &[u8]) -> Vec<u8> {
     let mut decrypter = Decrypter::new(key).expect("a decrypter");
     decrypter
