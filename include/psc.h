@@ -136,9 +136,19 @@
 #define PSC_ERR_TIMEOUT (-16)
 
 /*
+ For psc_prepare: start from the defaults instead of the present configuration.
+ */
+#define PSC_REPLACE 1
+
+/*
  A handle: one configuration, one log callback, at most one thread. Handles are independent of each other.
  */
 typedef struct psc_checker psc_checker;
+
+/*
+ A configuration that was checked and is not in force, from psc_prepare; for psc_commit or psc_config_free.
+ */
+typedef struct psc_config psc_config;
 
 /*
  The result of one check. Immutable, so several threads may read it. One that psc_run_once or psc_verify gave is freed with
@@ -250,10 +260,14 @@ int psc_log_drain(struct psc_checker *checker);
 struct psc_checker *psc_init(psc_log_fn log, void *user_data);
 
 /*
- Merges the keys of a JSON object into the configuration; null restores a key's default. When anything is wrong
+ psc_prepare without flags, followed by psc_commit: merges the keys of a JSON object into the configuration; null restores a key's default. When anything is wrong
  nothing is applied. The files that it names are read before it returns, so that the host may then drop privileges,
  enter a chroot and fork; files that earlier calls named are not read again. A running thread uses the new
  configuration at once.
+
+ Calls in several threads at once merge into each other, in some order.
+
+ It is psc_prepare without flags followed by psc_commit; calls in several threads at once merge into each other.
 
  What can change by itself is no error: a default file that is missing, an expired client certificate, a system
  without certificate authorities, an OpenSSL that does not work. It is logged as one warning, and checks fail until
@@ -261,11 +275,12 @@ struct psc_checker *psc_init(psc_log_fn log, void *user_data);
 
  `json`: UTF-8, NUL-terminated, copied. docs/configuration.md lists the keys.
 
- Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error names each wrong key), or
+ Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error and psc_config_errors name each wrong key), or
  PSC_ERR_FILE (a file that a key names cannot be used). Threads: any, also inside the log callback. It reads the
  environment, which no other thread may change meanwhile.
  */
-int psc_configure(struct psc_checker *checker, const char *json);
+int psc_configure(struct psc_checker *checker,
+                  const char *json);
 
 /*
  Makes one check in the calling thread, whatever the schedule says, and logs the result. Blocks for at most the
@@ -374,6 +389,63 @@ void psc_request_stop(struct psc_checker *checker);
  Threads: any, also inside the log callback.
  */
 void psc_free(struct psc_checker *checker);
+
+/*
+ Checks a configuration: parses and validates it and reads the files that it names, as psc_configure does. Changes
+ nothing that runs, and logs nothing. psc_commit then puts exactly that in force, whatever has become of the files meanwhile.
+
+ `json`: as for psc_configure. `flags`: 0 to merge the keys into the configuration that is in force now, PSC_REPLACE to
+ start from the defaults; then every file is read anew, default files too. `config`: receives the checked configuration, to
+ be given to psc_commit or psc_config_free; NULL when there is none. It may be kept for as long as the host likes, also
+ across a fork, and psc_config_free may come after psc_free.
+
+ A merge is with what is in force during this call. What another thread puts in force between psc_prepare and psc_commit
+ is replaced as a whole by psc_commit; hosts that merge in several threads use psc_configure, which tries again then.
+
+ Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT (also for unknown flags), PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_config_errors has
+ each wrong key), PSC_ERR_FILE (a file that a key names cannot be used), PSC_ERR_SYSTEM (out of memory). Threads: any, also
+ inside the log callback. It reads the environment, which no other thread may change meanwhile.
+ */
+int psc_prepare(struct psc_checker *checker,
+                const char *json,
+                unsigned int flags,
+                struct psc_config **config);
+
+/*
+ Puts a configuration from psc_prepare in force, as a whole. It reads no file and needs no memory that it does not have, so
+ it does not fail for what a configuration, a file system or a shortage does. What is worth a warning (see psc_configure) is
+ logged now. A running thread uses the new configuration at once.
+
+ `checker`: the handle that it was prepared for. `config`: taken, whatever is returned: it is neither used nor freed after
+ that.
+
+ Returns PSC_OK; PSC_ERR_INVALID_ARGUMENT (NULL, or a configuration of another handle), PSC_ERR_FORKED. Threads: any, also
+ inside the log callback. A handle and its configurations may be inherited through a fork as psc_init says.
+ */
+int psc_commit(struct psc_checker *checker,
+               struct psc_config *config);
+
+/*
+ Frees a configuration from psc_prepare that is not committed; secrets in it are wiped.
+
+ `config`: NULL does nothing. In a child process that was forked since psc_prepare the memory is not given back.
+
+ Threads: any, also inside the log callback, and after psc_free.
+ */
+void psc_config_free(struct psc_config *config);
+
+/*
+ Tells what was wrong with the configuration that the calling thread's last psc_configure or psc_prepare on this handle
+ refused, by key, so that a host can name its own directive and line.
+
+ `json`: receives a JSON array, to be freed with psc_string_free: `[{"key": "interval", "text": "..."}]`, one object for
+ each problem. `key` is as it was given, null where the text is not a JSON object; `text` does not repeat it. `[]` when
+ that call refused nothing, or there was none.
+
+ Returns PSC_OK, or PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED; `*json` is NULL then. The text of psc_last_error is gone
+ after it. Threads: any, also inside the log callback.
+ */
+int psc_config_errors(struct psc_checker *checker, char **json);
 
 /*
  Shows what a check would send, and where, without sending anything. Works while checks are disabled; `disabled` is

@@ -21,6 +21,7 @@ fn generated() -> String {
         "handle",
         "log",
         "checker",
+        "config",
         "views",
         "last_error",
         "result",

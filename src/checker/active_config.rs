@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::sync::lock;
+use std::mem;
 use std::sync::{Arc, Mutex};
 
 pub struct ActiveConfig {
@@ -31,15 +32,20 @@ impl ActiveConfig {
         lock(&self.current).clone()
     }
 
-    /// Puts `config` in force unless another one than `before` is by now; `then` runs before anybody sees it.
-    pub fn replace(&self, before: &Config, config: Config, then: impl FnOnce()) -> bool {
+    /// Puts `config` in force, and gives back the one before; `then` runs before anybody sees it. With `only_after` nothing is
+    /// done, and `config` is given back as an error, when another one than that is in force by now.
+    pub fn replace(
+        &self,
+        only_after: Option<&Config>,
+        config: Config,
+        then: impl FnOnce(),
+    ) -> Result<Config, Config> {
         let mut current = lock(&self.current);
-        let is_same = Arc::ptr_eq(&current.settings, &before.settings);
-        if is_same {
-            then();
-            *current = config;
+        if only_after.is_some_and(|before| !Arc::ptr_eq(&current.settings, &before.settings)) {
+            return Err(config);
         }
-        is_same
+        then();
+        Ok(mem::replace(&mut *current, config))
     }
 
     /// Whether these problems are to be logged.

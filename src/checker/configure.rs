@@ -3,9 +3,9 @@
 use super::Checker;
 use crate::check::{preview, transport};
 use crate::code::Code;
-use crate::config::Config;
 use crate::config::check_config::{CheckConfig, Readiness};
 use crate::config::error::ConfigError;
+use crate::config::{Base, Config};
 use crate::error::Error;
 use crate::log::{LogHandle, WARNING};
 use crate::state::dir::StateDir;
@@ -14,43 +14,114 @@ use crate::sys::errno;
 use crate::text;
 use serde_json::Value;
 
-impl Checker {
-    pub fn configure(&self, json: &[u8]) -> Result<(), ConfigError> {
-        self.put_in_force(json)?;
-        self.log_problems();
-        Ok(())
-    }
+/// A configuration that was checked, and what putting it in force takes: nothing of that can fail, or reads a file.
+pub struct PreparedConfig {
+    config: Config,
+    /// `None`: no check will be made with it.
+    of_checks: Option<OfChecks>,
+    /// Whose it is.
+    checker: u64,
+}
 
-    fn put_in_force(&self, json: &[u8]) -> Result<(), ConfigError> {
-        transport::prepare();
-        // Files are read without a lock: nobody waits for them. When another call was faster, what it set is merged into.
-        let ready = loop {
-            let before = self.config.get();
-            let config = before.merged(json)?;
-            let ready = matches!(config.readiness(), Readiness::Ready(_));
-            let level = config.settings.log_level;
-            let set_level = || self.logger.set_level(level);
-            if self.config.replace(&before, config, set_level) {
-                break ready;
-            }
-        };
-        if ready {
-            self.cancel.wake();
-        } else {
-            self.cancel.cancel_checks();
-        }
-        Ok(())
-    }
+/// What is worth a warning when it comes into force.
+struct OfChecks {
+    /// Why they will fail.
+    problems: Option<String>,
+    /// Certificates that were passed over.
+    skipped: Option<String>,
+}
 
-    /// After a configuration was put in force. The host's callback may be called: the caller holds no lock.
-    fn log_problems(&self) {
-        let Readiness::Ready(config) = self.config.get().readiness() else {
-            return;
-        };
-        let log = self.log_handle();
+impl OfChecks {
+    fn new(config: &CheckConfig) -> OfChecks {
         let problems: Vec<String> = config.errors.iter().map(Error::to_string).collect();
-        let problems = (!problems.is_empty()).then(|| problems.join("; "));
-        if self.config.is_new_problem(problems.as_deref()) {
+        OfChecks {
+            problems: (!problems.is_empty()).then(|| problems.join("; ")),
+            skipped: skipped_certificates(config).map(str::to_owned),
+        }
+    }
+}
+
+fn skipped_certificates(config: &CheckConfig) -> Option<&str> {
+    config.trust_store.as_ref()?.skipped.as_deref()
+}
+
+impl Checker {
+    /// The keys of `json` merged into what is in force.
+    pub fn configure(&self, json: &[u8]) -> Result<(), ConfigError> {
+        loop {
+            let before = self.config.get();
+            let prepared = self.prepare_after(&before, json, Base::Present)?;
+            // When another call was faster, what it set is merged into.
+            if self.put_in_force(prepared, Some(&before)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads files, without a lock: nobody waits for them. Nothing that runs is touched.
+    pub fn prepare(&self, json: &[u8], base: Base) -> Result<PreparedConfig, ConfigError> {
+        self.prepare_after(&self.config.get(), json, base)
+    }
+
+    fn prepare_after(
+        &self,
+        before: &Config,
+        json: &[u8],
+        base: Base,
+    ) -> Result<PreparedConfig, ConfigError> {
+        transport::prepare();
+        let config = before.changed(json, base);
+        self.config_errors.set(config.as_ref().err());
+        let config = config?;
+        Ok(PreparedConfig {
+            of_checks: match config.readiness() {
+                Readiness::Ready(config) => Some(OfChecks::new(&config)),
+                _ => None,
+            },
+            checker: self.id,
+            config,
+        })
+    }
+
+    /// Whether it was prepared for this handle.
+    pub fn has_prepared(&self, prepared: &PreparedConfig) -> bool {
+        prepared.checker == self.id
+    }
+
+    /// Puts in force what [`Checker::prepare`] of this handle gave, whatever was put in force since.
+    pub fn commit(&self, prepared: PreparedConfig) {
+        self.put_in_force(prepared, None);
+    }
+
+    /// False: another one than `only_after` is in force.
+    fn put_in_force(&self, prepared: PreparedConfig, only_after: Option<&Config>) -> bool {
+        let PreparedConfig {
+            config, of_checks, ..
+        } = prepared;
+        let level = config.settings.log_level;
+        let set_level = || self.logger.set_level(level);
+        let replaced = self.config.replace(only_after, config, set_level);
+        let is_in_force = replaced.is_ok();
+        // Before the host's callback is called: a child that is forked in there must give nothing back.
+        drop(replaced);
+        if !is_in_force {
+            return false;
+        }
+        match of_checks {
+            Some(of_checks) => {
+                self.cancel.wake();
+                self.log_problems(&of_checks);
+            }
+            None => self.cancel.cancel_checks(),
+        }
+        true
+    }
+
+    /// The host's callback may be called: the caller holds no lock.
+    fn log_problems(&self, of_checks: &OfChecks) {
+        let log = self.log_handle();
+        let problems = of_checks.problems.as_deref();
+        if self.config.is_new_problem(problems) {
             let problems = problems.unwrap_or_default();
             log.log(
                 WARNING,
@@ -59,15 +130,15 @@ impl Checker {
                 ),
             );
         }
-        self.log_skipped_certificates(&config, &log);
+        self.log_skipped(of_checks.skipped.as_deref(), &log);
     }
 
     /// At a check, too: the certificate authorities may have been renewed.
     pub(super) fn log_skipped_certificates(&self, config: &CheckConfig, log: &LogHandle) {
-        let skipped = config
-            .trust_store
-            .as_ref()
-            .and_then(|store| store.skipped.as_deref());
+        self.log_skipped(skipped_certificates(config), log);
+    }
+
+    fn log_skipped(&self, skipped: Option<&str>, log: &LogHandle) {
         if self.config.is_newly_skipped(skipped) {
             let skipped = skipped.unwrap_or_default();
             log.log(

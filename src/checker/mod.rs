@@ -1,12 +1,13 @@
 //! One handle: its configuration, its log, what it remembers and what is running. The C functions translate to this.
 //!
 //! `configure` puts a configuration in force, `run` makes a check, `scheduler` is the background thread, `lifecycle` starts,
-//! stops and closes, `state_access` changes what is remembered, `status` tells. `active_config`, `activity` and `last_errors` are
+//! stops and closes, `state_access` changes what is remembered, `status` tells. `active_config`, `activity`, `config_errors` and `last_errors` are
 //! parts of a handle with a lock of their own.
 
 mod active_config;
 mod activity;
-mod configure;
+mod config_errors;
+pub mod configure;
 mod last_errors;
 pub mod lifecycle;
 mod run;
@@ -26,10 +27,12 @@ use crate::sys::fd::FdId;
 use crate::sys::reserve::Reserve;
 use active_config::ActiveConfig;
 use activity::Activity;
+use config_errors::ConfigErrors;
 use last_errors::{Forked, LastErrors};
+use serde_json::Value;
 use std::any::Any;
 use std::ffi::c_char;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// Lock order: `store` first and alone is held over file accesses; every other lock is a leaf. They are held for moments, and
@@ -38,12 +41,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 ///
 /// In a child that was forked during a call no lock is taken at all: `fork_guard` tells, and is asked first.
 pub struct Checker {
+    /// Tells handles apart, for what outlives them.
+    id: u64,
     clock: Box<dyn Clock>,
     cancel: CancelSource,
     config: ActiveConfig,
     store: SharedStore,
     activity: Activity,
     last_errors: LastErrors,
+    config_errors: ConfigErrors,
     /// The lock that makes this process the owner of the host's schedule.
     owner_lock: Mutex<Option<FdId>>,
 
@@ -60,6 +66,8 @@ pub struct Checker {
     _reserve: Option<Reserve>,
 }
 
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
 impl Checker {
     /// `reserve` lives as long as this.
     pub fn new(sink: Option<Sink>, reserve: Option<Reserve>) -> Checker {
@@ -68,12 +76,14 @@ impl Checker {
         let clock = Box::new(SystemClock::new());
         Checker {
             store: SharedStore::new(clock.as_ref()),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             clock,
             cancel: CancelSource::new(),
             logger: Arc::new(Logger::new(sink, config.settings.log_level)),
             config: ActiveConfig::new(config),
             activity: Activity::new(),
             last_errors: LastErrors::new(),
+            config_errors: ConfigErrors::new(),
             owner_lock: Mutex::default(),
             fork_guard: ForkGuard::new(),
             freed: AtomicBool::new(false),
@@ -114,6 +124,16 @@ impl Checker {
     /// Why this thread's last call failed; valid until its next.
     pub fn last_error(&self) -> Result<Option<*const c_char>, Forked> {
         self.last_errors.get(&self.fork_guard)
+    }
+
+    /// What was wrong with this thread's last refused configuration.
+    pub fn config_errors(&self) -> Value {
+        self.config_errors.get()
+    }
+
+    /// This thread has none.
+    pub fn forget_config_errors(&self) {
+        self.config_errors.set(None);
     }
 
     fn set_owner_lock(&self, file: Option<FdId>) {

@@ -213,6 +213,12 @@ impl Loader<'_> {
         }
         let store = CachedTrustStore::new(source);
         if let Err(error) = store.cached() {
+            // The copy serves where the system's store can no longer be read.
+            if let Some(current) =
+                current.filter(|current| !is_named && current.source() == store.source())
+            {
+                return Some(Arc::clone(current));
+            }
             self.judge(is_named, key, &error);
         }
         Some(Arc::new(store))

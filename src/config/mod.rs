@@ -37,6 +37,15 @@ pub struct Config {
     pub files: Files,
 }
 
+/// What the keys of a call are added to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// The keys that were given before.
+    Present,
+    /// The defaults.
+    Defaults,
+}
+
 impl Config {
     /// Nothing given yet: defaults, no file read.
     pub fn empty() -> Config {
@@ -48,11 +57,12 @@ impl Config {
         }
     }
 
-    /// The configuration with the keys of `json` merged into it; `null` puts a key back to its default.
+    /// The configuration with the keys of `json` added to `base`; `null` puts a key back to its default.
     ///
     /// Files that this call names are read now; others keep the bytes that were read before, so that a later call
-    /// works after privileges were dropped or a chroot was entered. The environment is read in each call.
-    pub fn merged(&self, json: &[u8]) -> Result<Config, ConfigError> {
+    /// works after privileges were dropped or a chroot was entered. From the defaults on every file is read now. The
+    /// environment is read in each call.
+    pub fn changed(&self, json: &[u8], base: Base) -> Result<Config, ConfigError> {
         let changes = json::object(json).map_err(|text| ConfigError {
             code: Code::Config,
             problems: vec![Problem {
@@ -61,17 +71,23 @@ impl Config {
             }],
         })?;
         let environment = Arc::new(Environment::capture());
-        let mut given = self.given.clone();
+        let mut given = match base {
+            Base::Present => self.given.clone(),
+            Base::Defaults => Map::new(),
+        };
         for (key, value) in &changes {
             match value {
                 Value::Null => given.remove(key),
+                Value::String(text) if text.is_empty() && settings::is_unset_by_empty(key) => {
+                    given.remove(key)
+                }
                 value => given.insert(key.clone(), value.clone()),
             };
         }
         // A null for a key that does not exist is as unknown as any other value for it.
         let unknown = changes.keys().filter(|key| !settings::is_known(key));
         let (settings, mut problems) = Settings::read(&given, unknown);
-        let is_named_now = |key: &str| changes.contains_key(key);
+        let is_named_now = |key: &str| base == Base::Defaults || changes.contains_key(key);
         let code = if problems.is_empty() {
             Code::File
         } else {

@@ -61,6 +61,20 @@ const MAX_STRING: usize = 4096;
 /// Bytes in an identifier or a version.
 const MAX_IDENTIFIER: usize = 256;
 
+/// Optional strings of which `""` is no value.
+const UNSET_BY_EMPTY: [&str; 5] = [
+    WEB_SERVER_VERSION,
+    CERTIFICATE_PATH,
+    STATE_DIR,
+    LICENSE_PATH,
+    LICENSE_PUBLIC_KEY_PATH,
+];
+
+/// Whether `""` puts the key back to its default, null.
+pub fn is_unset_by_empty(key: &str) -> bool {
+    UNSET_BY_EMPTY.contains(&key)
+}
+
 pub fn is_known(key: &str) -> bool {
     KEYS.contains(&key)
 }
@@ -235,7 +249,7 @@ impl Reader<'_> {
         let Some(value) = self.given.get(key) else {
             return default;
         };
-        match value.as_u64() {
+        match whole_number(value) {
             Some(number) if range.contains(&number) => number,
             _ => {
                 let (low, high) = (range.start(), range.end());
@@ -267,10 +281,71 @@ impl Reader<'_> {
     }
 }
 
+/// A number without a fraction, however it is written: `86400.0` and `864e2` are integers.
+fn whole_number(value: &Value) -> Option<u64> {
+    let Value::Number(number) = value else {
+        return None;
+    };
+    let text = number.to_string();
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((&text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_end_matches('0');
+    if matches!(significant, "" | "-") {
+        return Some(0);
+    }
+    // The point stands after so many of the digits.
+    let point = i64::try_from(whole.len())
+        .ok()?
+        .checked_add(exponent.parse().ok()?)?;
+    let zeros = usize::try_from(point)
+        .ok()?
+        .checked_sub(significant.len())?;
+    // More digits than a u64 has.
+    if zeros > 20 {
+        return None;
+    }
+    format!("{significant}{}", "0".repeat(zeros)).parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_number_without_a_fraction_is_an_integer() {
+        let read = |text: &str| {
+            let object = crate::json::object(format!("{{\"a\":{text}}}").as_bytes()).unwrap();
+            whole_number(&object["a"])
+        };
+        for (text, number) in [
+            ("86400", Some(86_400)),
+            ("86400.0", Some(86_400)),
+            ("8.64e4", Some(86_400)),
+            ("864E+2", Some(86_400)),
+            ("86400000e-3", Some(86_400)),
+            ("0.0", Some(0)),
+            ("-0", Some(0)),
+            ("0e99999999999999999999", Some(0)),
+            ("10", Some(10)),
+            ("18446744073709551615.0", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("86400.5", None),
+            ("86400.00000000000000000000001", None),
+            ("8640e-1", Some(864)),
+            ("8641e-1", None),
+            ("1e30", None),
+            ("1e999999999999999999999", None),
+            ("1e9223372036854775807", None),
+            ("1e-5", None),
+            ("-1", None),
+            ("-1.0", None),
+            ("\"1\"", None),
+        ] {
+            assert_eq!(read(text), number, "{text}");
+        }
+    }
 
     fn read(value: &Value) -> Result<Settings, Vec<Problem>> {
         match Settings::read(value.as_object().unwrap(), std::iter::empty()) {

@@ -32,10 +32,14 @@ pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *m
     })
 }
 
-/// Merges the keys of a JSON object into the configuration; null restores a key's default. When anything is wrong
+/// psc_prepare without flags, followed by psc_commit: merges the keys of a JSON object into the configuration; null restores a key's default. When anything is wrong
 /// nothing is applied. The files that it names are read before it returns, so that the host may then drop privileges,
 /// enter a chroot and fork; files that earlier calls named are not read again. A running thread uses the new
 /// configuration at once.
+///
+/// Calls in several threads at once merge into each other, in some order.
+///
+/// It is psc_prepare without flags followed by psc_commit; calls in several threads at once merge into each other.
 ///
 /// What can change by itself is no error: a default file that is missing, an expired client certificate, a system
 /// without certificate authorities, an OpenSSL that does not work. It is logged as one warning, and checks fail until
@@ -43,7 +47,7 @@ pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *m
 ///
 /// `json`: UTF-8, NUL-terminated, copied. docs/configuration.md lists the keys.
 ///
-/// Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error names each wrong key), or
+/// Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error and psc_config_errors name each wrong key), or
 /// PSC_ERR_FILE (a file that a key names cannot be used). Threads: any, also inside the log callback. It reads the
 /// environment, which no other thread may change meanwhile.
 #[unsafe(no_mangle)]
@@ -51,6 +55,7 @@ pub unsafe extern "C" fn psc_configure(checker: *mut psc_checker, json: *const c
     // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a string.
     unsafe {
         guard::call_on_openssl(checker, Place::Anywhere, |checker| {
+            checker.forget_config_errors();
             checker.configure(utf8(json, "json")?.as_bytes())?;
             Ok(Code::Ok)
         })

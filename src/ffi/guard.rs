@@ -35,17 +35,44 @@ pub unsafe fn call(
     let Some(checker) = (unsafe { psc_checker::share(checker) }) else {
         return Code::InvalidArgument.number();
     };
-    // Dropped last: what this call allocates may be of it.
     let reserve = Reserve::of_a_call();
-    if let Some(reserve) = &reserve {
-        reserve.serve_this_thread();
-    } else if place != Place::AtTheEnd {
+    if reserve.is_none() && place != Place::AtTheEnd {
         checker.set_last_error(Some("out of memory"));
         return Code::System.number();
     }
+    call_with(&checker, place, reserve, body)
+}
+
+/// The same with memory that was set aside before, in the place of what a call sets aside.
+///
+/// # Safety
+/// As [`call`].
+pub unsafe fn call_with_reserve(
+    checker: *const psc_checker,
+    reserve: Option<Reserve>,
+    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Error>,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    match unsafe { psc_checker::share(checker) } {
+        Some(checker) => call_with(&checker, Place::Anywhere, reserve, body),
+        None => Code::InvalidArgument.number(),
+    }
+}
+
+fn call_with(
+    checker: &Arc<Checker>,
+    place: Place,
+    reserve: Option<Reserve>,
+    body: impl FnOnce(&Arc<Checker>) -> Result<Code, Error>,
+) -> c_int {
+    // Dropped last: what this call allocates may be of it.
+    let reserve = reserve;
+    if let Some(reserve) = &reserve {
+        reserve.serve_this_thread();
+    }
     errno::clear();
     let code = catch_fork_exit(|| {
-        catch_panic(|| answer(&checker, run(&checker, place, body))).unwrap_or_else(|text| {
+        catch_panic(|| answer(checker, run(checker, place, body))).unwrap_or_else(|text| {
             let text = format!("a bug in psc was contained: {text}");
             // Nothing is left to tell when even that fails.
             let _ = catch_panic(|| checker.set_last_error(Some(&text)));

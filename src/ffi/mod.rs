@@ -13,6 +13,7 @@
 
 pub mod checker;
 pub mod codes;
+pub mod config;
 mod guard;
 pub mod handle;
 mod host_errors;

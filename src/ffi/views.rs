@@ -11,7 +11,7 @@ use std::ffi::{c_char, c_int};
 
 /// # Safety
 /// `checker` is NULL or a handle that was not freed; `json` is NULL or a place for a pointer.
-unsafe fn tell(
+pub(super) unsafe fn tell(
     checker: *const psc_checker,
     json: *mut *mut c_char,
     view: impl FnOnce(&Checker) -> Result<Value, Error>,

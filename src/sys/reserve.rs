@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub const OF_A_CALL: usize = 8 * 1024 * 1024;
 /// For what cannot refuse to begin: `psc_stop`, `psc_free`, and the words for a refusal.
 const OF_A_HANDLE: usize = 64 * 1024;
+/// For `psc_commit`, which needs little and cannot refuse: the words of two warnings.
+const OF_A_CONFIGURATION: usize = 128 * 1024;
 
 /// Reserves at a time: calls under way, handles, and those of ended calls that have left something in theirs.
 const PLACES: usize = 8192;
@@ -278,6 +280,11 @@ impl Reserve {
         let reserve = Reserve::of(OF_A_HANDLE)?;
         reserve.0.owner.store(EVERYBODY, Ordering::Release);
         Some(reserve)
+    }
+
+    /// For putting a configuration in force, as long as it waits for that.
+    pub fn of_a_configuration() -> Option<Reserve> {
+        Reserve::of(OF_A_CONFIGURATION)
     }
 
     fn of(bytes: usize) -> Option<Reserve> {

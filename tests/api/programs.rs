@@ -50,6 +50,27 @@ fn threads() {
     run_everywhere("c-tests/api/threads.c", &[site.config(json!({}))]);
 }
 
+/// The certificate authorities of the site are a file that vanishes.
+#[test]
+fn prepare() {
+    let site = Site::start();
+    let dir = private_dir();
+    let (authorities, copy) = (site.path("ca.pem"), dir.path().join("ca.pem"));
+    let config = site.config(json!({ "start_delay": 3600 })).to_string();
+    let arguments = [
+        config.as_str(),
+        authorities.to_str().expect("a path"),
+        copy.to_str().expect("a path"),
+        "forks",
+    ];
+    for link in LINKS {
+        Check::new(link).run_program("c-tests/api/prepare.c", &arguments);
+        Check::new(link)
+            .valgrind()
+            .run_program("c-tests/api/prepare.c", &arguments[..3]);
+    }
+}
+
 #[test]
 fn host_untouched() {
     let site = Site::start();
