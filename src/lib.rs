@@ -1,16 +1,20 @@
 //! psc: the security update check that web servers can embed.
 //!
-//! The map. What hosts and servers rely on is `docs/contract.md`. Data goes one way:
+//! The map. What hosts rely on is `include/psc.h` and `docs/contract.md`. Data goes one way, and no file imports one that imports it
+//! (`tests/import_circles.rs`):
 //!
-//! - [`config`]: one JSON object, merged, validated, its files read → a `CheckConfig`
-//! - [`check`]: nonce → request → transport → envelope → signature → verdict → messages, a file per step
-//! - [`schedule`]: when the next check is due; it knows when, never how
-//! - [`state`]: what is remembered between checks, in memory and in `state_dir`
-//! - [`checker`]: one handle, which holds all of this together, and its background thread
-//! - [`ffi`]: the C functions of `include/psc.h`; they only translate
+//! - `ffi`: the C functions of `include/psc.h`; they only translate
+//! - `checker`: one handle, which holds all of this together: it configures, runs a check, starts and stops the thread
+//! - `config`: one JSON object, merged, validated, its files read → a `CheckConfig`
+//! - `check`: nonce → request → transport → envelope → signature → verdict → messages, a file per step; what comes out is an `outcome`
+//! - `schedule`: when the next check is due, and what a check changes in the record; it knows when, never how
+//! - `state`: what is remembered between checks, in memory and in `state_dir`
 //!
-//! Beside these: [`log`] (the host's callback), [`cancel`] (ends what runs), [`fork_guard`] (which process runs it), [`error`] and [`code`] (what went wrong), [`selftest`] (whether OpenSSL works),
-//! [`sys`] (what the standard library lacks of the operating system), [`libcurl`] (what psc uses of it).
+//! Beside these: `log` (the host's callbacks), `cancel` (ends what runs; `waker` is its descriptor), `fork_guard` (which process it
+//! is), `panic` (none gets out), `error` and `code` (what went wrong), `selftest` (whether OpenSSL works), `libcurl` (what psc uses of
+//! it), `sys` (what the standard library lacks of the operating system); `json`, `text`, `digest`, `random`, `sync` are small tools.
+//!
+//! Only `ffi` and `version` are public: the compiler finds what nobody uses.
 //!
 //! `unsafe` lives in `ffi`, `sys`, `libcurl`, `waker`, `curl_linkage`, `check::transport::{options, tls, ocsp}`; the allocator is in `sys::reserve`.
 
@@ -43,27 +47,27 @@
     )
 )]
 
-pub mod cancel;
-pub mod check;
-pub mod checker;
-pub mod code;
-pub mod config;
-pub mod curl_linkage;
-pub mod digest;
-pub mod error;
+mod cancel;
+mod check;
+mod checker;
+mod code;
+mod config;
+mod curl_linkage;
+mod digest;
+mod error;
 pub mod ffi;
-pub mod fork_guard;
-pub mod json;
-pub mod libcurl;
-pub mod log;
-pub mod outcome;
-pub mod panic;
-pub mod random;
-pub mod schedule;
-pub mod selftest;
-pub mod state;
-pub mod sync;
-pub mod sys;
-pub mod text;
+mod fork_guard;
+mod json;
+mod libcurl;
+mod log;
+mod outcome;
+mod panic;
+mod random;
+mod schedule;
+mod selftest;
+mod state;
+mod sync;
+mod sys;
+mod text;
 pub mod version;
-pub mod waker;
+mod waker;

@@ -19,8 +19,6 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct Attempt {
     pub nonce: Option<Nonce>,
-    /// Lower-case hex SHA-256 of the request's body.
-    pub request_sha256: Option<String>,
     /// What else the request had.
     pub extra_fields: Option<ExtraFields>,
     pub http_status: i32,
@@ -31,7 +29,6 @@ impl Attempt {
     pub fn failed(error: Error) -> Attempt {
         Attempt {
             nonce: None,
-            request_sha256: None,
             extra_fields: None,
             http_status: 0,
             outcome: Err(error),

@@ -79,7 +79,6 @@ fn exchange(
     });
     Attempt {
         nonce: Some(request.nonce.clone()),
-        request_sha256: Some(request.sha256.clone()),
         extra_fields: Some(request.extra_fields.clone()),
         http_status: response.http_status,
         outcome,

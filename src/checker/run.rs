@@ -176,7 +176,6 @@ impl Checker {
         let attempt = Attempt {
             outcome,
             nonce: Some(request.nonce.clone()),
-            request_sha256: Some(request.sha256.clone()),
             extra_fields: None,
             // There was no HTTP answer.
             http_status: 0,

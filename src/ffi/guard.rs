@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Where a call works.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     Anywhere,
     /// Inside this handle's log callback the call would wait for itself.
     OutsideCallback,
@@ -26,7 +26,7 @@ pub enum Place {
 ///
 /// # Safety
 /// `checker` is NULL or a handle that was not freed, or that a running callback belongs to.
-pub unsafe fn call(
+pub(super) unsafe fn call(
     checker: *const psc_checker,
     place: Place,
     body: impl FnOnce(&Arc<Checker>) -> Result<Code, Error>,
@@ -93,7 +93,7 @@ fn call_with(
 ///
 /// # Safety
 /// As [`call`].
-pub unsafe fn call_on_openssl(
+pub(super) unsafe fn call_on_openssl(
     checker: *const psc_checker,
     place: Place,
     body: impl FnOnce(&Arc<Checker>) -> Result<Code, Error>,
@@ -112,7 +112,7 @@ pub unsafe fn call_on_openssl(
     }
 }
 
-pub const FORKED: &CStr = c"the handle was started, or a call on it was under way, in another process, before a fork; only psc_free works on it here";
+pub(super) const FORKED: &CStr = c"the handle was started, or a call on it was under way, in another process, before a fork; only psc_free works on it here";
 
 fn forked() -> String {
     FORKED.to_string_lossy().into_owned()
@@ -151,12 +151,12 @@ fn run(
 }
 
 /// Runs `body`; `otherwise` when it panics.
-pub fn value<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+pub(super) fn value<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     catch_panic(body).unwrap_or(otherwise)
 }
 
 /// As [`value`], with memory for what the body makes; `without` when there is none.
-pub fn value_made<T>(otherwise: T, without: T, body: impl FnOnce() -> T) -> T {
+pub(super) fn value_made<T>(otherwise: T, without: T, body: impl FnOnce() -> T) -> T {
     let Some(reserve) = Reserve::of_a_call() else {
         return without;
     };

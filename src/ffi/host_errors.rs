@@ -5,10 +5,10 @@ use openssl::error::ErrorStack;
 
 /// Takes what the host has queued in this thread out of psc's way; puts it back, and nothing of psc's, when it goes. A mark in
 /// the queue would not do: libcurl clears all of it before each handshake.
-pub struct HostErrors(Option<ErrorStack>);
+pub(super) struct HostErrors(Option<ErrorStack>);
 
 impl HostErrors {
-    pub fn set_aside() -> HostErrors {
+    pub(super) fn set_aside() -> HostErrors {
         HostErrors(queued())
     }
 }

@@ -41,7 +41,7 @@ impl HostLog {
     }
 }
 
-pub fn sink(function: psc_log_fn, user_data: *mut c_void) -> Option<Sink> {
+pub(super) fn sink(function: psc_log_fn, user_data: *mut c_void) -> Option<Sink> {
     let host = HostLog {
         function: function?,
         user_data,

@@ -15,7 +15,7 @@ pub mod checker;
 pub mod codes;
 pub mod config;
 mod guard;
-pub mod handle;
+mod handle;
 mod host_errors;
 mod last_error;
 pub mod log;

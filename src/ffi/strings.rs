@@ -10,7 +10,7 @@ use std::ptr;
 ///
 /// # Safety
 /// `text` is NULL or a NUL-terminated string that lives through the call.
-pub unsafe fn utf8<'a>(text: *const c_char, name: &str) -> Result<&'a str, Error> {
+pub(super) unsafe fn utf8<'a>(text: *const c_char, name: &str) -> Result<&'a str, Error> {
     if text.is_null() {
         return Err(Error::invalid_argument(format!("{name} is NULL")));
     }
@@ -21,7 +21,7 @@ pub unsafe fn utf8<'a>(text: *const c_char, name: &str) -> Result<&'a str, Error
 }
 
 /// A string of psc's for C. JSON and psc's own texts have no NUL; what came from outside might.
-pub fn owned(text: &str) -> CString {
+pub(super) fn owned(text: &str) -> CString {
     CString::new(text)
         .unwrap_or_else(|_| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default())
 }
@@ -30,7 +30,7 @@ pub fn owned(text: &str) -> CString {
 ///
 /// # Safety
 /// `out` is valid for writing.
-pub unsafe fn give(out: *mut *mut c_char, value: &Value) {
+pub(super) unsafe fn give(out: *mut *mut c_char, value: &Value) {
     // SAFETY: the caller's promise.
     unsafe { *out = owned(&value.to_string()).into_raw() };
 }
@@ -39,7 +39,7 @@ pub unsafe fn give(out: *mut *mut c_char, value: &Value) {
 ///
 /// # Safety
 /// `out` is NULL or valid for writing.
-pub unsafe fn clear<T>(out: *mut *mut T) {
+pub(super) unsafe fn clear<T>(out: *mut *mut T) {
     if !out.is_null() {
         // SAFETY: the caller's promise.
         unsafe { *out = ptr::null_mut() };

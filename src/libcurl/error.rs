@@ -52,12 +52,6 @@ impl fmt::Display for Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MultiError(curl_sys::CURLMcode);
 
-impl MultiError {
-    pub fn code(&self) -> curl_sys::CURLMcode {
-        self.0
-    }
-}
-
 impl fmt::Display for MultiError {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         // SAFETY: returns a static string for every code.

@@ -56,6 +56,14 @@ impl Drop for Membership {
     }
 }
 
+impl<H> Easy2Handle<H> {
+    /// Takes the transfer out of its [`Multi`].
+    pub fn remove(mut self) -> Result<Easy2<H>, MultiError> {
+        self.membership.end()?;
+        Ok(self.easy)
+    }
+}
+
 impl Multi {
     pub fn new() -> Result<Multi, Error> {
         super::init::init()?;
@@ -81,11 +89,6 @@ impl Multi {
             },
             easy,
         })
-    }
-
-    pub fn remove2<H>(&self, mut transfer: Easy2Handle<H>) -> Result<Easy2<H>, MultiError> {
-        transfer.membership.end()?;
-        Ok(transfer.easy)
     }
 
     /// Does what can be done without waiting; returns how many transfers go on.

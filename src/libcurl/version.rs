@@ -16,11 +16,6 @@ impl Version {
         unsafe { text(self.0.version) }.unwrap_or_default()
     }
 
-    /// 0xMMmmpp.
-    pub fn version_num(&self) -> u32 {
-        self.0.version_num
-    }
-
     pub fn ssl_version(&self) -> Option<&'static str> {
         // SAFETY: a static string, or NULL.
         unsafe { text(self.0.ssl_version) }

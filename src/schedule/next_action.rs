@@ -194,7 +194,7 @@ mod tests {
         Timestamp::of(at(boot))
     }
 
-    fn settled(record: &mut Record, first: u64, subject: &str, now: Now) -> bool {
+    fn reconciled(record: &mut Record, first: u64, subject: &str, now: Now) -> bool {
         reconcile(record, &run(first), subject, now, &|most| most)
     }
 
@@ -253,20 +253,20 @@ mod tests {
             // The server has asked for it.
             (failed(Retry::After(DAY)), "other", 87_400),
         ] {
-            assert!(settled(&mut record, 2000, subject, at(2000)));
+            assert!(reconciled(&mut record, 2000, subject, at(2000)));
             assert_eq!(record.due.map(|due| due.boot), Some(due));
-            assert!(!settled(&mut record, 2000, subject, at(2000)));
+            assert!(!reconciled(&mut record, 2000, subject, at(2000)));
             // Not sooner than the start allows, nor later than it would have been anyway.
-            settled(&mut record, 5000, subject, at(2000));
+            reconciled(&mut record, 5000, subject, at(2000));
             assert_eq!(next_boot(&record), Some(due.max(5000)));
             record.due = Some(time(1600));
-            settled(&mut record, 0, subject, at(2000));
+            reconciled(&mut record, 0, subject, at(2000));
             assert_eq!(next_boot(&record), Some(1600));
         }
         // Of a time when it was not noted what a check is about.
         let mut record = failed(Retry::Interval);
         record.begun = None;
-        settled(&mut record, 0, "other", at(2000));
+        reconciled(&mut record, 0, "other", at(2000));
         assert_eq!(next_boot(&record), Some(87_400));
     }
 
@@ -290,7 +290,7 @@ mod tests {
                 last.at.wall = 0;
             }
             let now = set(2000, wall);
-            settled(&mut record, 0, "one", now);
+            reconciled(&mut record, 0, "one", now);
             assert_eq!(
                 record.due.map(|due| due.boot),
                 Some(i64::try_from(due).unwrap())
@@ -298,7 +298,7 @@ mod tests {
             assert_eq!(decide(&record, Duration::ZERO, false, now), wait(look));
             // It stays so, and is made then.
             let now = set(2600, wall + 600);
-            settled(&mut record, 0, "one", now);
+            reconciled(&mut record, 0, "one", now);
             assert_eq!(
                 record.due.map(|due| due.boot),
                 Some(i64::try_from(due).unwrap())
@@ -312,15 +312,15 @@ mod tests {
     #[test]
     fn the_start_is_told_where_it_counts() {
         let mut record = Record::new(at(1000), "");
-        assert!(settled(&mut record, 1300, "", at(2000)));
+        assert!(reconciled(&mut record, 1300, "", at(2000)));
         assert_eq!(record.next_check(), Some(time(1300)));
         // Another process's start is not this one's.
-        assert!(settled(&mut record, 1200, "", at(2000)));
+        assert!(reconciled(&mut record, 1200, "", at(2000)));
         assert_eq!(record.next_check(), Some(time(1200)));
         record.due = Some(time(DAY));
-        settled(&mut record, 1300, "", at(2000));
+        reconciled(&mut record, 1300, "", at(2000));
         assert_eq!(record.next_check(), Some(time(DAY)));
-        assert!(!settled(&mut record, 1300, "", at(2000)));
+        assert!(!reconciled(&mut record, 1300, "", at(2000)));
         // The next one of this run goes on with it, another run begins anew.
         assert_eq!(inherited(&record, "run"), Some(time(1300)));
         assert_eq!(inherited(&record, "another"), None);

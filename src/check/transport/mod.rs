@@ -112,7 +112,7 @@ fn exchange(
         return Err(ended.err().unwrap_or(over));
     }
     // Removing the handle also ends a look-up that hangs, because QUICK_EXIT is set.
-    let easy = multi.remove2(transfer).map_err(|error| internal(&error))?;
+    let easy = transfer.remove().map_err(|error| internal(&error))?;
     let ended = ended?;
     if let Err(error) = &ended {
         *is_transient = errors::is_transient(error);
