@@ -16,7 +16,7 @@
 // Exceptions never pass through psc. When the log function throws, this wrapper catches the exception, the log
 // line is lost, and Checker::contained_exceptions() counts it.
 //
-// Ownership. Checker, Result and Text are move-only. Moving a Checker does not move its log function, which is
+// Ownership. Checker, Config, Result and Text are move-only. Moving a Checker does not move its log function, which is
 // on the heap and is destroyed after psc_free has returned. What the log function captures must live as long as
 // the Checker. The log function may destroy its Checker, but not while one of that Checker's members is being
 // called. It may use its Checker while another thread destroys it; the destructor waits for it, at most a second,
@@ -153,6 +153,43 @@ private:
     psc_result *result_;
 };
 
+// A configuration from Checker::prepare that is not in force. Frees it unless Checker::commit takes it. May outlive its
+// Checker.
+class Config {
+public:
+    Config() : config_(nullptr) {}
+    ~Config() { psc_config_free(config_); }
+    Config(const Config &) = delete;
+    Config &operator=(const Config &) = delete;
+    Config(Config &&other) noexcept : config_(other.release()) {}
+    Config &operator=(Config &&other) noexcept {
+        reset(other.release());
+        return *this;
+    }
+
+    bool empty() const { return config_ == nullptr; }
+
+    // For C functions that return a psc_config **: frees the old one and returns where to put the new one.
+    psc_config **out() {
+        reset(nullptr);
+        return &config_;
+    }
+    // For C functions that take it over.
+    psc_config *release() noexcept {
+        psc_config *config = config_;
+        config_ = nullptr;
+        return config;
+    }
+
+private:
+    void reset(psc_config *config) noexcept {
+        psc_config_free(config_);
+        config_ = config;
+    }
+
+    psc_config *config_;
+};
+
 // Receives the results of the schedule. The rules of the log function hold for it.
 typedef std::function<void(const Result &result)> OnResult;
 
@@ -193,6 +230,19 @@ public:
     Status configure(const std::string &json) {
         return has_nul(json) ? nul_inside() : configure(json.c_str());
     }
+
+    // Checks a configuration without putting it in force. `flags`: 0, or PSC_REPLACE.
+    Status prepare(const char *json, unsigned flags, Config &config) {
+        return status(psc_prepare(checker_, json, flags, config.out()));
+    }
+    Status prepare(const std::string &json, unsigned flags, Config &config) {
+        config = Config();
+        return has_nul(json) ? nul_inside() : prepare(json.c_str(), flags, config);
+    }
+    // The code of psc_commit: PSC_OK, but for an empty Config or one of another Checker, and in a forked process.
+    int commit(Config &&config) noexcept { return psc_commit(checker_, config.release()); }
+    // What was wrong with the configuration that the calling thread's last configure or prepare refused.
+    Status config_errors(Text &json) { return status(psc_config_errors(checker_, json.out())); }
 
     Status run_once() { return status(psc_run_once(checker_, nullptr)); }
     Status run_once(Result &result) { return status(psc_run_once(checker_, result.out())); }

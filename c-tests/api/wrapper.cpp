@@ -9,6 +9,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -27,10 +28,12 @@ namespace {
 
 static_assert(!std::is_copy_constructible<psc::Checker>::value, "a checker is move-only");
 static_assert(!std::is_copy_assignable<psc::Checker>::value, "a checker is move-only");
+static_assert(!std::is_copy_constructible<psc::Config>::value, "a configuration is move-only");
 static_assert(!std::is_copy_constructible<psc::Result>::value, "a result is move-only");
 static_assert(!std::is_copy_constructible<psc::Text>::value, "a text is move-only");
 static_assert(std::is_nothrow_move_constructible<psc::Checker>::value, "moving a checker cannot fail");
 static_assert(std::is_nothrow_move_assignable<psc::Checker>::value, "moving a checker cannot fail");
+static_assert(std::is_nothrow_move_assignable<psc::Config>::value, "moving a configuration cannot fail");
 static_assert(std::is_nothrow_move_assignable<psc::Result>::value, "moving a result cannot fail");
 static_assert(std::is_nothrow_move_assignable<psc::Text>::value, "moving a text cannot fail");
 
@@ -62,6 +65,14 @@ void an_empty_checker_refuses_everything() {
     CHECK(checker.verify("{}", "nonce", result).code() == PSC_ERR_INVALID_ARGUMENT);
     CHECK(result.empty());
     CHECK(checker.start().code() == PSC_ERR_INVALID_ARGUMENT);
+    CHECK(checker.run().code() == PSC_ERR_INVALID_ARGUMENT);
+    CHECK(checker.on_result([](const psc::Result &) {}).code() == PSC_ERR_INVALID_ARGUMENT);
+    psc::Config prepared;
+    CHECK(checker.prepare(config, 0, prepared).code() == PSC_ERR_INVALID_ARGUMENT);
+    CHECK(prepared.empty());
+    CHECK(checker.commit(std::move(prepared)) == PSC_ERR_INVALID_ARGUMENT);
+    CHECK(checker.config_errors(text).code() == PSC_ERR_INVALID_ARGUMENT);
+    CHECK(checker.next_check() == -1 && checker.last_check_age() == -1);
     CHECK(checker.stop().code() == PSC_ERR_INVALID_ARGUMENT);
     CHECK(checker.log_fd() < 0);
     CHECK(checker.log_drain().code() == PSC_ERR_INVALID_ARGUMENT);
@@ -100,6 +111,60 @@ void a_failure_says_why() {
     CHECK(checker.configure(std::string("{}\0{}", 5)).code() == PSC_ERR_INVALID_ARGUMENT);
     psc::Result result;
     CHECK(checker.verify("{}", std::string("a\0b", 3), result).code() == PSC_ERR_INVALID_ARGUMENT);
+}
+
+void a_configuration_is_put_in_force_in_two_steps() {
+    psc::Checker checker;
+    psc::Config prepared;
+    psc::Text json;
+    CHECK(checker.prepare("{\"interval\": 1}", 0, prepared).code() == PSC_ERR_CONFIG);
+    CHECK(prepared.empty());
+    CHECK(checker.config_errors(json).ok());
+    CHECK(json.str().find("\"key\":\"interval\"") != std::string::npos);
+
+    CHECK(checker.prepare(config, PSC_REPLACE, prepared).ok() && !prepared.empty());
+    CHECK(checker.run_once().code() == PSC_ERR_STATE);  // not in force yet
+    CHECK(checker.commit(std::move(prepared)) == PSC_OK);
+    CHECK(prepared.empty());
+    CHECK(checker.run_once().code() == PSC_UPDATE_AVAILABLE);
+
+    // Freed unless it is taken, also when another one takes its place.
+    CHECK(checker.prepare(SWITCHED_OFF, 0, prepared).ok());
+    CHECK(checker.prepare(SWITCHED_OFF, 0, prepared).ok());
+    psc::Config moved(std::move(prepared));
+    prepared = std::move(moved);
+    move_to_itself(prepared);
+    CHECK(!prepared.empty() && moved.empty());
+    CHECK(checker.prepare(std::string("{}\0{}", 5), 0, prepared).code() == PSC_ERR_INVALID_ARGUMENT);
+    CHECK(prepared.empty());
+    CHECK(checker.prepare(SWITCHED_OFF, 0, prepared).ok());
+    psc::Checker another;
+    CHECK(another.commit(std::move(prepared)) == PSC_ERR_INVALID_ARGUMENT);
+    CHECK(prepared.empty());
+}
+
+// The schedule in a thread of the host's, and its results.
+void a_result_is_handed_over() {
+    psc::Checker checker;
+    std::promise<std::string> found;
+    bool is_first = true;
+    CHECK(checker.configure(config).ok());
+    CHECK(checker.configure("{\"start_delay\": 0, \"start_jitter\": 0}").ok());
+    CHECK(checker.on_result([&](const psc::Result &result) {
+        if (is_first) {
+            is_first = false;
+            found.set_value(result.version());
+        }
+        throw std::runtime_error("ends in the wrapper");
+    }).ok());
+    std::thread schedule([&checker] { CHECK(checker.run().ok()); });
+    CHECK(found.get_future().get() == "6.0.20");
+    checker.request_stop();
+    schedule.join();
+    CHECK(checker.stop().ok());
+    CHECK(checker.contained_exceptions() == 1);
+    CHECK(checker.next_check() > 0 && checker.last_check_age() >= 0);
+    CHECK(checker.on_result(psc::OnResult()).ok());
 }
 
 void moving_keeps_the_log_function() {
@@ -244,6 +309,8 @@ int main(int argc, char **argv) {
     an_empty_checker_refuses_everything();
     an_empty_result_has_empty_texts();
     a_failure_says_why();
+    a_configuration_is_put_in_force_in_two_steps();
+    a_result_is_handed_over();
     moving_keeps_the_log_function();
     what_the_log_function_throws_ends_in_the_wrapper();
     the_background_thread_survives_a_throwing_log_function();
