@@ -138,7 +138,7 @@
 /*
  For psc_prepare: start from the defaults instead of the present configuration.
  */
-#define PSC_REPLACE 1
+#define PSC_REPLACE 1u
 
 /*
  A handle: one configuration, one log callback, at most one thread. Handles are independent of each other.

@@ -39,8 +39,11 @@ fn generated() -> String {
     lines.join("\n")
 }
 
-/// A negative number in parentheses, so that it stays one wherever the macro stands.
+/// A negative number in parentheses, so that it stays one wherever the macro stands; a flag without a sign.
 fn safe_macro(line: &str) -> String {
+    if line.starts_with("#define PSC_REPLACE ") {
+        return format!("{line}u");
+    }
     match line.rsplit_once(" -") {
         Some((define, number)) if define.starts_with("#define ") => format!("{define} (-{number})"),
         _ => line.to_owned(),
