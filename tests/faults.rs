@@ -124,10 +124,10 @@ fn assert_phrases(name: &str, code: i32, outcome: &Outcome) {
         PSC_UPDATE_AVAILABLE => ("security update is available", 1),
         _ => ("Security update check failed:", 1),
     };
-    let records = outcome.records(phrase);
-    assert_eq!(records.len(), 1, "{name}: {phrase}\n{}", outcome.output);
-    assert_eq!(records[0].0, level, "{name}: {phrase}\n{}", outcome.output);
-    let line = &records[0].1;
+    let lines = outcome.log_lines(phrase);
+    assert_eq!(lines.len(), 1, "{name}: {phrase}\n{}", outcome.output);
+    assert_eq!(lines[0].0, level, "{name}: {phrase}\n{}", outcome.output);
+    let line = &lines[0].1;
     assert!(line.contains("next check in"), "{name}: {line}");
     if code == PSC_UPDATE_AVAILABLE {
         let version = outcome.version.as_deref().unwrap_or_default();
@@ -145,7 +145,7 @@ fn assert_phrases(name: &str, code: i32, outcome: &Outcome) {
         code == PSC_ERR_NONCE,
         "{name}: {line}"
     );
-    for (level, text) in outcome.records("Additional security update check information:") {
+    for (level, text) in outcome.log_lines("Additional security update check information:") {
         assert_eq!(*level, 1, "{name}: {text}");
         assert!(
             text.starts_with("Additional security update check information:"),
@@ -295,18 +295,15 @@ const HINTS: &[(&str, &str)] = &[
 fn assert_hints(name: &str, outcome: &Outcome) {
     for (_, hint) in HINTS.iter().filter(|(fault, _)| *fault == name) {
         assert!(
-            outcome.output.contains(hint) || !outcome.records(hint).is_empty(),
+            outcome.output.contains(hint) || !outcome.log_lines(hint).is_empty(),
             "{name}: {hint} is missing\n{}",
             outcome.output
         );
     }
-    let records = outcome.records("Additional security update check information:");
-    assert!(records.len() <= 41, "{name}: {} records", records.len());
+    let lines = outcome.log_lines("Additional security update check information:");
+    assert!(lines.len() <= 41, "{name}: {} lines", lines.len());
     if name.starts_with("log-") && outcome.notice.is_some() {
-        assert!(
-            !records.is_empty(),
-            "{name}: the server's text is not logged"
-        );
+        assert!(!lines.is_empty(), "{name}: the server's text is not logged");
     }
 }
 

@@ -10,7 +10,7 @@
 
 struct host {
     psc_checker *checker;
-    struct records records;
+    struct log log;
     pthread_t thread;
     int calls;
     int freed;
@@ -19,7 +19,7 @@ struct host {
 static void record(struct host *host, int level, const char *message)
 {
     CHECK(pthread_equal(host->thread, pthread_self()));
-    keep_record(&host->records, level, message);
+    log_keep(&host->log, level, message);
 }
 
 /* What works inside the callback, and what is refused there. */
@@ -72,9 +72,9 @@ static void test_format_characters(struct host *host, const char *config)
     start_host(host, keep_in_host, config);
     CHECK_CODE(PSC_OK, psc_configure(host->checker, "{\"program_name\":\"%n%s%5000d%%\"}"));
     CHECK_CODE(PSC_UPDATE_AVAILABLE, psc_run_once(host->checker, NULL));
-    CHECK(logged(&host->records, "%n%s%5000d%%") >= 1);
+    CHECK(log_matches(&host->log, "%n%s%5000d%%") >= 1);
     psc_free(host->checker);
-    forget_records(&host->records);
+    log_clear(&host->log);
 }
 
 static void test_calls_inside(struct host *host, const char *config)
@@ -84,7 +84,7 @@ static void test_calls_inside(struct host *host, const char *config)
     CHECK(host->calls >= 1);
     CHECK_CODE(PSC_UPDATE_AVAILABLE, psc_run_once(host->checker, NULL)); /* the refusals have left no trace */
     psc_free(host->checker);
-    forget_records(&host->records);
+    log_clear(&host->log);
 }
 
 static void test_free_inside(struct host *host, const char *config)
@@ -92,8 +92,8 @@ static void test_free_inside(struct host *host, const char *config)
     start_host(host, free_inside, config);
     psc_run_once(host->checker, NULL);
     CHECK(host->freed);
-    CHECK(host->records.count == 1);
-    forget_records(&host->records);
+    CHECK(host->log.count == 1);
+    log_clear(&host->log);
 }
 
 /* Level by level: nothing that is less important than log_level arrives. */
@@ -106,15 +106,15 @@ static void test_levels(struct host *host, const char *config)
         snprintf(change, sizeof change, "{\"log_level\":%d}", limit);
         CHECK_CODE(PSC_OK, psc_configure(host->checker, change));
         CHECK_CODE(PSC_UPDATE_AVAILABLE, psc_run_once(host->checker, NULL));
-        for (i = 0; i < host->records.count; i++)
-            CHECK(host->records.list[i].level <= limit);
-        CHECK(host->records.count >= before);
-        CHECK((limit == 0) == (host->records.count == 0));
-        CHECK((limit == 7) == (logged(&host->records, "sending:") > 0));
-        CHECK((limit == 7) == (logged(&host->records, "received:") > 0));
-        before = host->records.count;
+        for (i = 0; i < host->log.count; i++)
+            CHECK(host->log.lines[i].level <= limit);
+        CHECK(host->log.count >= before);
+        CHECK((limit == 0) == (host->log.count == 0));
+        CHECK((limit == 7) == (log_matches(&host->log, "sending:") > 0));
+        CHECK((limit == 7) == (log_matches(&host->log, "received:") > 0));
+        before = host->log.count;
         psc_free(host->checker);
-        forget_records(&host->records);
+        log_clear(&host->log);
     }
 }
 

@@ -8,32 +8,18 @@
  */
 #include "../harness.h"
 
-static char *read_file(const char *path, size_t *length)
-{
-    FILE *file = fopen(path, "rb");
-    char *bytes;
-    CHECK(file != NULL);
-    CHECK(fseek(file, 0, SEEK_END) == 0);
-    *length = (size_t) ftell(file);
-    rewind(file);
-    bytes = malloc(*length + 1);
-    CHECK(bytes != NULL);
-    CHECK(fread(bytes, 1, *length, file) == *length);
-    bytes[*length] = 0;
-    CHECK(fclose(file) == 0);
-    return bytes;
-}
-
 static void configure(psc_checker *checker, const char *json)
 {
     char *before = NULL, *after = NULL;
     int code;
     CHECK_CODE(PSC_OK, psc_inspect_config(checker, &before));
     code = psc_configure(checker, json);
-    printf("code %d\n", code);
-    print_field("error", psc_last_error(checker));
+    json_begin();
+    json_number("code", code);
+    json_text("error", psc_last_error(checker));
     CHECK_CODE(PSC_OK, psc_inspect_config(checker, &after));
-    print_field("inspect", after);
+    json_document("inspect", after);
+    json_end();
     if (code != PSC_OK)
         CHECK(strcmp(before, after) == 0);
     psc_string_free(before);
@@ -42,7 +28,7 @@ static void configure(psc_checker *checker, const char *json)
 
 int main(int argc, char **argv)
 {
-    static struct records records;
+    static struct log log;
     psc_checker *checker = NULL;
     size_t length = 0;
     char *bytes, *json;
@@ -51,9 +37,10 @@ int main(int argc, char **argv)
 
     CHECK(argc == 2 + merge);
     bytes = read_file(argv[1 + merge], &length);
+    CHECK(length > 0 && bytes[length - 1] == 0);
     for (json = bytes; json < bytes + length; json += strlen(json) + 1) {
         if (checker == NULL)
-            checker = psc_init(keep_record, &records);
+            checker = psc_init(log_keep, &log);
         CHECK(checker != NULL);
         configure(checker, json);
         if (!merge) {
@@ -63,11 +50,11 @@ int main(int argc, char **argv)
     }
     psc_free(checker);
     /* Errors of a configuration are for the caller, not for the log; what may be cured is one warning. */
-    for (i = 0; i < records.count; i++) {
-        CHECK(records.list[i].level == 2);
-        CHECK(strstr(records.list[i].message, "until this is cured") != NULL);
+    for (i = 0; i < log.count; i++) {
+        CHECK(log.lines[i].level == 2);
+        CHECK(strstr(log.lines[i].message, "until this is cured") != NULL);
     }
-    forget_records(&records);
+    log_clear(&log);
     free(bytes);
     return 0;
 }

@@ -78,10 +78,10 @@ static int look(const char *known, int allowed)
 
 int main(int argc, char **argv)
 {
-    static struct records records;
+    static struct log log;
     static char known[HIGHEST];
     const struct timespec pause = { 0, 200000 };
-    psc_checker *checker = psc_init(keep_record, &records);
+    psc_checker *checker = psc_init(log_keep, &log);
     pthread_t thread;
     int fd, pairs, seen = 0;
 
@@ -98,6 +98,6 @@ int main(int argc, char **argv)
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK(seen > 0);
     psc_free(checker);
-    forget_records(&records);
+    log_clear(&log);
     return 0;
 }

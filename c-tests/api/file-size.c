@@ -40,9 +40,9 @@ static void wait_for_result(psc_checker *checker)
 
 int main(int argc, char **argv)
 {
-    static struct records records;
+    static struct log log;
     sigset_t before, after;
-    psc_checker *checker = psc_init(keep_record, &records);
+    psc_checker *checker = psc_init(log_keep, &log);
 
     CHECK(argc == 2);
     limit_file_size();
@@ -50,19 +50,19 @@ int main(int argc, char **argv)
     CHECK(sigprocmask(SIG_SETMASK, NULL, &before) == 0);
     CHECK_CODE(PSC_UPDATE_AVAILABLE, psc_run_once(checker, NULL));
     CHECK(sigprocmask(SIG_SETMASK, NULL, &after) == 0);
-    CHECK(logged(&records, "the schedule is kept in memory") == 1);
+    CHECK(log_matches(&log, "the schedule is kept in memory") == 1);
     CHECK(!is_pending(SIGXFSZ) && !is_pending(SIGPIPE));
     CHECK(sigismember(&before, SIGXFSZ) == 0 && sigismember(&after, SIGXFSZ) == 0);
     CHECK(sigismember(&after, SIGPIPE) == 0);
     psc_free(checker);
 
-    checker = psc_init(keep_record, &records);
+    checker = psc_init(log_keep, &log);
     CHECK_CODE(PSC_OK, psc_configure(checker, argv[1]));
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"start_delay\": 0, \"start_jitter\": 0}"));
     CHECK_CODE(PSC_OK, psc_start(checker));
     wait_for_result(checker);
     psc_free(checker);
-    CHECK(logged(&records, "the schedule is kept in memory") == 2);
-    forget_records(&records);
+    CHECK(log_matches(&log, "the schedule is kept in memory") == 2);
+    log_clear(&log);
     return 0;
 }

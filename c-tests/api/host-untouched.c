@@ -146,7 +146,7 @@ static void release(struct snapshot *snapshot)
 static void break_connection(void *user_data, int level, const char *message)
 {
     sigset_t mask;
-    keep_record(user_data, level, message);
+    log_keep(user_data, level, message);
     if (strstr(message, "sending:") == NULL)
         return;
     CHECK(sigprocmask(SIG_SETMASK, NULL, &mask) == 0);
@@ -201,8 +201,8 @@ static void expect_own_errors(void)
 
 static void check_once(const char *config)
 {
-    static struct records records;
-    psc_checker *checker = psc_init(break_connection, &records);
+    static struct log log;
+    psc_checker *checker = psc_init(break_connection, &log);
     char *json = NULL;
     CHECK(checker != NULL);
     queue_error(7, "one of the host's");
@@ -220,12 +220,12 @@ static void check_once(const char *config)
     if (psc_status(checker, &json) == PSC_OK)
         psc_string_free(json);
     expect_own_errors();
-    CHECK(logged(&records, "thread panicked") == 0);
+    CHECK(log_matches(&log, "thread panicked") == 0);
     psc_free(checker);
     take_error(7, "one of the host's");
     take_error(9, "and another");
     take_error(0, "");
-    forget_records(&records);
+    log_clear(&log);
 }
 
 static void handler(int number)

@@ -7,9 +7,9 @@
 
 int main(int argc, char **argv)
 {
-    static struct records records;
+    static struct log log;
     char *json = NULL;
-    psc_checker *checker = psc_init(keep_record, &records);
+    psc_checker *checker = psc_init(log_keep, &log);
     CHECK(argc == 2);
     CHECK_CODE(PSC_OK, psc_configure(checker, argv[1]));
     CHECK_CODE(PSC_OK, psc_inspect_config(checker, &json));

@@ -8,9 +8,9 @@
 
 int main(int argc, char **argv)
 {
-    static struct records records;
+    static struct log log;
     psc_result *result = NULL;
-    psc_checker *checker = psc_init(keep_record, &records);
+    psc_checker *checker = psc_init(log_keep, &log);
 
     CHECK(argc == 2);
     CHECK_CODE(PSC_OK, psc_configure(checker, argv[1]));
@@ -23,6 +23,6 @@ int main(int argc, char **argv)
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"program_name\":null}"));
     CHECK_CODE(PSC_UPDATE_AVAILABLE, psc_run_once(checker, NULL));
     psc_free(checker);
-    forget_records(&records);
+    log_clear(&log);
     return 0;
 }

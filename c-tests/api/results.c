@@ -50,8 +50,8 @@ static void test_last_error(psc_checker *checker)
 
 int main(int argc, char **argv)
 {
-    static struct records records;
-    psc_checker *checker = psc_init(keep_record, &records);
+    static struct log log;
+    psc_checker *checker = psc_init(log_keep, &log);
     psc_result *good, *failed, *disabled;
     char *config;
 
@@ -81,12 +81,12 @@ int main(int argc, char **argv)
     psc_free(checker);
     check_complete(good, PSC_UPDATE_AVAILABLE);
     check_complete(failed, PSC_ERR_NETWORK);
-    CHECK(logged(&records, psc_result_message(good)) >= 1); /* the main line */
-    CHECK(logged(&records, psc_result_message(failed)) >= 1);
-    CHECK(logged(&records, "security update is available") == 2);
+    CHECK(log_matches(&log, psc_result_message(good)) >= 1); /* the main line */
+    CHECK(log_matches(&log, psc_result_message(failed)) >= 1);
+    CHECK(log_matches(&log, "security update is available") == 2);
     psc_result_free(good);
     psc_result_free(failed);
     psc_result_free(disabled);
-    forget_records(&records);
+    log_clear(&log);
     return 0;
 }

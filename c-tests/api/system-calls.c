@@ -18,13 +18,16 @@ int main(int argc, char **argv)
         return 1;
     checker = psc_init(NULL, NULL);
     if (checker == NULL) {
-        printf("code %d\n", PSC_ERR_SYSTEM);
+        print_number("code", PSC_ERR_SYSTEM);
         return 0;
     }
     code = psc_configure(checker, argv[1]);
     if (code == PSC_OK)
         code = psc_run_once(checker, NULL);
-    printf("code %d: %s\n", code, psc_last_error(checker));
+    json_begin();
+    json_number("code", code);
+    json_text("error", psc_last_error(checker));
+    json_end();
     psc_free(checker);
     return 0;
 }

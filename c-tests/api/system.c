@@ -79,25 +79,25 @@ static void start_without_threads(psc_checker *checker)
 
 int main(int argc, char **argv)
 {
-    static struct records records;
-    psc_checker *checker = psc_init(keep_record, &records);
+    static struct log log;
+    psc_checker *checker = psc_init(log_keep, &log);
     int left = 0, code;
 
     CHECK(argc == 3);
     CHECK_CODE(PSC_OK, psc_configure(checker, argv[2]));
     while ((code = check_with(checker, left)) != atoi(argv[1])) {
-        const struct record *last = &records.list[records.count - 1];
+        const struct log_line *last = &log.lines[log.count - 1];
         if (code != PSC_ERR_SYSTEM)
             fprintf(stderr, "with %d descriptors: %s\n", left, last->message);
         CHECK_CODE(PSC_ERR_SYSTEM, code);
-        CHECK(logged(&records, "Security update check failed:") == 1);
+        CHECK(log_matches(&log, "Security update check failed:") == 1);
         CHECK(strstr(last->message, "descriptor") != NULL || strstr(last->message, "open files") != NULL);
-        forget_records(&records);
+        log_clear(&log);
         CHECK(left++ < MOST_NEEDED);
     }
     CHECK(left > 0);
     start_without_threads(checker);
     psc_free(checker);
-    forget_records(&records);
+    log_clear(&log);
     return 0;
 }

@@ -25,20 +25,20 @@ struct shared {
 
 static void *check_own_handle(void *unused)
 {
-    struct records *records = calloc(1, sizeof *records);
+    struct log *log = calloc(1, sizeof *log);
     psc_result *result = NULL;
     psc_checker *checker;
     (void) unused;
 
-    CHECK(records != NULL);
-    checker = psc_init(keep_record, records);
+    CHECK(log != NULL);
+    checker = psc_init(log_keep, log);
     CHECK_CODE(PSC_OK, psc_configure(checker, config));
     CHECK_CODE(PSC_UPDATE_AVAILABLE, psc_run_once(checker, &result));
     psc_free(checker);
-    CHECK(logged(records, "security update is available") == 1);
+    CHECK(log_matches(log, "security update is available") == 1);
     psc_result_free(result);
-    forget_records(records);
-    free(records);
+    log_clear(log);
+    free(log);
     return NULL;
 }
 

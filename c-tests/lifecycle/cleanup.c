@@ -54,7 +54,7 @@ static void calls(const char *config)
     check_fails();
     psc_free(checker);
     /* Its files cannot be read any more, by no fault of theirs. */
-    checker = checker_new(log_record, &journal, config);
+    checker = checker_new(log_keep, &journal, config);
     EXPECT_LOG(&journal, 0, "each check will fail until this is cured");
     check_fails();
     check_text(psc_status);
@@ -117,7 +117,7 @@ int main(int argc, char **argv)
     /* Before psc has OpenSSL register its own: handlers run in the reverse order. */
     if (exits) CHECK(atexit(free_checker) == 0);
     log_init(&journal);
-    checker = checker_new(log_record, &journal, argv[1]);
+    checker = checker_new(log_keep, &journal, argv[1]);
     if (strcmp(how, "calls") == 0) {
         calls(argv[1]);
     } else if (strcmp(how, "free") == 0) {

@@ -1,40 +1,28 @@
 /*
- * What the programs of this directory share: assertions, a log callback that remembers and can be waited for,
- * a listener that accepts connections and says nothing, and what /proc knows about this process.
+ * What the programs of this directory share: waiting, a listener that accepts connections and says nothing, and what
+ * /proc knows about this process.
  */
 #ifndef LIFECYCLE_COMMON_H
 #define LIFECYCLE_COMMON_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+#include "../harness.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "psc.h"
 
 #define PATIENCE_MS 20000 /* for what must happen; reached only by a failing test */
 
@@ -50,30 +38,7 @@ static inline int bound_ms(void)
     return is_slow() ? PATIENCE_MS : 1000;
 }
 
-/* --- assertions -------------------------------------------------------------------------------- */
-
-static inline void fail(const char *file, int line, const char *what)
-{
-    fprintf(stderr, "%s:%d: not so: %s (process %d)\n", file, line, what, (int) getpid());
-    fflush(NULL);
-    _exit(1);
-}
-
-static inline void check_code(const char *file, int line, const char *call, int expected, int got)
-{
-    if (got != expected) {
-        fprintf(stderr, "%s:%d: %s returned %d (%s), expected %d (process %d)\n", file, line, call, got,
-                psc_strerror(got), expected, (int) getpid());
-        fflush(NULL);
-        _exit(1);
-    }
-}
-
-#define CHECK(condition) \
-    do { \
-        if (!(condition)) fail(__FILE__, __LINE__, #condition); \
-    } while (0)
-#define CHECK_CODE(expected, call) check_code(__FILE__, __LINE__, #call, (expected), (call))
+/* --- waiting ------------------------------------------------------------------------------------ */
 
 /* Looks every millisecond, for what the kernel or another process does and nothing announces. */
 #define WAIT_UNTIL(condition) \
@@ -94,137 +59,12 @@ static inline void check_code(const char *file, int line, const char *call, int 
         CHECK(condition); \
     } while (0)
 
-static inline long long now_us(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (long long) time.tv_sec * 1000000 + time.tv_nsec / 1000;
-}
-
-static inline long long now_ms(void)
-{
-    return now_us() / 1000;
-}
-
-static inline void sleep_ms(int ms)
-{
-    struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L };
-    while (nanosleep(&time, &time) == -1 && errno == EINTR) {
-    }
-}
-
-/* --- the log callback -------------------------------------------------------------------------- */
-
-#define LOG_RECORDS 4096
-
-struct log_record {
-    int level;
-    pthread_t thread;
-    pid_t thread_id;
-    char message[640];
-};
-
-struct log {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    int count; /* all records ever; the first LOG_RECORDS of them are kept */
-    atomic_int inside;
-    struct log_record records[LOG_RECORDS];
-};
-
-static inline void log_init(struct log *log)
-{
-    pthread_condattr_t monotonic;
-    memset(log, 0, sizeof *log);
-    pthread_mutex_init(&log->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&log->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
-/* The callback: psc promises one call at a time and one line of printable text. */
-static inline void log_record(void *user_data, int level, const char *message)
-{
-    struct log *log = user_data;
-    CHECK(atomic_fetch_add(&log->inside, 1) == 0);
-    CHECK(level >= 0 && level <= 7);
-    CHECK(strpbrk(message, "\n\r\033") == NULL);
-    pthread_mutex_lock(&log->mutex);
-    if (log->count < LOG_RECORDS) {
-        struct log_record *record = &log->records[log->count];
-        record->level = level;
-        record->thread = pthread_self();
-        record->thread_id = gettid();
-        snprintf(record->message, sizeof record->message, "%s", message);
-    }
-    log->count++;
-    pthread_cond_broadcast(&log->changed);
-    pthread_mutex_unlock(&log->mutex);
-    atomic_fetch_sub(&log->inside, 1);
-}
-
-static inline int log_count(struct log *log)
-{
-    pthread_mutex_lock(&log->mutex);
-    int count = log->count;
-    pthread_mutex_unlock(&log->mutex);
-    return count;
-}
-
-static inline int log_find_locked(struct log *log, int from, const char *needle)
-{
-    for (int i = from; i < log->count && i < LOG_RECORDS; i++) {
-        if (strstr(log->records[i].message, needle) != NULL) return i;
-    }
-    return -1;
-}
-
-/* Index of the first record from `from` on that contains `needle`; -1 when there is none. */
-static inline int log_find(struct log *log, int from, const char *needle)
-{
-    pthread_mutex_lock(&log->mutex);
-    int found = log_find_locked(log, from, needle);
-    pthread_mutex_unlock(&log->mutex);
-    return found;
-}
-
-/* The same, waiting for it; -1 when it has not come within `limit_ms`. */
-static inline int log_wait(struct log *log, int from, const char *needle, int limit_ms)
-{
-    struct timespec deadline;
-    int found, timed_out = 0;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += limit_ms / 1000;
-    deadline.tv_nsec += (limit_ms % 1000) * 1000000L;
-    if (deadline.tv_nsec >= 1000000000L) {
-        deadline.tv_nsec -= 1000000000L;
-        deadline.tv_sec++;
-    }
-    pthread_mutex_lock(&log->mutex);
-    while ((found = log_find_locked(log, from, needle)) == -1 && !timed_out) {
-        timed_out = pthread_cond_timedwait(&log->changed, &log->mutex, &deadline) != 0;
-    }
-    pthread_mutex_unlock(&log->mutex);
-    return found;
-}
-
-static inline void log_print(struct log *log)
-{
-    pthread_mutex_lock(&log->mutex);
-    for (int i = 0; i < log->count && i < LOG_RECORDS; i++) {
-        printf("log %d %s\n", log->records[i].level, log->records[i].message);
-    }
-    pthread_mutex_unlock(&log->mutex);
-    fflush(stdout);
-}
-
-/* Waits for a record or shows what came instead and fails. */
+/* Waits for a line or shows what came instead and fails. */
 #define EXPECT_LOG(log, from, needle) \
     do { \
         if (log_wait((log), (from), (needle), PATIENCE_MS) == -1) { \
             log_print(log); \
-            fail(__FILE__, __LINE__, "a record contains " #needle); \
+            fail(__FILE__, __LINE__, "a log line contains " #needle); \
         } \
     } while (0)
 

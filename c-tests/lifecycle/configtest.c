@@ -13,7 +13,7 @@ int main(int argc, char **argv)
     log_init(&journal);
     int descriptors = count_descriptors();
 
-    psc_checker *checker = psc_init(log_record, &journal);
+    psc_checker *checker = psc_init(log_keep, &journal);
     CHECK(checker != NULL);
     CHECK_CODE(PSC_OK, psc_configure(checker, argv[1]));
     CHECK_CODE(PSC_OK, configure_format(checker, "{\"state_dir\":\"%s\"}", argv[2]));

@@ -31,7 +31,7 @@ static pid_t worker(const char *config, const char *state_dir, const char *last_
     struct rlimit none = { 0, 0 };
     setrlimit(RLIMIT_CORE, &none);
     log_init(&journal);
-    psc_checker *checker = checker_new(log_record, &journal, config);
+    psc_checker *checker = checker_new(log_keep, &journal, config);
     CHECK_CODE(PSC_OK, configure_format(checker, "{\"log_level\":7,\"state_dir\":\"%s\"}", state_dir));
     CHECK_CODE(PSC_OK, psc_start(checker));
     if (last_words == NULL) {

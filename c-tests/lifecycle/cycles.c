@@ -63,11 +63,11 @@ int main(int argc, char **argv)
     int listener = silent_listener(64, &port);
     CHECK(fcntl(listener, F_SETFL, O_NONBLOCK) == 0);
 
-    psc_checker *kept = checker_new(log_record, &journal, argv[1]);
+    psc_checker *kept = checker_new(log_keep, &journal, argv[1]);
     CHECK_CODE(PSC_OK, psc_run_once(kept, NULL));
     struct use before = use_now();
     for (int i = 0; i < cycles + WARM_UP; i++) {
-        psc_checker *checker = checker_new(log_record, &journal, argv[1]);
+        psc_checker *checker = checker_new(log_keep, &journal, argv[1]);
         cycle(checker, i, listener, port);
         psc_free(checker);
         /* A handle that goes on keeps its schedule: started again, it waits. */

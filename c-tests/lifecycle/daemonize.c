@@ -25,7 +25,7 @@ int main(int argc, char **argv)
     char answer = 0;
     CHECK(argc == 2);
     log_init(&journal);
-    psc_checker *checker = checker_new(log_record, &journal, argv[1]);
+    psc_checker *checker = checker_new(log_keep, &journal, argv[1]);
     CHECK(pipe(report) == 0);
 
     pid_t first = fork();

@@ -32,14 +32,14 @@ static void loop_until(psc_checker *checker, int descriptor, int from, const cha
 
 static void check_threads(int from)
 {
-    for (int i = from; i < log_count(&journal) && i < LOG_RECORDS; i++) {
-        CHECK(pthread_equal(journal.records[i].thread, pthread_self()));
+    for (int i = from; i < log_count(&journal) && i < LOG_LINES; i++) {
+        CHECK(pthread_equal(journal.lines[i].thread, pthread_self()));
     }
 }
 
 static void background(const char *config)
 {
-    psc_checker *checker = checker_new(log_record, &journal, config);
+    psc_checker *checker = checker_new(log_keep, &journal, config);
     int descriptor = psc_log_fd(checker);
     int from = log_count(&journal);
     CHECK_CODE(PSC_OK, start_schedule(checker));
@@ -88,7 +88,7 @@ static void flood(psc_checker *checker, int descriptor)
 /* What was queued before psc_stop is delivered by a later drain; the thread adds nothing. */
 static void stopped(const char *config)
 {
-    psc_checker *checker = checker_new(log_record, &journal, config);
+    psc_checker *checker = checker_new(log_keep, &journal, config);
     int descriptor = psc_log_fd(checker);
     int from = log_count(&journal);
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"log_level\":7}"));
@@ -108,7 +108,7 @@ static atomic_int entered;
 
 static void block_first(void *user_data, int level, const char *message)
 {
-    log_record(user_data, level, message);
+    log_keep(user_data, level, message);
     if (atomic_fetch_add(&entered, 1) > 0) return;
     while (sem_wait(&may_return) == -1) {
     }
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
     stopped(argv[1]);
     late(argv[1]);
     int descriptors = count_descriptors(), from = log_count(&journal);
-    psc_checker *checker = checker_new(log_record, &journal, argv[1]);
+    psc_checker *checker = checker_new(log_keep, &journal, argv[1]);
     int descriptor = psc_log_fd(checker);
     CHECK(descriptor >= 0 && psc_log_fd(checker) == descriptor);
     CHECK(fcntl(descriptor, F_GETFD) & FD_CLOEXEC);

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     int hangs = strcmp(how, "callback") == 0;
     log_init(&journal);
     int listener = silent_listener(16, &port);
-    checker = checker_new(hangs ? hang : log_record, &journal, argv[1]);
+    checker = checker_new(hangs ? hang : log_keep, &journal, argv[1]);
     CHECK_CODE(PSC_OK, configure_format(checker, "{\"url\":\"https://127.0.0.1:%d/\",\"log_level\":7}", port));
     if (strcmp(how, "atexit") == 0) CHECK(atexit(free_checker) == 0);
     CHECK_CODE(PSC_OK, psc_start(checker));

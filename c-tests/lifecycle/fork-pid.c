@@ -66,7 +66,7 @@ static void child(pid_t starter, int report)
 static void starter(const char *config, int report)
 {
     alarm(CHILD_SECONDS);
-    checker = checker_new(log_record, &journal, config);
+    checker = checker_new(log_keep, &journal, config);
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"start_delay\":3600}"));
     CHECK_CODE(PSC_OK, psc_start(checker));
     CHECK_SOON(psc_threads() == 1);

@@ -49,7 +49,7 @@ static void child(psc_checker *checker, struct log *journal, const char *config)
 static void child_of_an_idle_parent(psc_checker *checker, struct log *journal, const char *config)
 {
     inert(checker, journal);
-    psc_checker *own = checker_new(log_record, journal, config);
+    psc_checker *own = checker_new(log_keep, journal, config);
     CHECK_CODE(PSC_OK, psc_run_once(own, NULL));
     CHECK(log_find(journal, 0, "no update found") != -1);
     psc_free(own);
@@ -125,7 +125,7 @@ static void in_the_middle_of_a_check(const char *config)
     int port;
     log_init(&journal);
     int listener = silent_listener(16, &port);
-    psc_checker *checker = checker_new(log_record, &journal, config);
+    psc_checker *checker = checker_new(log_keep, &journal, config);
     CHECK_CODE(PSC_OK, configure_format(checker, "{\"url\":\"https://127.0.0.1:%d/\"}", port));
     CHECK_CODE(PSC_OK, psc_start(checker));
     int connection = accept(listener, NULL, NULL);
@@ -148,8 +148,8 @@ static void while_the_thread_sleeps(const char *config)
     static struct log journal, second;
     log_init(&journal);
     log_init(&second);
-    psc_checker *checker = checker_new(log_record, &journal, config);
-    other = checker_new(log_record, &second, config);
+    psc_checker *checker = checker_new(log_keep, &journal, config);
+    other = checker_new(log_keep, &second, config);
     CHECK_CODE(PSC_OK, psc_run_once(other, NULL)); /* it may cross a fork all the same */
     CHECK_CODE(PSC_OK, psc_configure(other, "{\"start_delay\":3600}"));
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"start_delay\":3600}"));
@@ -164,7 +164,7 @@ static void while_it_owns(const char *config, const char *state_dir)
 {
     static struct log journal;
     log_init(&journal);
-    psc_checker *checker = checker_new(log_record, &journal, config);
+    psc_checker *checker = checker_new(log_keep, &journal, config);
     CHECK_CODE(PSC_OK, configure_format(checker, "{\"start_delay\":3600,\"state_dir\":\"%s\"}", state_dir));
     CHECK_CODE(PSC_OK, psc_start(checker));
     WAIT_UNTIL(is_owner(checker));

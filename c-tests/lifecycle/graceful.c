@@ -25,7 +25,7 @@ int main(int argc, char **argv)
     CHECK(argc == 2);
     log_init(&journal);
     int listener = silent_listener(16, &port);
-    checker = checker_new(log_record, &journal, argv[1]);
+    checker = checker_new(log_keep, &journal, argv[1]);
     CHECK_CODE(PSC_OK, configure_format(checker, "{\"url\":\"https://127.0.0.1:%d/\"}", port));
 
     sigemptyset(&blocked);

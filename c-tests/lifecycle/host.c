@@ -3,28 +3,13 @@
  *
  *   configure JSON   start   stop   run   status   inspect   quit
  *
- * Answers are `= CODE` or the JSON text; log records are `log LEVEL MESSAGE`, results `result JSON`.
+ * Each is answered with what the function returned; results of the schedule come as {"result":...}.
  */
 #include "common.h"
 
-static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
-
-__attribute__((format(printf, 1, 2)))
-static void say(const char *format, ...)
+static void answer_code(int code)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    pthread_mutex_lock(&output);
-    vprintf(format, arguments);
-    fflush(stdout);
-    pthread_mutex_unlock(&output);
-    va_end(arguments);
-}
-
-static void write_record(void *user_data, int level, const char *message)
-{
-    (void) user_data;
-    say("log %d %s\n", level, message);
+    print_number("returned", code);
 }
 
 static void write_result(void *user_data, const psc_result *result)
@@ -33,17 +18,18 @@ static void write_result(void *user_data, const psc_result *result)
     (void) user_data;
     CHECK_CODE(PSC_OK, psc_result_json(result, &json));
     CHECK(psc_result_age(result) >= 0);
-    say("result %s\n", json);
+    json_begin();
+    json_document("result", json);
+    json_end();
     psc_string_free(json);
 }
 
 static void answer_json(int code, char *json)
 {
-    if (code == PSC_OK) {
-        say("%s\n", json);
-    } else {
-        say("= %d\n", code);
-    }
+    json_begin();
+    json_number("returned", code);
+    json_document("json", json);
+    json_end();
     psc_string_free(json);
 }
 
@@ -53,13 +39,13 @@ static void obey(psc_checker *checker, const char *command)
     if (strncmp(command, "configure ", 10) == 0) {
         int code = psc_configure(checker, command + 10);
         if (code != PSC_OK) fprintf(stderr, "%s\n", psc_last_error(checker));
-        say("= %d\n", code);
+        answer_code(code);
     } else if (strcmp(command, "start") == 0) {
-        say("= %d\n", start_schedule(checker));
+        answer_code(start_schedule(checker));
     } else if (strcmp(command, "stop") == 0) {
-        say("= %d\n", psc_stop(checker));
+        answer_code(psc_stop(checker));
     } else if (strcmp(command, "run") == 0) {
-        say("= %d\n", psc_run_once(checker, NULL));
+        answer_code(psc_run_once(checker, NULL));
     } else if (strcmp(command, "status") == 0) {
         int code = psc_status(checker, &json);
         answer_json(code, json);
@@ -74,7 +60,7 @@ static void obey(psc_checker *checker, const char *command)
 int main(void)
 {
     char line[8192];
-    psc_checker *checker = psc_init(write_record, NULL);
+    psc_checker *checker = psc_init(print_log_line, NULL);
     CHECK(checker != NULL);
     CHECK_CODE(PSC_OK, psc_on_result(checker, write_result, NULL));
     while (fgets(line, sizeof line, stdin) != NULL) {

@@ -22,7 +22,7 @@ static void write_line(void *user_data, int level, const char *message)
     fprintf(file, "%d %s\n", level, message);
     fflush(file);
     pthread_mutex_unlock(&file_lock);
-    log_record(user_data, level, message);
+    log_keep(user_data, level, message);
 }
 
 static void reopen(const char *path)

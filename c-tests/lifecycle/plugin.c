@@ -13,7 +13,7 @@ static psc_checker *checker;
 int plugin_start(const char *config, const char *more)
 {
     log_init(&journal);
-    checker = checker_new(log_record, &journal, config);
+    checker = checker_new(log_keep, &journal, config);
     CHECK_CODE(PSC_OK, psc_configure(checker, more));
     CHECK_CODE(PSC_OK, psc_start(checker));
     EXPECT_LOG(&journal, 0, "sending:");

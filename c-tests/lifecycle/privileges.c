@@ -28,7 +28,7 @@ int main(int argc, char **argv)
     char *json;
     CHECK(argc == 4);
     log_init(&journal);
-    psc_checker *checker = checker_new(log_record, &journal, argv[1]);
+    psc_checker *checker = checker_new(log_keep, &journal, argv[1]);
     remove_files(argv[2]);
     if (geteuid() == 0) {
         CHECK(chdir(argv[3]) == 0 && chroot(argv[3]) == 0);

@@ -40,7 +40,7 @@ static pid_t worker(const char *config, const char *state_dir, int *told, int *t
         close(up[0]);
         close(down[1]);
         log_init(&journal);
-        psc_checker *checker = checker_new(log_record, &journal, config);
+        psc_checker *checker = checker_new(log_keep, &journal, config);
         CHECK_CODE(PSC_OK, configure_format(checker, "{\"state_dir\":\"%s\"}", state_dir));
         CHECK_CODE(PSC_OK, psc_start(checker));
         CHECK(write(up[1], "s", 1) == 1);
@@ -70,7 +70,7 @@ static void stays(const char *config)
 {
     static struct log journal;
     log_init(&journal);
-    psc_checker *checker = checker_new(log_record, &journal, config);
+    psc_checker *checker = checker_new(log_keep, &journal, config);
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"log_level\":4}"));
     CHECK_CODE(PSC_OK, psc_start(checker));
     EXPECT_LOG(&journal, 0, "no update found");

@@ -46,7 +46,7 @@ static void keep_result(void *user_data, const psc_result *result)
 
 static void begin(const char *config)
 {
-    checker = checker_new(log_record, &journal, config);
+    checker = checker_new(log_keep, &journal, config);
     CHECK_CODE(PSC_OK, psc_on_result(checker, keep_result, &results));
     atomic_store(&results.count, 0);
 }

@@ -12,7 +12,7 @@ int main(int argc, char **argv)
     const char *mark = getenv("RENAME_MARK");
     CHECK(argc == 3 && mark != NULL);
     log_init(&journal);
-    psc_checker *checker = checker_new(log_record, &journal, argv[1]);
+    psc_checker *checker = checker_new(log_keep, &journal, argv[1]);
     CHECK_CODE(PSC_OK, configure_format(checker, "{\"state_dir\":\"%s\"}", argv[2]));
     CHECK_CODE(PSC_OK, psc_start(checker));
     WAIT_UNTIL(access(mark, F_OK) == 0);

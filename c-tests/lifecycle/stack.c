@@ -3,7 +3,7 @@
  * with exactly BYTES left below the calling function, thread-local storage not counted.
  *
  *   stack CALL BYTES CONFIG [RESPONSE_FILE NONCE]     CALL: configure, run_once, verify, look (status, preview, inspect)
- *                                                     prints the code and the bytes that were used, a line each
+ *                                                     prints the code and the bytes that were used
  */
 #include "../harness.h"
 
@@ -103,7 +103,7 @@ static void run_with(struct job *job, size_t size)
 
 int main(int argc, char **argv)
 {
-    static struct records records;
+    static struct log log;
     static char response[1 << 20];
     const size_t probed = 1 << 20;
     struct job job = { .call = argv[1], .response = response };
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
         job.nonce = argv[5];
     }
     if (strcmp(job.call, "configure") != 0) {
-        job.checker = psc_init(keep_record, &records);
+        job.checker = psc_init(log_keep, &log);
         CHECK_CODE(PSC_OK, psc_configure(job.checker, job.config));
     }
 
@@ -129,8 +129,11 @@ int main(int argc, char **argv)
     run_with(&job, (bytes + probed - job.left) / ALIGNED * ALIGNED);
     CHECK(job.left <= bytes);
     CHECK(job.left + ALIGNED > bytes);
-    printf("code %d\nused %zu\n", job.code, job.used);
+    json_begin();
+    json_number("code", job.code);
+    json_number("used", (long long) job.used);
+    json_end();
     psc_free(job.checker);
-    forget_records(&records);
+    log_clear(&log);
     return 0;
 }

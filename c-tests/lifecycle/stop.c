@@ -19,7 +19,7 @@ static int port = 443;
 
 static psc_checker *new_checker(const char *config, const char *format)
 {
-    psc_checker *checker = checker_new(log_record, &journal, config);
+    psc_checker *checker = checker_new(log_keep, &journal, config);
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"log_level\":7}"));
     if (format != NULL) {
         char json[512];
@@ -175,7 +175,7 @@ static void thread_has_ended(int from)
     char path[64];
     int sending = log_find(&journal, from, "sending:");
     CHECK(sending != -1);
-    snprintf(path, sizeof path, "/proc/self/task/%d", (int) journal.records[sending].thread_id);
+    snprintf(path, sizeof path, "/proc/self/task/%d", (int) journal.lines[sending].thread_id);
     CHECK_SOON(access(path, F_OK) == -1);
 }
 
@@ -352,7 +352,7 @@ static void signals(const char *config, int milliseconds)
     CHECK_CODE(PSC_OK, stop_fully(stormy)); /* psc_run heeds what came too early */
     CHECK_CODE(PSC_OK, psc_run_once(stormy, NULL));
     CHECK_CODE(PSC_OK, start_schedule(stormy));
-    if (from < LOG_RECORDS - 100) EXPECT_LOG(&journal, from, "no update found");
+    if (from < LOG_LINES - 100) EXPECT_LOG(&journal, from, "no update found");
     psc_request_stop(stormy);
     WAIT_UNTIL(psc_threads() == 0);
     psc_free(stormy);
@@ -366,7 +366,7 @@ static atomic_int calls_inside;
 static void call_everything(void *user_data, int level, const char *message)
 {
     char *json;
-    log_record(user_data, level, message);
+    log_keep(user_data, level, message);
     psc_result *result = (psc_result *) user_data;
     CHECK_CODE(PSC_ERR_REENTRANT, psc_stop(inside));
     CHECK_CODE(PSC_ERR_REENTRANT, psc_start(inside));
@@ -410,7 +410,7 @@ static void reentrant(const char *config)
 
 static void stop_wish(void *user_data, int level, const char *message)
 {
-    log_record(user_data, level, message);
+    log_keep(user_data, level, message);
     psc_request_stop(inside);
 }
 
@@ -429,7 +429,7 @@ static void request_inside(const char *config)
 
 static void free_now(void *user_data, int level, const char *message)
 {
-    log_record(user_data, level, message);
+    log_keep(user_data, level, message);
     /* Before the count is raised: then the main thread may take the variable for its next handle. */
     psc_checker *checker = inside;
     CHECK(atomic_fetch_add(&calls_inside, 1) == 0); /* nothing more is logged */
@@ -480,7 +480,7 @@ static void block(void *user_data, int level, const char *message)
     atomic_fetch_add(&entered, 1);
     while (sem_wait(&may_return) == -1) {
     }
-    log_record(user_data, level, message);
+    log_keep(user_data, level, message);
 }
 
 static psc_checker *new_blocked(const char *config)

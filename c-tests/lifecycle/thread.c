@@ -27,7 +27,7 @@ static void record_stack(void *user_data, int level, const char *message)
     pthread_attr_destroy(&attributes);
     memset(thread_locals, 1, sizeof thread_locals);
     atomic_store(&stack_left, (size_t) ((char *) __builtin_frame_address(0) - (char *) stack));
-    log_record(user_data, level, message);
+    log_keep(user_data, level, message);
 }
 
 /* Every signal that can be blocked; 32 and 33 are glibc's own. */

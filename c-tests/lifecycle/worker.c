@@ -36,7 +36,7 @@ static void without_descriptors(const char *config, const char *state_dir)
     static struct log journal;
     struct rlimit limit, low;
     log_init(&journal);
-    psc_checker *checker = checker_new(log_record, &journal, config);
+    psc_checker *checker = checker_new(log_keep, &journal, config);
     CHECK_CODE(PSC_OK, configure_format(checker, "{\"start_delay\":3600,\"state_dir\":\"%s\"}", state_dir));
     int next = dup(0);
     CHECK(next > 0 && close(next) == 0);
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
     int count = atoi(argv[3]);
     CHECK(count > 0 && count <= 256);
     log_init(&journal);
-    psc_checker *checker = checker_new(log_record, &journal, argv[1]);
+    psc_checker *checker = checker_new(log_keep, &journal, argv[1]);
     CHECK_CODE(PSC_OK, configure_format(checker, "{\"state_dir\":\"%s\"}", argv[2]));
     CHECK(pipe(ready) == 0 && pipe(leave) == 0);
 

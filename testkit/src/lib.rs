@@ -3,10 +3,11 @@
 
 mod calls;
 mod certificate;
+mod check;
 mod compile;
-mod harness;
 mod library;
 mod ports;
+pub mod printed;
 pub mod proc;
 mod process;
 pub mod proxies;
@@ -15,8 +16,8 @@ mod support;
 
 pub use calls::{Call, Calls};
 pub use certificate::self_signed;
+pub use check::{Check, Outcome};
 pub use compile::{LINKS, Link, compile, compile_against, compile_preload};
-pub use harness::{Check, Outcome};
 pub use library::{
     Library, library, library_dir, library_with_feature, static_link_flags, target_dir,
 };

@@ -153,7 +153,7 @@ fn a_static_libcurl_trusts_whom_psc_says_and_nobody_else() {
         assert_eq!(outcome.configured, 0, "{}", outcome.output);
         assert_eq!(outcome.code, Some(PSC_ERR_TLS), "{}", outcome.output);
         let reason = "not signed by a trusted authority";
-        assert_eq!(outcome.records(reason).len(), 1, "{}", outcome.output);
+        assert_eq!(outcome.log_lines(reason).len(), 1, "{}", outcome.output);
     }
     assert_eq!(site.server.requests().len(), 1);
 }

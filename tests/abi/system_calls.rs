@@ -1,5 +1,7 @@
 //! A system call that fails: psc says so or goes on, and never gives a wrong verdict.
 
+use psc::ffi::codes::{PSC_ERR_INTERNAL, PSC_ERR_NONCE, PSC_ERR_SIGNATURE, PSC_UPDATE_AVAILABLE};
+use psc_testkit::printed::Printed;
 use psc_testkit::{Finished, Link, Site, compile, long, private_dir, require, run};
 use serde_json::json;
 use std::fs;
@@ -120,8 +122,9 @@ fn no_failed_system_call_makes_a_wrong_verdict() {
         program: compile("c-tests/api/system-calls.c", Link::Shared),
     };
     let undisturbed = host.run(&[]);
-    assert!(
-        undisturbed.done.stdout.starts_with("code 1:"),
+    assert_eq!(
+        Printed::parse(&undisturbed.done.stdout).number_of("code"),
+        Some(PSC_UPDATE_AVAILABLE),
         "{:?}",
         undisturbed.done
     );
@@ -140,13 +143,12 @@ fn no_failed_system_call_makes_a_wrong_verdict() {
             let what = format!("{call} {error} {n}: {done:?}");
             assert_eq!((done.signal, done.code), (None, Some(0)), "{what}");
             // The program's own output may be what failed.
-            let Some(code) = done.stdout.split([':', '\n']).find(|part| !part.is_empty()) else {
+            let Some(code) = Printed::parse(&done.stdout).number_of::<i32>("code") else {
                 assert_eq!(call, "write", "{what}");
                 continue;
             };
-            let code: i32 = code.trim_start_matches("code ").parse().expect("a code");
             assert!(
-                code == 1 || (code < 0 && !NOT_TO_BLAME.contains(&code)),
+                code == PSC_UPDATE_AVAILABLE || (code < 0 && !NOT_TO_BLAME.contains(&code)),
                 "{what}"
             );
             runs += 1;
@@ -161,4 +163,4 @@ fn no_failed_system_call_makes_a_wrong_verdict() {
 }
 
 /// A forged signature, a replay, a bug.
-const NOT_TO_BLAME: [i32; 3] = [-12, -13, -15];
+const NOT_TO_BLAME: [i32; 3] = [PSC_ERR_SIGNATURE, PSC_ERR_NONCE, PSC_ERR_INTERNAL];

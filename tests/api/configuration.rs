@@ -11,8 +11,9 @@ use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::symm::Cipher;
 use psc::ffi::codes::{PSC_ERR_CONFIG, PSC_ERR_FILE};
+use psc_testkit::printed::objects;
 use psc_testkit::{Check, LINKS, self_signed};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 /// What psc_configure made of one configuration.
@@ -55,28 +56,12 @@ fn configure_by(ways: &[Check], texts: &[&[u8]], merge: bool) -> Vec<Answer> {
 }
 
 fn parse(said: &str) -> Vec<Answer> {
-    let mut answers: Vec<Answer> = Vec::new();
-    for line in said.lines() {
-        let (name, value) = line.split_once(' ').expect("a name and a value");
-        if name == "code" {
-            let code = value.parse().expect("a number");
-            answers.push(Answer {
-                code,
-                error: String::new(),
-                inspected: Value::Null,
-            });
-            continue;
-        }
-        let answer = answers.last_mut().expect("a code first");
-        match name {
-            "error" => answer.error = value.to_string(),
-            _ => {
-                answer.inspected =
-                    serde_json::from_str(&value.replace("\\x5c", "\\")).expect("JSON")
-            }
-        }
-    }
-    answers
+    let answer = |object: &Map<String, Value>| Answer {
+        code: i32::try_from(object["code"].as_i64().expect("a code")).expect("a code"),
+        error: object["error"].as_str().expect("a text").to_string(),
+        inspected: object["inspect"].clone(),
+    };
+    objects(said).iter().map(answer).collect()
 }
 
 fn configure(configs: &[Value]) -> Vec<Answer> {

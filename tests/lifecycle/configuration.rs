@@ -135,7 +135,7 @@ fn switched_off_and_on_again_it_checks_as_before() {
         host.configure(&json!({ "disabled": false }));
         host.expect_log_times("no update found", times + 1);
     }
-    assert_eq!(host.records("disabled").len(), 2);
+    assert_eq!(host.log_lines("disabled").len(), 2);
     assert_requests(&site, 3);
 }
 
@@ -215,10 +215,10 @@ fn the_log_level_changes_at_once() {
     let site = Site::start();
     let mut host = Host::new(&up_to_date(&site, json!({ "log_level": 2 })));
     assert_eq!(host.run(), 0);
-    assert_eq!(host.records("no update found").len(), 0);
+    assert_eq!(host.log_lines("no update found").len(), 0);
     host.configure(&json!({ "log_level": 3 }));
     assert_eq!(host.run(), 0);
-    assert_eq!(host.records("no update found").len(), 1);
+    assert_eq!(host.log_lines("no update found").len(), 1);
 }
 
 /// A check that was woken for nothing waits on: it does not keep a processor busy until its answer comes.

@@ -200,7 +200,7 @@ fn the_next_check_that_is_told_is_the_one_that_is_made() {
         }
         clock.pass(2880);
         expect_next_check(&mut host, 20..=120);
-        assert_eq!(host.records("failed:").len(), 1);
+        assert_eq!(host.log_lines("failed:").len(), 1);
         clock.pass(130);
         host.expect_log_times("failed:", 2);
     }

@@ -2,8 +2,9 @@
 
 use crate::support::program;
 use psc::ffi::codes::PSC_ERR_STATE;
+use psc_testkit::printed::{LogLine, log_line, objects};
 use psc_testkit::{Link, proc, wait_until};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -13,16 +14,13 @@ use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A log record: its level and text.
-pub type Record = (i32, String);
-
 /// Killed, if it has not left by then, when dropped.
 pub struct Host {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
-    /// Every record so far; [`Host::sync`] brings it up to date.
-    pub records: Vec<Record>,
+    /// Every line so far.
+    pub log: Vec<LogLine>,
     /// Every result of the schedule so far.
     pub results: Vec<Value>,
 }
@@ -60,7 +58,7 @@ impl Host {
             child,
             stdin,
             lines,
-            records: Vec::new(),
+            log: Vec::new(),
             results: Vec::new(),
         };
         host.configure(config);
@@ -78,43 +76,40 @@ impl Host {
         writeln!(self.stdin, "{command}").expect("the host reads its commands");
     }
 
-    /// The next line that is no log record.
-    fn answer(&mut self) -> String {
+    /// The next object that is no log line.
+    fn answer(&mut self) -> Map<String, Value> {
         let started = Instant::now();
         loop {
-            if let Some(line) = self.next_line(LIMIT.saturating_sub(started.elapsed())) {
-                return line;
+            if let Some(answer) = self.next_answer(LIMIT.saturating_sub(started.elapsed())) {
+                return answer;
             }
-            assert!(started.elapsed() < LIMIT, "no answer; {:?}", self.records);
+            assert!(started.elapsed() < LIMIT, "no answer; {:?}", self.log);
         }
     }
 
-    /// Takes one line, if there is one in time: a record is kept, another line returned.
-    fn next_line(&mut self, limit: Duration) -> Option<String> {
+    /// Takes what the host printed next, if that comes in time: a log line is kept, an answer returned.
+    fn next_answer(&mut self, limit: Duration) -> Option<Map<String, Value>> {
         let line = match self.lines.recv_timeout(limit) {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => return None,
-            Err(RecvTimeoutError::Disconnected) => panic!("the host has died: {:?}", self.records),
+            Err(RecvTimeoutError::Disconnected) => panic!("the host has died: {:?}", self.log),
         };
-        if let Some(result) = line.strip_prefix("result ") {
-            self.results
-                .push(serde_json::from_str(result).expect("JSON"));
+        let mut object = objects(&line).remove(0);
+        if let Some(line) = log_line(&object) {
+            self.log.push(line);
             return None;
         }
-        let Some(record) = line.strip_prefix("log ") else {
-            return Some(line);
-        };
-        let (level, message) = record.split_once(' ').expect("a level and a message");
-        self.records
-            .push((level.parse().expect("a level"), message.to_string()));
-        None
+        if let Some(result) = object.remove("result") {
+            self.results.push(result);
+            return None;
+        }
+        Some(object)
     }
 
     fn call(&mut self, command: &str) -> i32 {
         self.send(command);
-        let answer = self.answer();
-        let code = answer.strip_prefix("= ").expect("a code");
-        code.parse().expect("a number")
+        let code = self.answer()["returned"].as_i64().expect("a code");
+        i32::try_from(code).expect("a code")
     }
 
     /// A check by hand that nobody waits for.
@@ -170,36 +165,30 @@ impl Host {
 
     pub fn status(&mut self) -> Value {
         self.send("status");
-        serde_json::from_str(&self.answer()).expect("JSON")
+        self.answer()["json"].clone()
     }
 
-    /// The records with that phrase, those included that were logged until now.
-    pub fn records(&mut self, phrase: &str) -> Vec<Record> {
+    /// The log lines with that phrase, those included that were logged until now.
+    pub fn log_lines(&mut self, phrase: &str) -> Vec<LogLine> {
         self.status();
-        let found = self
-            .records
-            .iter()
-            .filter(|(_, text)| text.contains(phrase));
+        let found = self.log.iter().filter(|(_, text)| text.contains(phrase));
         found.cloned().collect()
     }
 
-    /// Waits for so many records with that phrase.
-    pub fn expect_log_times(&mut self, phrase: &str, times: usize) -> Record {
+    /// Waits for so many log lines with that phrase.
+    pub fn expect_log_times(&mut self, phrase: &str, times: usize) -> LogLine {
         let started = Instant::now();
         loop {
-            let mut found = self
-                .records
-                .iter()
-                .filter(|(_, text)| text.contains(phrase));
+            let mut found = self.log.iter().filter(|(_, text)| text.contains(phrase));
             if let Some(record) = found.nth(times - 1) {
                 return record.clone();
             }
             assert!(
                 started.elapsed() < LIMIT,
-                "no record contains {phrase:?}: {:#?}",
-                self.records
+                "no log line contains {phrase:?}: {:#?}",
+                self.log
             );
-            let other = self.next_line(LIMIT.saturating_sub(started.elapsed()));
+            let other = self.next_answer(LIMIT.saturating_sub(started.elapsed()));
             assert_eq!(other, None, "an answer that nobody asked for");
         }
     }
@@ -213,12 +202,12 @@ impl Host {
                 return update.clone();
             }
             assert!(started.elapsed() < LIMIT, "{:?}", self.results);
-            let other = self.next_line(LIMIT.saturating_sub(started.elapsed()));
+            let other = self.next_answer(LIMIT.saturating_sub(started.elapsed()));
             assert_eq!(other, None, "an answer that nobody asked for");
         }
     }
 
-    pub fn expect_log(&mut self, phrase: &str) -> Record {
+    pub fn expect_log(&mut self, phrase: &str) -> LogLine {
         self.expect_log_times(phrase, 1)
     }
 
@@ -240,22 +229,19 @@ impl Host {
     }
 
     /// Leaves properly; everything that it logged.
-    pub fn quit(mut self) -> Vec<Record> {
+    pub fn quit(mut self) -> Vec<LogLine> {
         self.send("quit");
         let status = self.child.wait().expect("a status");
-        assert!(status.success(), "{status}; {:?}", self.records);
+        assert!(status.success(), "{status}; {:?}", self.log);
         while let Ok(line) = self.lines.recv() {
-            if line.starts_with("result ") {
+            let object = objects(&line).remove(0);
+            if object.contains_key("result") {
                 continue;
             }
-            let record = line
-                .strip_prefix("log ")
-                .and_then(|line| line.split_once(' '));
-            let (level, message) = record.expect("only records after the end");
-            self.records
-                .push((level.parse().expect("a level"), message.to_string()));
+            self.log
+                .push(log_line(&object).expect("only log lines and results after the end"));
         }
-        std::mem::take(&mut self.records)
+        std::mem::take(&mut self.log)
     }
 
     /// By SIGKILL.

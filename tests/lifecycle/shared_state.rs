@@ -127,7 +127,7 @@ fn is_followed(leave: fn(&mut Host)) {
     clock.pass(NEXT_CHECK);
     second.expect_log("no update found");
     assert_requests(&site, 2);
-    assert_eq!(first.records("no update found").len(), 1);
+    assert_eq!(first.log_lines("no update found").len(), 1);
 }
 
 /// A cleaner of old files takes the lock away, and another process makes and holds a new one: this one.
@@ -185,7 +185,7 @@ fn a_record_that_is_held_for_ever_blocks_nobody() {
     host.start();
     becomes_owner(&mut host);
     host.wait_for_rest();
-    let warnings = host.records("the state in ");
+    let warnings = host.log_lines("the state in ");
     assert!(warnings[0].1.contains("cannot be written"), "{warnings:?}");
     for _ in 0..20 {
         // Also at the moments in which the thread tries to write.
@@ -216,7 +216,7 @@ fn a_check_by_hand_that_is_killed_is_not_repeated_at_once() {
     host.start();
     assert!(host.next_check() > 300);
     host.wait_for_rest();
-    assert_eq!(host.records("sending:").len(), 0);
+    assert_eq!(host.log_lines("sending:").len(), 0);
 }
 
 /// The owner's lock is not all that keeps two from making one check: who waited for the record looks at it again.

@@ -1,6 +1,7 @@
 //! The stack: what a call needs of its thread's, and what psc's own thread has, whatever thread-local storage the host has.
 
 use crate::support::{preload, program, succeed, up_to_date};
+use psc_testkit::printed::Printed;
 use psc_testkit::{Library, Link, Site, compile_against, library, library_with_feature};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -23,18 +24,13 @@ fn call(stack: &Path, name: &str, config: &str, answer: &[&str]) -> i32 {
         .args([name, &LEAST.to_string(), config])
         .args(answer);
     let done = succeed(&mut command);
-    let value = |name: &str| {
-        let mut lines = done.stdout.lines();
-        let line = lines.find_map(|line| line.strip_prefix(name));
-        line.and_then(|value| value.trim().parse::<i64>().ok())
-            .unwrap_or_else(|| panic!("{name} is missing:\n{}", done.stdout))
-    };
-    let used = usize::try_from(value("used ")).expect("bytes");
+    let printed = Printed::parse(&done.stdout);
+    let used: usize = printed.number_of("used").expect("bytes");
     assert!(
         (1024..=LEAST - ROOM).contains(&used),
         "{name}: {used} bytes"
     );
-    i32::try_from(value("code ")).expect("a code")
+    printed.number_of("code").expect("a code")
 }
 
 fn every_call_makes_do(library: &Library) {

@@ -59,7 +59,7 @@ fn a_known_update_is_repeated_at_start_and_once_a_day_also_offline() {
         clock.pass(DAY + 60);
         host.expect_log_times(UPDATE, day);
         host.wait_for_rest();
-        assert_eq!(host.records(UPDATE).len(), day, "once a day");
+        assert_eq!(host.log_lines(UPDATE).len(), day, "once a day");
     }
     assert_eq!(host.status()["verdict"], "update");
     assert_one_request(&site);
@@ -102,7 +102,7 @@ fn a_known_update_is_handed_over_each_time() {
             );
             let message = repeated["message"].as_str().unwrap();
             assert!(message.contains("(known for "), "{message}");
-            assert_eq!(host.records(message).len(), 1);
+            assert_eq!(host.log_lines(message).len(), 1);
             clock.pass(DAY + 60);
         }
     }
@@ -122,10 +122,10 @@ fn a_known_update_is_not_repeated_by_who_follows_the_owner() {
     first.quit();
     clock.pass(100);
     second.wait_for_status("ownership", |status| status["owner"] == true);
-    assert_eq!(second.records(UPDATE).len(), 0);
+    assert_eq!(second.log_lines(UPDATE).len(), 0);
     clock.pass(DAY + 60);
     second.expect_log(UPDATE);
-    assert_eq!(second.records(UPDATE).len(), 1);
+    assert_eq!(second.log_lines(UPDATE).len(), 1);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_known_update_is_forgotten_when_another_version_runs() {
     host.wait_for_status("ownership", |status| status["owner"] == true);
     host.wait_for_rest();
     assert_eq!(host.status()["verdict"], "never_checked");
-    assert_eq!(host.records(UPDATE).len(), 0);
+    assert_eq!(host.log_lines(UPDATE).len(), 0);
 }
 
 fn rewrite(state: &Path, change: impl FnOnce(&mut Value)) {
@@ -163,7 +163,7 @@ fn a_known_update_survives_a_boot_with_a_wrong_clock() {
     host.expect_log(UPDATE);
     host.expect_log("Security update check failed:");
     assert_eq!(host.status()["verdict"], "update");
-    let warnings = host.records("the state in ");
+    let warnings = host.log_lines("the state in ");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     let expected = "is dated in the future; it is replaced";
     assert!(warnings[0].1.ends_with(expected), "{warnings:?}");
@@ -180,7 +180,7 @@ fn a_known_update_survives_a_boot_with_a_wrong_clock() {
         age.is_some_and(|age| (DAY..2 * DAY).contains(&age)),
         "{status}"
     );
-    assert_eq!(host.records("the state in ").len(), 0);
+    assert_eq!(host.log_lines("the state in ").len(), 0);
     assert_one_request(&site);
 }
 
@@ -224,7 +224,7 @@ fn a_stored_answer_that_was_tampered_with_is_not_believed() {
         host.wait_for_status("ownership", |status| status["owner"] == true);
         host.wait_for_rest();
         assert_eq!(host.status()["verdict"], "never_checked", "change {index}");
-        assert_eq!(host.records(UPDATE).len(), 0, "change {index}");
+        assert_eq!(host.log_lines(UPDATE).len(), 0, "change {index}");
         assert_one_request(&site);
     }
 }
@@ -332,7 +332,7 @@ fn a_long_silence_is_one_warning() {
         clock.pass(DAY + 60);
         host.next_check();
     }
-    assert_eq!(host.records("no authentic answer").len(), 1);
+    assert_eq!(host.log_lines("no authentic answer").len(), 1);
     assert_eq!(host.status()["verdict"], "stale");
 
     // The next silence is another one.

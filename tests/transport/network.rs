@@ -30,10 +30,10 @@ fn with_resolver(variable: &str, name: &str) -> Check {
 /// A failure that says so once, completely, with an advice and a time.
 fn assert_failed(outcome: &Outcome, code: i32, phrases: &[&str]) {
     assert_eq!(outcome.code, Some(code), "{}", outcome.output);
-    let records = outcome.records("Security update check failed:");
-    assert_eq!(records.len(), 1, "{}", outcome.output);
-    assert_eq!(records[0].0, 1, "{}", outcome.output);
-    assert!(records[0].1.contains("next check in"), "{}", outcome.output);
+    let lines = outcome.log_lines("Security update check failed:");
+    assert_eq!(lines.len(), 1, "{}", outcome.output);
+    assert_eq!(lines[0].0, 1, "{}", outcome.output);
+    assert!(lines[0].1.contains("next check in"), "{}", outcome.output);
     assert!(
         outcome.next_check.is_some_and(|seconds| seconds > 0),
         "{}",
@@ -41,7 +41,7 @@ fn assert_failed(outcome: &Outcome, code: i32, phrases: &[&str]) {
     );
     for phrase in phrases {
         assert!(
-            records[0].1.contains(phrase),
+            lines[0].1.contains(phrase),
             "{phrase} is missing: {}",
             outcome.output
         );
@@ -372,12 +372,12 @@ fn every_field_sent_and_received_is_told_at_level_7() {
         assert!(outcome.log.contains(&line), "{line:?}: {}", outcome.output);
     }
     for name in ["nonce", "update", "version", "log", "request_sha256"] {
-        let records = outcome.records(&format!("received: {name}: "));
-        assert_eq!(records.len(), 1, "{name}: {}", outcome.output);
-        assert_eq!(records[0].0, 7, "{name}");
+        let lines = outcome.log_lines(&format!("received: {name}: "));
+        assert_eq!(lines.len(), 1, "{name}: {}", outcome.output);
+        assert_eq!(lines[0].0, 7, "{name}");
     }
-    assert_eq!(outcome.records("received: update: 1").len(), 1);
-    assert_eq!(outcome.records("unverified: {").len(), 1);
+    assert_eq!(outcome.log_lines("received: update: 1").len(), 1);
+    assert_eq!(outcome.log_lines("unverified: {").len(), 1);
 }
 
 #[test]
@@ -433,8 +433,8 @@ fn a_disabled_check_opens_nothing() {
         .env("RESOLVER_LOG", site.path("names"))
         .run(&site.config(json!({ "disabled": true, "log_level": 7 })));
     assert_eq!(outcome.code, Some(2));
-    assert_eq!(outcome.records("disabled").len(), 1, "{}", outcome.output);
-    assert_eq!(outcome.records("disabled")[0].0, 4);
+    assert_eq!(outcome.log_lines("disabled").len(), 1, "{}", outcome.output);
+    assert_eq!(outcome.log_lines("disabled")[0].0, 4);
     assert_eq!(site.server.connections(), 0);
     assert!(!std::path::Path::new(&site.path("names")).exists());
 }

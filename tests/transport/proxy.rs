@@ -56,11 +56,11 @@ fn assert_update(outcome: &Outcome) {
 
 fn assert_failed(outcome: &Outcome, code: i32, phrases: &[&str]) {
     assert_eq!(outcome.code, Some(code), "{}", outcome.output);
-    let records = outcome.records("Security update check failed:");
-    assert_eq!(records.len(), 1, "{}", outcome.output);
+    let lines = outcome.log_lines("Security update check failed:");
+    assert_eq!(lines.len(), 1, "{}", outcome.output);
     for phrase in phrases {
         assert!(
-            records[0].1.contains(phrase),
+            lines[0].1.contains(phrase),
             "{phrase} is missing: {}",
             outcome.output
         );
@@ -365,7 +365,7 @@ fn a_login_changes_nothing_but_itself() {
             let phrase = "the connection to localhost broke off in the TLS handshake (";
             assert_failed(&outcome, PSC_ERR_NETWORK, &[phrase]);
             outcome.assert_first_retry();
-            let record = outcome.records("Security update check failed:")[0];
+            let record = outcome.log_lines("Security update check failed:")[0];
             let (reason, _when) = record.1.split_once("(next check").expect("a time");
             reason.to_string()
         };

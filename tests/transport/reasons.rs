@@ -31,9 +31,9 @@ fn both_libcurls() -> [Check; 2] {
 /// One record that has all of `phrases` and none of `wrong`.
 fn assert_blames(outcome: &Outcome, code: i32, phrases: &[&str], wrong: &[&str]) {
     assert_eq!(outcome.code, Some(code), "{}", outcome.output);
-    let records = outcome.records("Security update check failed:");
-    assert_eq!(records.len(), 1, "{}", outcome.output);
-    let line = &records[0].1;
+    let lines = outcome.log_lines("Security update check failed:");
+    assert_eq!(lines.len(), 1, "{}", outcome.output);
+    let line = &lines[0].1;
     for phrase in phrases {
         assert!(line.contains(phrase), "{phrase} is missing: {line}");
     }

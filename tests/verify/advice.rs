@@ -4,16 +4,18 @@ use crate::support::{
     LIMIT, answer, check, offline_config, public_pem, report, rsa_key, signing_key, verbose_config,
 };
 use psc::ffi::codes::{PSC_ERR_FILE, PSC_ERR_SYSTEM, PSC_ERR_TLS, PSC_OK, PSC_UPDATE_AVAILABLE};
+use psc_testkit::printed::{LogLine, Printed, log_line, objects};
 use psc_testkit::{LINKS, Link, Site, compile, merged, run, self_signed};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// What cure.c printed.
-struct Cure {
-    configured: String,
-    /// Of each check: its code, the records since the one before, and what psc_status says.
+/// What c-tests/verify/recheck.c printed.
+struct Rechecked {
+    configured: i32,
+    /// Of psc_configure.
+    error: String,
     checks: Vec<Checked>,
     /// Of level 2, before the first check.
     warnings: Vec<String>,
@@ -22,18 +24,22 @@ struct Cure {
 
 struct Checked {
     code: i32,
-    log: Vec<String>,
+    /// The lines since the check before.
+    log: Vec<LogLine>,
     status: Value,
 }
 
 impl Checked {
+    /// `part` may begin with the level.
     fn said(&self, part: &str) -> bool {
-        self.log.iter().any(|record| record.contains(part))
+        let mut lines = self.log.iter();
+        lines.any(|(level, message)| format!("{level} {message}").contains(part))
     }
 }
 
-fn cure(config: &Value, commands: &[String], environment: &[(&str, &Path)]) -> Cure {
-    let mut command = Command::new(compile("c-tests/verify/cure.c", Link::Shared));
+/// Checks, and does so again after each of these shell commands.
+fn recheck(config: &Value, commands: &[String], environment: &[(&str, &Path)]) -> Rechecked {
+    let mut command = Command::new(compile("c-tests/verify/recheck.c", Link::Shared));
     command.arg(config.to_string()).args(commands);
     command
         .env_remove("SSL_CERT_FILE")
@@ -42,65 +48,62 @@ fn cure(config: &Value, commands: &[String], environment: &[(&str, &Path)]) -> C
         command.env(name, value);
     }
     let done = run(&mut command, LIMIT);
-    let everything = done.stdout.clone() + &done.stderr;
+    let printed = Printed::parse(&done.stdout);
+    let everything = printed.text.clone() + &done.stderr;
     assert_eq!(done.code, Some(0), "{everything}");
     assert!(!done.stderr.contains("phrase"), "it asked: {}", done.stderr);
-    let mut cure = Cure {
-        configured: String::new(),
+    let mut rechecked = Rechecked {
+        configured: printed.number_of("configured").expect("a code"),
+        error: printed.text_of("error").expect("a text"),
         checks: Vec::new(),
         warnings: Vec::new(),
         everything,
     };
     let mut log = Vec::new();
-    for line in done.stdout.lines() {
-        let (name, rest) = line.split_once(' ').expect("a name");
-        match name {
-            "configure" => rest.clone_into(&mut cure.configured),
-            "log" if cure.checks.is_empty() && rest.starts_with("2 ") => {
-                cure.warnings.push(rest.to_owned());
-                log.push(rest.to_owned());
+    for object in objects(&done.stdout) {
+        if let Some((level, message)) = log_line(&object) {
+            if rechecked.checks.is_empty() && level == 2 {
+                rechecked.warnings.push(message.clone());
             }
-            "log" => log.push(rest.to_owned()),
-            "check" => cure.checks.push(Checked {
-                code: rest.parse().expect("a code"),
+            log.push((level, message));
+        } else if let Some(code) = object.get("code") {
+            rechecked.checks.push(Checked {
+                code: i32::try_from(code.as_i64().expect("a code")).expect("a code"),
                 log: std::mem::take(&mut log),
                 status: Value::Null,
-            }),
-            "again" => assert_eq!(rest, "0", "{line}"),
-            // They work whatever is missing.
-            "inspect" | "preview" | "status" => {
-                let json = rest.strip_prefix("0 ").unwrap_or_else(|| panic!("{line}"));
-                let json = serde_json::from_str(json).expect("JSON");
-                if name == "status" {
-                    cure.checks.last_mut().expect("a check").status = json;
-                }
-            }
-            _ => panic!("{line}"),
+            });
+        } else if let Some(status) = object.get("status") {
+            rechecked.checks.last_mut().expect("a check").status = status.clone();
         }
     }
-    cure
+    rechecked
 }
 
 /// A check for each code, with the words of its failure; the configuration is accepted with one warning, or none.
-fn assert_cured(cure: &Cure, expected: &[(i32, &[&str])]) {
-    assert_eq!(cure.configured, "0 ", "{}", cure.everything);
-    let codes: Vec<i32> = cure.checks.iter().map(|check| check.code).collect();
+fn assert_checks(rechecked: &Rechecked, expected: &[(i32, &[&str])]) {
+    assert_eq!(
+        (rechecked.configured, rechecked.error.as_str()),
+        (PSC_OK, ""),
+        "{}",
+        rechecked.everything
+    );
+    let codes: Vec<i32> = rechecked.checks.iter().map(|check| check.code).collect();
     let expected_codes: Vec<i32> = expected.iter().map(|(code, _)| *code).collect();
-    assert_eq!(codes, expected_codes, "{}", cure.everything);
-    for (check, (_, words)) in cure.checks.iter().zip(expected) {
+    assert_eq!(codes, expected_codes, "{}", rechecked.everything);
+    for (check, (_, words)) in rechecked.checks.iter().zip(expected) {
         for word in *words {
             assert!(check.said(word), "{word:?} is missing in {:?}", check.log);
         }
     }
 }
 
-fn warned_once(cure: &Cure, words: &[&str]) {
-    assert_eq!(cure.warnings.len(), 1, "{}", cure.everything);
+fn warned_once(rechecked: &Rechecked, words: &[&str]) {
+    assert_eq!(rechecked.warnings.len(), 1, "{}", rechecked.everything);
     for word in words {
         assert!(
-            cure.warnings[0].contains(word),
+            rechecked.warnings[0].contains(word),
             "{word:?} is missing in {:?}",
-            cure.warnings
+            rechecked.warnings
         );
     }
 }
@@ -127,9 +130,9 @@ fn default_files_may_come_later() {
         moved(&site, &format!("{KEYS}.new"), KEYS),
         moved(&site, &format!("{CLIENT}.new"), CLIENT),
     ];
-    let cure = cure(&verbose_config(&site, json!({})), &come, &[]);
+    let rechecked = recheck(&verbose_config(&site, json!({})), &come, &[]);
     warned_once(
-        &cure,
+        &rechecked,
         &[
             "each check will fail until this is cured",
             KEYS,
@@ -138,8 +141,8 @@ fn default_files_may_come_later() {
             "no readable PEM certificate",
         ],
     );
-    assert_cured(
-        &cure,
+    assert_checks(
+        &rechecked,
         &[
             (
                 PSC_ERR_FILE,
@@ -154,8 +157,8 @@ fn default_files_may_come_later() {
             (PSC_UPDATE_AVAILABLE, &["security update is available"]),
         ],
     );
-    assert_eq!(cure.checks[0].status["verdict"], "never_checked");
-    assert_eq!(cure.checks[2].status["verdict"], "update");
+    assert_eq!(rechecked.checks[0].status["verdict"], "never_checked");
+    assert_eq!(rechecked.checks[2].status["verdict"], "update");
     assert_eq!(
         site.server.connections(),
         1,
@@ -188,16 +191,16 @@ fn a_client_certificate_out_of_its_time_stops_no_host() {
                 site.path("good").display(),
                 file.display()
             )];
-            let cure = cure(&verbose_config(&site, more), &come, &[]);
-            warned_once(&cure, &[words, "of the vendor"]);
+            let rechecked = recheck(&verbose_config(&site, more), &come, &[]);
+            warned_once(&rechecked, &[words, "of the vendor"]);
             let words = [
                 words,
                 file.to_str().expect("a path"),
                 "try upgrading or reinstalling",
                 "check the clock",
             ];
-            assert_cured(
-                &cure,
+            assert_checks(
+                &rechecked,
                 &[(PSC_ERR_FILE, &words), (PSC_UPDATE_AVAILABLE, &[])],
             );
         }
@@ -242,10 +245,10 @@ fn certificate_authorities_count_as_they_are_at_each_check() {
         } else {
             &[("SSL_CERT_FILE", &store)]
         };
-        let cure = cure(&config, &commands, environment);
-        assert_eq!(cure.warnings, [] as [&str; 0]);
-        assert_cured(
-            &cure,
+        let rechecked = recheck(&config, &commands, environment);
+        assert_eq!(rechecked.warnings, [] as [&str; 0]);
+        assert_checks(
+            &rechecked,
             &[
                 (PSC_ERR_TLS, &["not signed by a trusted authority"]),
                 (PSC_UPDATE_AVAILABLE, &[]),
@@ -262,10 +265,10 @@ fn certificate_authorities_count_as_they_are_at_each_check() {
                 (PSC_UPDATE_AVAILABLE, &[]),
             ],
         );
-        let named_again = cure.checks[3..]
+        let named_again = rechecked.checks[3..]
             .iter()
             .any(|check| check.said("passed over"));
-        assert!(!named_again, "{}", cure.everything);
+        assert!(!named_again, "{}", rechecked.everything);
     }
 }
 
@@ -291,10 +294,10 @@ fn a_directory_of_the_environment_counts() {
     let both: [(&str, &Path); 2] = [("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &directory)];
     let untrusted = (PSC_ERR_TLS, &["not signed by a trusted authority"][..]);
     let trusted = (PSC_UPDATE_AVAILABLE, &[][..]);
-    assert_cured(&cure(&config, &come, &both), &[untrusted, trusted]);
-    assert_cured(&cure(&config, &[], &both[1..]), &[trusted]);
+    assert_checks(&recheck(&config, &come, &both), &[untrusted, trusted]);
+    assert_checks(&recheck(&config, &[], &both[1..]), &[trusted]);
     fs::remove_file(&name).expect("it is there");
-    assert_cured(&cure(&config, &[], &both[..1]), &[untrusted]);
+    assert_checks(&recheck(&config, &[], &both[..1]), &[untrusted]);
 }
 
 #[test]
@@ -308,13 +311,13 @@ fn a_damaged_certificate_among_good_ones_is_named_at_the_start() {
         1,
     );
     fs::write(&bundle, format!("{encrypted}{ca}")).expect("write");
-    let cure = cure(
+    let rechecked = recheck(
         &verbose_config(&site, json!({"certificate_path": bundle})),
         &[],
         &[],
     );
-    warned_once(&cure, &["block 1 (line 1), is encrypted", "bundle"]);
-    assert_cured(&cure, &[(PSC_UPDATE_AVAILABLE, &[])]);
+    warned_once(&rechecked, &["block 1 (line 1), is encrypted", "bundle"]);
+    assert_checks(&rechecked, &[(PSC_UPDATE_AVAILABLE, &[])]);
 }
 
 #[test]
@@ -445,9 +448,9 @@ fn an_openssl_that_does_not_work_is_nobody_elses_fault() {
                 json!({"state_dir": state}),
             ),
         ] {
-            let cure = cure(&config, &[], &[("OPENSSL_CONF", &file)]);
-            assert_cured(
-                &cure,
+            let rechecked = recheck(&config, &[], &[("OPENSSL_CONF", &file)]);
+            assert_checks(
+                &rechecked,
                 &[(
                     PSC_ERR_SYSTEM,
                     &["OpenSSL in this process", "OPENSSL_CONF", "providers"],
@@ -455,18 +458,18 @@ fn an_openssl_that_does_not_work_is_nobody_elses_fault() {
             );
             for blamed in ["forged", "intercept", "upgrading or reinstalling"] {
                 assert!(
-                    !cure.everything.contains(blamed),
+                    !rechecked.everything.contains(blamed),
                     "{what}: {}",
-                    cure.everything
+                    rechecked.everything
                 );
             }
             assert_eq!(
-                cure.checks[0].status["verdict"], "update",
+                rechecked.checks[0].status["verdict"], "update",
                 "{what}: {}",
-                cure.everything
+                rechecked.everything
             );
             assert_eq!(
-                cure.checks[0].status["recommended_version"], "6.0.20",
+                rechecked.checks[0].status["recommended_version"], "6.0.20",
                 "{what}"
             );
         }

@@ -98,11 +98,7 @@ fn texts_become_items_and_stay_whole() {
         let report = verdict(json!({"log": text}));
         assert_eq!(report.code, PSC_UPDATE_AVAILABLE, "{}", report.everything);
         assert_eq!(report.result["notice"], text, "the text as signed");
-        assert_eq!(
-            report.notice,
-            text.trim_end_matches('\n'),
-            "psc_result_notice"
-        );
+        assert_eq!(report.notice, text, "psc_result_notice");
         assert_eq!(report.result["items"], json!(items), "{text:?}");
     }
 }

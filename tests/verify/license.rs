@@ -302,11 +302,7 @@ fn it_is_shown_nowhere() {
         "level 7 says that there is one: {:?}",
         report.log
     );
-    let preview = report
-        .everything
-        .split("== inspect")
-        .next()
-        .unwrap_or_default();
+    let preview = report.preview.to_string();
     assert!(
         preview.contains(&size),
         "the preview says that there is one: {preview}"

@@ -3,20 +3,22 @@
 
 use std::path::Path;
 
+use crate::support::{self, Report};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use psc_testkit::{Check, Link, repo};
+use psc::ffi::codes::{PSC_ERR_NONCE, PSC_ERR_SIGNATURE};
+use psc_testkit::{Check, LINKS, repo};
 use serde_json::{Value, json};
 
 const RESOURCES: &str = "/usr/share/passenger";
 
-fn config() -> String {
+fn config() -> Value {
     let key = Path::new(RESOURCES).join("update_check_server_pubkey.pem");
     assert!(
         key.is_file(),
         "{key:?} is missing; install the package passenger with `make deps`"
     );
-    json!({ "passenger_version": "5.0.0", "server_identifier": "nginx", "resources_dir": RESOURCES }).to_string()
+    json!({ "passenger_version": "5.0.0", "server_identifier": "nginx", "resources_dir": RESOURCES })
 }
 
 fn answers() -> Vec<Value> {
@@ -29,30 +31,17 @@ fn answers() -> Vec<Value> {
         .clone()
 }
 
-/// What `verify.c` prints for an answer with that data and signature.
-fn verify(data: &Value, signature: &Value, nonce: &str) -> String {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let response = dir.path().join("response.json");
-    std::fs::write(
-        &response,
-        json!({ "data": data, "signature": signature }).to_string(),
-    )
-    .expect("write");
-    let response = response.to_str().expect("a path");
-    let [said, by_static] = [Link::Shared, Link::Static].map(|link| {
-        Check::new(link)
-            .run_program("c-tests/verify/detached.c", &[&config(), response, nonce])
-            .stdout
-    });
-    assert_eq!(said, by_static);
-    said
+/// What psc says of an answer with that data and signature.
+fn verify(data: &Value, signature: &Value, nonce: &str) -> Report {
+    let answer = json!({ "data": data, "signature": signature }).to_string();
+    support::verify(&config(), answer.as_bytes(), nonce)
 }
 
 #[test]
 fn the_published_key_and_certificate_load() {
-    for link in [Link::Shared, Link::Static] {
+    for link in LINKS {
         for way in [Check::new(link), Check::new(link).valgrind()] {
-            let outcome = way.run_program("c-tests/api/inspect.c", &[&config()]);
+            let outcome = way.run_program("c-tests/api/inspect.c", &[&config().to_string()]);
             let inspected: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
             assert_eq!(
                 inspected["server_public_keys"].as_array().map(Vec::len),
@@ -74,45 +63,39 @@ fn answers_of_the_real_service_verify() {
             .expect("base64");
         let data: Value = serde_json::from_slice(&data).expect("JSON");
         let said = verify(&answer["data"], &answer["signature"], nonce);
-        assert!(
-            said.starts_with(&format!("code {}\n", data["update"])),
-            "{data}: {said}"
-        );
+        assert_eq!(json!(said.code), data["update"], "{data}: {said:?}");
         if data["update"] == 1 {
-            assert!(
-                said.contains(&format!(
-                    "version {}\n",
-                    data["version"].as_str().expect("a version")
-                )),
-                "{said}"
+            assert_eq!(
+                said.version.as_deref(),
+                data["version"].as_str(),
+                "{said:?}"
             );
         }
-        let notice = data["log"].as_str().filter(|text| !text.is_empty());
+        let notice = data["log"].as_str().unwrap_or_default();
         assert_eq!(
-            notice.is_some(),
-            said.contains("\nnotice "),
-            "{data}: {said}"
+            notice.is_empty(),
+            said.notice.is_empty(),
+            "{data}: {said:?}"
         );
-        assert!(said.contains(notice.unwrap_or_default()), "{data}: {said}");
+        assert!(said.notice.contains(notice), "{data}: {said:?}");
     }
 }
 
 #[test]
 fn an_answer_of_the_real_service_does_not_verify_for_another_request() {
     let answer = answers().remove(0);
-    assert!(
-        verify(
-            &answer["data"],
-            &answer["signature"],
-            "14749008816794345AAAAAAAAAAAAAAAAAAAAAA=="
-        )
-        .starts_with("code -13\n")
+    let said = verify(
+        &answer["data"],
+        &answer["signature"],
+        "14749008816794345AAAAAAAAAAAAAAAAAAAAAA==",
     );
+    assert_eq!(said.code, PSC_ERR_NONCE);
 }
 
 #[test]
 fn an_answer_of_the_real_service_does_not_verify_when_changed() {
     let answers = answers();
     let nonce = answers[0]["nonce"].as_str().expect("a nonce");
-    assert!(verify(&answers[0]["data"], &answers[1]["signature"], nonce).starts_with("code -12\n"));
+    let said = verify(&answers[0]["data"], &answers[1]["signature"], nonce);
+    assert_eq!(said.code, PSC_ERR_SIGNATURE);
 }

@@ -7,11 +7,11 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private, Public};
 use openssl::rsa::{Padding, Rsa};
 use openssl::sign::Signer;
+use psc_testkit::printed::{LogLine, Printed};
 use psc_testkit::{LINKS, Link, Site, compile, merged, repo, run, valgrind};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -37,17 +37,19 @@ pub fn offline_config(public_keys: &Path, more: Value) -> Value {
     merged(base, more)
 }
 
-/// What a C program of c-tests printed, by section.
+/// What psc said of one check, or of one answer.
 #[derive(Debug)]
 pub struct Report {
+    /// Of psc_configure, where that has failed.
     pub code: i32,
-    /// Null when there was none.
+    pub version: Option<String>,
+    /// Null when there was none, like the next.
     pub result: Value,
+    pub preview: Value,
     pub status: String,
     pub error: String,
     pub notice: String,
-    /// Level and message of each record.
-    pub log: Vec<(i32, String)>,
+    pub log: Vec<LogLine>,
     /// Everything printed.
     pub everything: String,
 }
@@ -62,35 +64,25 @@ impl Report {
 
 /// One check in a process of its own.
 pub fn check(config: &Value) -> Report {
-    let mut command = Command::new(compile("c-tests/verify/check.c", Link::Shared));
-    report(command.arg(config.to_string()))
+    let mut command = Command::new(compile("c-tests/api/check.c", Link::Shared));
+    report(command.arg("--describe").arg(config.to_string()))
 }
 
 /// The same under valgrind.
 pub fn check_under_valgrind(config: &Value) -> Report {
-    let mut command = valgrind(&compile("c-tests/verify/check.c", Link::Static));
-    report(command.arg(config.to_string()))
+    let mut command = valgrind(&compile("c-tests/api/check.c", Link::Static));
+    report(command.arg("--describe").arg(config.to_string()))
 }
 
 /// What psc_preview_request says; null when it says nothing.
 pub fn preview(config: &Value) -> Value {
-    let report = check(config);
-    let section = report
-        .everything
-        .split("== ")
-        .find_map(|section| section.strip_prefix("preview\n"));
-    serde_json::from_str(section.unwrap_or_default()).unwrap_or(Value::Null)
+    check(config).preview
 }
 
 /// The verdict on an answer that came as a file.
 pub fn verify(config: &Value, answer: &[u8], nonce: &str) -> Report {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let file = dir.path().join("answer.json");
-    fs::write(&file, answer).expect("write the answer");
-    let [said, by_static] = LINKS.map(|link| {
-        let mut command = Command::new(compile("c-tests/verify/verify.c", link));
-        report(command.arg(config.to_string()).arg(&file).arg(nonce))
-    });
+    let [said, by_static] =
+        LINKS.map(|link| verify_by(Command::new(program(link)), config, answer, nonce));
     let without_time = |report: &Report| merged(report.result.clone(), json!({"checked_at": 0}));
     assert_eq!(without_time(&said), without_time(&by_static));
     said
@@ -98,13 +90,21 @@ pub fn verify(config: &Value, answer: &[u8], nonce: &str) -> Report {
 
 /// The same under valgrind.
 pub fn verify_under_valgrind(config: &Value, answer: &[u8], nonce: &str) -> Report {
+    verify_by(valgrind(&program(Link::Static)), config, answer, nonce)
+}
+
+fn program(link: Link) -> PathBuf {
+    compile("c-tests/verify/verify.c", link)
+}
+
+fn verify_by(mut command: Command, config: &Value, answer: &[u8], nonce: &str) -> Report {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let file = dir.path().join("answer.json");
     fs::write(&file, answer).expect("write the answer");
-    let mut command = valgrind(&compile("c-tests/verify/verify.c", Link::Static));
     report(command.arg(config.to_string()).arg(&file).arg(nonce))
 }
 
+/// Runs a program that tells of one check or one answer.
 pub fn report(command: &mut Command) -> Report {
     let done = run(command, LIMIT);
     assert_eq!(
@@ -114,28 +114,21 @@ pub fn report(command: &mut Command) -> Report {
         done.stdout,
         done.stderr
     );
-    let mut sections: HashMap<&str, String> = HashMap::new();
-    let mut log = Vec::new();
-    let printed = format!("\n{}", done.stdout);
-    for section in printed.split("\n== ").skip(1) {
-        let (name, text) = section.split_once('\n').expect("a section's name");
-        let text = text.trim_end_matches('\n');
-        if name == "log" {
-            let (level, message) = text.split_once(' ').expect("a level");
-            log.push((level.parse().expect("a level"), message.to_owned()));
-        } else {
-            sections.insert(name, text.to_owned());
-        }
-    }
-    let mut take = |name: &str| sections.remove(name).unwrap_or_default();
+    let printed = Printed::parse(&done.stdout);
+    let code = printed
+        .number_of("code")
+        .or(printed.number_of("configured"));
+    let document = |name: &str| printed.values.get(name).cloned().unwrap_or_default();
     Report {
-        code: take("code").parse().expect("a code"),
-        result: serde_json::from_str(&take("result")).unwrap_or(Value::Null),
-        status: take("status"),
-        error: take("error"),
-        notice: take("notice"),
-        log,
-        everything: done.stdout.clone() + &done.stderr,
+        code: code.expect("a code"),
+        version: printed.text_of("version"),
+        result: document("result"),
+        preview: document("preview"),
+        status: document("status").to_string(),
+        error: printed.text_of("error").unwrap_or_default(),
+        notice: printed.text_of("notice").unwrap_or_default(),
+        everything: printed.text + &done.stderr,
+        log: printed.log,
     }
 }
 

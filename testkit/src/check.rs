@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::compile::{Link, compile_against};
 use crate::library::{Library, library};
+use crate::printed::{LogLine, Printed};
 use crate::process::{Finished, run, valgrind};
 
 /// Ten minutes, moved by up to a tenth.
@@ -28,15 +29,15 @@ pub struct Outcome {
     pub notice: Option<String>,
     pub next_check: Option<i64>,
     pub http_status: Option<i32>,
-    pub log: Vec<(i32, String)>,
+    pub log: Vec<LogLine>,
     /// Everything that the program printed.
     pub output: String,
     pub elapsed: Duration,
 }
 
 impl Outcome {
-    /// The records that contain `phrase`.
-    pub fn records(&self, phrase: &str) -> Vec<&(i32, String)> {
+    /// The log lines that contain `phrase`.
+    pub fn log_lines(&self, phrase: &str) -> Vec<&LogLine> {
         self.log
             .iter()
             .filter(|(_, message)| message.contains(phrase))
@@ -67,56 +68,22 @@ impl Outcome {
         }
     }
 
-    fn parse(finished: &Finished) -> Outcome {
-        let mut outcome = Outcome {
-            output: finished.stdout.clone(),
+    fn new(finished: &Finished) -> Outcome {
+        let printed = Printed::parse(&finished.stdout);
+        Outcome {
+            configured: printed.number_of("configured").expect("a code"),
+            code: printed.number_of("code"),
+            error: printed.text_of("error").unwrap_or_default(),
+            message: printed.text_of("message"),
+            version: printed.text_of("version"),
+            notice: printed.text_of("notice"),
+            next_check: printed.number_of("next_check"),
+            http_status: printed.number_of("http_status"),
+            log: printed.log,
+            output: printed.text,
             elapsed: finished.elapsed,
-            ..Outcome::default()
-        };
-        for line in finished.stdout.lines() {
-            let (name, value) = line.split_once(' ').unwrap_or((line, ""));
-            outcome.set(name, &unescaped(value));
-        }
-        outcome
-    }
-
-    fn set(&mut self, name: &str, value: &str) {
-        match name {
-            "configured" => self.configured = number(value),
-            "code" => self.code = Some(number(value)),
-            "result_code" => assert_eq!(Some(number(value)), self.code, "the result's own code"),
-            "error" => self.error = value.to_string(),
-            "message" => self.message = Some(value.to_string()),
-            "version" => self.version = Some(value.to_string()),
-            "notice" => self.notice = Some(value.to_string()),
-            "next_check" => self.next_check = Some(number(value)),
-            "http_status" => self.http_status = Some(number(value)),
-            "log" => {
-                let (level, message) = value.split_once(' ').unwrap_or((value, ""));
-                self.log.push((number(level), message.to_string()));
-            }
-            other => panic!("check.c printed an unknown line: {other} {value}"),
         }
     }
-}
-
-/// Undoes `\xNN`, as harness.h writes backslashes and control characters.
-fn unescaped(text: &str) -> String {
-    let mut parts = text.split("\\x");
-    let mut plain = parts.next().unwrap_or_default().to_string();
-    for part in parts {
-        let (code, rest) = part.split_at(2);
-        plain.push(char::from(
-            u8::from_str_radix(code, 16).expect("two hexadecimal digits"),
-        ));
-        plain.push_str(rest);
-    }
-    plain
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> T {
-    text.parse()
-        .unwrap_or_else(|_| panic!("not a number: {text}"))
 }
 
 /// How the program is run.
@@ -184,7 +151,7 @@ impl Check {
     /// One check; the program itself must end well.
     pub fn run(&self, config: &Value) -> Outcome {
         let finished = self.run_program("c-tests/api/check.c", &[&config.to_string()]);
-        Outcome::parse(&finished)
+        Outcome::new(&finished)
     }
 
     /// Another program of c-tests in the same way; it must exit with 0.
