@@ -32,14 +32,13 @@ pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *m
     })
 }
 
-/// psc_prepare without flags, followed by psc_commit: merges the keys of a JSON object into the configuration; null restores a key's default. When anything is wrong
+/// Merges the keys of a JSON object into the configuration; null restores a key's default. When anything is wrong
 /// nothing is applied. The files that it names are read before it returns, so that the host may then drop privileges,
 /// enter a chroot and fork; files that earlier calls named are not read again. A running thread uses the new
 /// configuration at once.
 ///
-/// Calls in several threads at once merge into each other, in some order.
-///
-/// It is psc_prepare without flags followed by psc_commit; calls in several threads at once merge into each other.
+/// It does what psc_prepare without flags and psc_commit do; calls in several threads at once merge into each other, in
+/// some order.
 ///
 /// What can change by itself is no error: a default file that is missing, an expired client certificate, a system
 /// without certificate authorities, an OpenSSL that does not work. It is logged as one warning, and checks fail until

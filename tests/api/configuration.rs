@@ -120,6 +120,8 @@ fn bad_values() -> Vec<(&'static str, Value)> {
         "web_server_version",
     ] {
         bad.push((key, json!("x".repeat(257))));
+    }
+    for key in ["passenger_version", "server_identifier"] {
         bad.push((key, json!("")));
     }
     for key in ["disabled", "require_request_binding"] {
@@ -403,6 +405,40 @@ fn the_limits_themselves_are_accepted() {
     ];
     for (answer, config) in configure(&good).iter().zip(&good) {
         assert_eq!(answer.code, 0, "{config}: {}", answer.error);
+    }
+}
+
+/// Hosts whose own configuration has no "unset" hand the empty string over.
+#[test]
+fn an_empty_optional_string_unsets_its_key() {
+    let keys = [
+        "web_server_version",
+        "certificate_path",
+        "state_dir",
+        "license_path",
+        "license_public_key_path",
+    ];
+    for key in keys {
+        let answer = configure(&[json!({ key: "" })]).remove(0);
+        assert_eq!(answer.code, 0, "{key}: {}", answer.error);
+        assert_eq!(answer.inspected[key], json!(null), "{key}");
+    }
+    for key in ["web_server_version", "state_dir"] {
+        let answers = merge(&[json!({ key: "/x" }), json!({ key: "" })]);
+        assert_eq!(answers[0].inspected[key], json!("/x"));
+        assert_eq!(answers[1].code, 0, "{}", answers[1].error);
+        assert_eq!(answers[1].inspected[key], json!(null), "{key} had a value");
+    }
+}
+
+/// Some JSON writers know one kind of number.
+#[test]
+fn an_integer_may_be_written_with_a_fraction_of_zero() {
+    for (text, interval) in [("86400.0", 86_400), ("8.64e4", 86_400), ("50000", 50_000)] {
+        let text = format!("{{\"interval\": {text}}}");
+        let answer = configure_texts(&[text.as_bytes()], false).remove(0);
+        assert_eq!(answer.code, 0, "{text}: {}", answer.error);
+        assert_eq!(answer.inspected["interval"], json!(interval), "{text}");
     }
 }
 
