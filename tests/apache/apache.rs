@@ -13,7 +13,7 @@ use psc_testkit::proc::signal;
 use psc_testkit::{Finished, Link, free_port, is_root, require, run, start_in, wait_until};
 use tempfile::TempDir;
 
-use crate::module::module;
+use crate::build::module;
 use crate::proc;
 
 pub const SOON: Duration = Duration::from_secs(20);

@@ -3,6 +3,7 @@
 
 mod answers;
 mod apache;
+mod build;
 mod conditions;
 mod configuration;
 mod cost;
