@@ -53,9 +53,8 @@ fn an_update_is_an_error_line_with_the_text() {
     }
 }
 
-/// row 10
 #[test]
-fn row10_hostile_text_stays_inside_its_lines() {
+fn hostile_text_stays_inside_its_lines() {
     let mut site = Apache::new(Mpm::Event);
     site.version = "6.0.10".into();
     let text = "first\\nsecond\\r\\n[Mon Jan 01 00:00:00 2026] [core:error] forged line\\u001b[31m\\u0000\\u0007";
@@ -88,9 +87,8 @@ fn row10_hostile_text_stays_inside_its_lines() {
     site.finish();
 }
 
-/// row 15
 #[test]
-fn row15_whatever_answers_one_line_and_no_harm() {
+fn whatever_answers_one_line_and_no_harm() {
     let quick = [
         "huge-body",
         "json-deep-open",
@@ -130,9 +128,8 @@ fn row15_whatever_answers_one_line_and_no_harm() {
     site.finish();
 }
 
-/// row 15
 #[test]
-fn row15_forged_and_replayed_answers_are_named() {
+fn forged_and_replayed_answers_are_named() {
     let mut site = Apache::new(Mpm::Event);
     site.version = "6.0.10".into();
     site.check.set_fault("forged");

@@ -40,9 +40,8 @@ fn refused(extra: &str, directive: &str, reason: &str) {
     assert!(!site.state().exists());
 }
 
-/// row 2
 #[test]
-fn row02_a_good_configuration_passes_and_contacts_nobody() {
+fn a_good_configuration_passes_and_contacts_nobody() {
     let site = Apache::new(Mpm::Event);
     let done = site.test_config();
     assert_eq!(done.code, Some(0), "{}", done.stderr);
@@ -52,9 +51,8 @@ fn row02_a_good_configuration_passes_and_contacts_nobody() {
     assert!(!site.path("run/psc").exists());
 }
 
-/// row 2
 #[test]
-fn row02_bad_values_are_refused_with_file_and_line() {
+fn bad_values_are_refused_with_file_and_line() {
     let long_version = format!("PscSecurityUpdateCheckVersion {}", "6".repeat(257));
     let cases = [
         ("PscSecurityUpdateCheckUrl http://localhost/", "https"),
@@ -82,9 +80,8 @@ fn row02_bad_values_are_refused_with_file_and_line() {
     }
 }
 
-/// row 2
 #[test]
-fn row02_bad_files_are_refused_with_file_and_line() {
+fn bad_files_are_refused_with_file_and_line() {
     let missing = "PscSecurityUpdateCheckCertificatePath DIRnone.pem\n";
     refused(missing, "PscSecurityUpdateCheckCertificatePath", "none.pem");
     let not_a_certificate = "PscSecurityUpdateCheckCertificatePath DIRhttpd.conf\n";
@@ -95,9 +92,8 @@ fn row02_bad_files_are_refused_with_file_and_line() {
     );
 }
 
-/// row 2
 #[test]
-fn row02_only_the_main_server_takes_the_directives() {
+fn only_the_main_server_takes_the_directives() {
     let directive = "PscSecurityUpdateCheckTimeout";
     for (section, reason) in [
         (
@@ -129,9 +125,8 @@ fn row02_only_the_main_server_takes_the_directives() {
     }
 }
 
-/// row 2
 #[test]
-fn row02_a_missing_version_is_refused_unless_checks_are_off() {
+fn a_missing_version_is_refused_unless_checks_are_off() {
     let mut site = Apache::new(Mpm::Event);
     let without_version = |site: &Apache, file: &str, more: &str| {
         let config = site
@@ -212,9 +207,8 @@ fn the_module_alone_does_nothing() {
     }
 }
 
-/// row 14
 #[test]
-fn row14_a_graceful_with_a_bad_configuration_changes_nothing() {
+fn a_graceful_with_a_bad_configuration_changes_nothing() {
     let mut site = Apache::new(Mpm::Event);
     site.start();
     site.wait_for_requests(1);
@@ -234,9 +228,8 @@ fn row14_a_graceful_with_a_bad_configuration_changes_nothing() {
     site.finish();
 }
 
-/// row 14
 #[test]
-fn row14_a_graceful_loads_and_unloads_the_module() {
+fn a_graceful_loads_and_unloads_the_module() {
     let mut site = Apache::new(Mpm::Event);
     site.with_module = false;
     site.start();
@@ -264,9 +257,8 @@ fn row14_a_graceful_loads_and_unloads_the_module() {
     site.finish();
 }
 
-/// row 12
 #[test]
-fn row12_off_means_no_thread_and_no_request() {
+fn off_means_no_thread_and_no_request() {
     let mut site = Apache::new(Mpm::Event);
     // nor must the files be there that it would need
     site.extra = format!(
@@ -288,9 +280,8 @@ fn row12_off_means_no_thread_and_no_request() {
     site.finish();
 }
 
-/// row 12
 #[test]
-fn row12_one_process_in_the_foreground() {
+fn one_process_in_the_foreground() {
     for mpm in Mpm::ALL {
         let site = Apache::new(mpm);
         let apache = Foreground::start(&mut site.command());
@@ -301,9 +292,8 @@ fn row12_one_process_in_the_foreground() {
     }
 }
 
-/// row 17
 #[test]
-fn row17_the_environment_counts_only_without_a_directive() {
+fn the_environment_counts_only_without_a_directive() {
     let dead_proxy = "http://127.0.0.1:9";
     let mut site = Apache::new(Mpm::Event);
     site.environment
@@ -322,9 +312,8 @@ fn row17_the_environment_counts_only_without_a_directive() {
     site.finish();
 }
 
-/// row 17
 #[test]
-fn row17_a_proxy_password_appears_nowhere() {
+fn a_proxy_password_appears_nowhere() {
     let mut site = Apache::new(Mpm::Event);
     site.extra =
         "LogLevel psc:trace8\nPscSecurityUpdateCheckProxy http://bob:s3cretword@127.0.0.1:9\n"
@@ -350,11 +339,13 @@ fn row17_a_proxy_password_appears_nowhere() {
     assert!(!done.stderr.contains("s3cretword"), "{}", done.stderr);
 }
 
-/// row 18
 #[test]
-fn row18_keys_outside_of_the_chroot_were_read_before() {
+fn keys_outside_of_the_chroot_were_read_before() {
     if !is_root() {
-        return psc_testkit::skip("row18", "ChrootDir needs root");
+        return psc_testkit::skip(
+            "keys_outside_of_the_chroot_were_read_before",
+            "ChrootDir needs root",
+        );
     }
     let mut site = Apache::new(Mpm::Event);
     let root = site.path("root");
@@ -374,9 +365,8 @@ fn row18_keys_outside_of_the_chroot_were_read_before() {
     site.finish();
 }
 
-/// row 24
 #[test]
-fn row24_after_logrotate_lines_go_to_the_new_file() {
+fn after_logrotate_lines_go_to_the_new_file() {
     let mut site = Apache::new(Mpm::Event);
     site.start();
     site.wait_for_line("no update found");

@@ -106,9 +106,9 @@ fn checked_site(mpm: Mpm, more: &str) -> Apache {
     site
 }
 
-/// row 22: in turns, so that what else the machine does counts for both
+/// In turns, so that what else the machine does counts for both
 #[test]
-fn row22_a_check_that_runs_fails_and_slows_no_request() {
+fn a_check_that_runs_fails_and_slows_no_request() {
     for mpm in Mpm::ALL {
         let without = checked_site(mpm, "PscDisableSecurityUpdateCheck On");
         let with = checked_site(mpm, "PscSecurityUpdateCheckTimeout 180");

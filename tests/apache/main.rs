@@ -1,4 +1,4 @@
-//! mod_psc in Debian's own apache2. The numbers in the names are the rows of the hosts' test plan.
+//! mod_psc in Debian's own apache2.
 //! `PSC_LONG=1` (make check-long) runs the long forms.
 
 mod answers;

@@ -9,9 +9,8 @@ use psc_testkit::{Link, library_with_feature, require, run};
 use crate::apache::{Apache, Mpm};
 use crate::build::{build, module};
 
-/// row 1
 #[test]
-fn row01_the_module_stays_in_memory_and_keeps_psc_to_itself() {
+fn the_module_stays_in_memory_and_keeps_psc_to_itself() {
     let library = module(Link::Static);
     let flags = readelf("--dynamic", library);
     assert!(flags.contains("NODELETE"), "{flags}");
@@ -37,9 +36,8 @@ fn row01_the_module_stays_in_memory_and_keeps_psc_to_itself() {
     assert!(exported[0].ends_with(" psc_module"), "{exported:?}");
 }
 
-/// row 1
 #[test]
-fn row01_a_module_with_a_libcurl_of_its_own_is_loaded() {
+fn a_module_with_a_libcurl_of_its_own_is_loaded() {
     let library = library_with_feature("static-curl").dir;
     let module = build(&[], "apache-module-static-curl", &library);
     let flags = readelf("--dynamic", &module);
@@ -51,9 +49,8 @@ fn row01_a_module_with_a_libcurl_of_its_own_is_loaded() {
     assert_eq!(tested.code, Some(0), "{}", tested.stderr);
 }
 
-/// row 1
 #[test]
-fn row01_a_shared_build_needs_the_library() {
+fn a_shared_build_needs_the_library() {
     let flags = readelf("--dynamic", module(Link::Shared));
     assert!(flags.contains("NODELETE"), "{flags}");
     assert!(flags.contains("[libpsc.so"), "{flags}");

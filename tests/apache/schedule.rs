@@ -13,9 +13,8 @@ use psc_testkit::{is_root, long, wait_until};
 use crate::apache::{Apache, Foreground, Mpm, SOON, bytes};
 use crate::proc;
 
-/// row 3
 #[test]
-fn row03_one_request_and_one_owner() {
+fn one_request_and_one_owner() {
     for mpm in Mpm::ALL {
         for processes in if long() { vec![1, 4, 16] } else { vec![1, 4] } {
             let mut site = Apache::new(mpm);
@@ -39,9 +38,8 @@ fn row03_one_request_and_one_owner() {
     }
 }
 
-/// row 3
 #[test]
-fn row03_the_thread_takes_no_signals() {
+fn the_thread_takes_no_signals() {
     for mpm in Mpm::ALL {
         let mut site = Apache::new(mpm);
         site.start();
@@ -85,15 +83,13 @@ fn many_restarts(mpm: Mpm, gracefuls: usize, restarts: usize) {
     site.finish();
 }
 
-/// row 4
 #[test]
-fn row04_event_graceful_20_times_restart_5_times() {
+fn event_graceful_20_times_restart_5_times() {
     many_restarts(Mpm::Event, 20, 5);
 }
 
-/// row 4
 #[test]
-fn row04_worker_graceful_and_restart() {
+fn worker_graceful_and_restart() {
     if long() {
         many_restarts(Mpm::Worker, 20, 5)
     } else {
@@ -101,9 +97,8 @@ fn row04_worker_graceful_and_restart() {
     }
 }
 
-/// row 4
 #[test]
-fn row04_prefork_graceful_and_restart() {
+fn prefork_graceful_and_restart() {
     if long() {
         many_restarts(Mpm::Prefork, 20, 5)
     } else {
@@ -111,9 +106,8 @@ fn row04_prefork_graceful_and_restart() {
     }
 }
 
-/// row 5
 #[test]
-fn row05_stop_and_start_remember() {
+fn stop_and_start_remember() {
     let mut site = Apache::new(Mpm::Event);
     for _ in 0..if long() { 5 } else { 3 } {
         site.start();
@@ -128,9 +122,8 @@ fn row05_stop_and_start_remember() {
     site.finish();
 }
 
-/// row 6
 #[test]
-fn row06_a_killed_owner_is_replaced_without_a_new_check() {
+fn a_killed_owner_is_replaced_without_a_new_check() {
     let mut site = Apache::new(Mpm::Event);
     site.start();
     site.wait_for_line("no update found");
@@ -155,9 +148,9 @@ fn row06_a_killed_owner_is_replaced_without_a_new_check() {
     site.stop_by("stop");
 }
 
-/// row 13: a child that drains for hours holds nothing up
+/// A child that drains for hours holds nothing up
 #[test]
-fn row13_a_draining_child_does_not_keep_the_check() {
+fn a_draining_child_does_not_keep_the_check() {
     for state in ["", "PscSecurityUpdateCheckStatePath off\n"] {
         let mut site = Apache::new(Mpm::Event);
         site.processes = 1;
@@ -203,9 +196,8 @@ fn complaints(site: &Apache, path: &Path) -> (Vec<String>, Vec<String>) {
     (about("the state directory "), about("the state in "))
 }
 
-/// row 16
 #[test]
-fn row16_a_state_directory_of_somebody_else() {
+fn a_state_directory_of_somebody_else() {
     let mut site = Apache::new(Mpm::Event);
     // as root it is root's and not www-data's; for anybody else /usr is
     let foreign = if is_root() {
@@ -231,9 +223,8 @@ fn row16_a_state_directory_of_somebody_else() {
     site.assert_clean_log();
 }
 
-/// row 16
 #[test]
-fn row16_a_state_path_that_is_a_link_or_no_directory() {
+fn a_state_path_that_is_a_link_or_no_directory() {
     let mut site = Apache::new(Mpm::Event);
     site.start();
     site.wait_for_line("no update found");
@@ -305,9 +296,8 @@ fn another_user_is_given_what_is_known() {
     site.finish();
 }
 
-/// row 16
 #[test]
-fn row16_a_state_directory_that_cannot_be_made() {
+fn a_state_directory_that_cannot_be_made() {
     let mut site = Apache::new(Mpm::Prefork);
     site.extra = "PscSecurityUpdateCheckStatePath /proc/psc-state\n".into();
     site.start();
@@ -330,9 +320,8 @@ fn shift_due(file: &Path, seconds: i64) {
     fs::write(file, state.to_string()).expect("a state file");
 }
 
-/// row 16
 #[test]
-fn row16_a_due_time_ten_years_ahead() {
+fn a_due_time_ten_years_ahead() {
     let mut site = Apache::new(Mpm::Event);
     site.start();
     site.wait_for_line("no update found");
@@ -348,9 +337,8 @@ fn row16_a_due_time_ten_years_ahead() {
     site.finish();
 }
 
-/// row 16
 #[test]
-fn row16_a_state_file_of_garbage() {
+fn a_state_file_of_garbage() {
     for garbage in ["", "{", "\0\0\0\0", "[[[[[[[["] {
         let mut site = Apache::new(Mpm::Event);
         site.start();
@@ -370,11 +358,13 @@ fn row16_a_state_file_of_garbage() {
     }
 }
 
-/// row 16
 #[test]
-fn row16_a_state_directory_that_turns_read_only_or_full() {
+fn a_state_directory_that_turns_read_only_or_full() {
     if !is_root() {
-        return psc_testkit::skip("row16", "a small file system needs root");
+        return psc_testkit::skip(
+            "a_state_directory_that_turns_read_only_or_full",
+            "a small file system needs root",
+        );
     }
     let mut site = Apache::new(Mpm::Event);
     let small = site.path("small");
@@ -444,9 +434,8 @@ fn faketime() -> String {
         .expect("libfaketime; install it with `make deps`")
 }
 
-/// row 19
 #[test]
-fn row19_a_clock_that_jumps() {
+fn a_clock_that_jumps() {
     let library = faketime();
     let mut site = Apache::new(Mpm::Event);
     site.start();
@@ -478,9 +467,8 @@ fn row19_a_clock_that_jumps() {
     site.finish();
 }
 
-/// row 21
 #[test]
-fn row21_two_servers_with_one_state_directory_and_with_two() {
+fn two_servers_with_one_state_directory_and_with_two() {
     let mut first = Apache::new(Mpm::Event);
     let mut second = Apache::new(Mpm::Event);
     second.extra = format!(
@@ -549,11 +537,13 @@ fn without_a_state_directory_one_process_checks() {
     }
 }
 
-/// row 16
 #[test]
-fn row16_a_crash_loop_with_a_full_state_directory() {
+fn a_crash_loop_with_a_full_state_directory() {
     if !is_root() {
-        return psc_testkit::skip("row16", "a small file system needs root");
+        return psc_testkit::skip(
+            "a_crash_loop_with_a_full_state_directory",
+            "a small file system needs root",
+        );
     }
     let mut site = Apache::new(Mpm::Prefork);
     let small = site.path("small");
@@ -573,11 +563,13 @@ fn row16_a_crash_loop_with_a_full_state_directory() {
     drop(mount);
 }
 
-/// row 16
 #[test]
-fn row16_a_crash_loop_with_a_state_directory_that_is_taken_away() {
+fn a_crash_loop_with_a_state_directory_that_is_taken_away() {
     if !is_root() {
-        return psc_testkit::skip("row16", "chown needs root");
+        return psc_testkit::skip(
+            "a_crash_loop_with_a_state_directory_that_is_taken_away",
+            "chown needs root",
+        );
     }
     for mpm in [Mpm::Event, Mpm::Prefork] {
         let mut site = Apache::new(mpm);

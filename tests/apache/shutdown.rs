@@ -100,7 +100,6 @@ fn leaving_of_a_check(site: &mut Apache) -> Leaving {
     }
 }
 
-/// row 7
 fn shut_down(mpm: Mpm, fault: &str) {
     let mut site = Apache::new(mpm);
     site.check.set_fault(fault);
@@ -122,27 +121,23 @@ fn shut_down(mpm: Mpm, fault: &str) {
     );
 }
 
-/// row 7
 #[test]
-fn row07_event_leaves_during_a_hanging_check() {
+fn event_leaves_during_a_hanging_check() {
     shut_down(Mpm::Event, "hang");
 }
 
-/// row 7
 #[test]
-fn row07_worker_leaves_during_a_hanging_check() {
+fn worker_leaves_during_a_hanging_check() {
     shut_down(Mpm::Worker, "hang");
 }
 
-/// row 7
 #[test]
-fn row07_prefork_leaves_during_a_hanging_check() {
+fn prefork_leaves_during_a_hanging_check() {
     shut_down(Mpm::Prefork, "hang");
 }
 
-/// row 7
 #[test]
-fn row07_leaves_during_a_slow_answer() {
+fn leaves_during_a_slow_answer() {
     for mpm in if long() {
         Mpm::ALL.to_vec()
     } else {
@@ -152,9 +147,9 @@ fn row07_leaves_during_a_slow_answer() {
     }
 }
 
-/// row 7: inside prefork's signal handler, at any moment of a request
+/// Inside prefork's signal handler, at any moment of a request
 #[test]
-fn row07_prefork_children_end_by_sigterm_under_load() {
+fn prefork_children_end_by_sigterm_under_load() {
     let mut site = Apache::new(Mpm::Prefork);
     site.processes = 4;
     site.check.set_fault("hang");
@@ -188,9 +183,9 @@ fn row07_prefork_children_end_by_sigterm_under_load() {
     site.finish();
 }
 
-/// row 7: children of one request each, in a rush, while a check takes its time
+/// Children of one request each, in a rush, while a check takes its time
 #[test]
-fn row07_recycled_children_do_not_disturb_the_check() {
+fn recycled_children_do_not_disturb_the_check() {
     for mpm in if long() {
         Mpm::ALL.to_vec()
     } else {
@@ -214,9 +209,8 @@ fn row07_recycled_children_do_not_disturb_the_check() {
     }
 }
 
-/// row 8
 #[test]
-fn row08_leaves_during_a_hanging_name_lookup() {
+fn leaves_during_a_hanging_name_lookup() {
     let resolver = compile_preload("tests/apache/slow-resolver.c");
     let rounds = if long() { 50 } else { 2 };
     for mpm in if long() {
@@ -324,9 +318,8 @@ fn each_process_stops_its_thread_and_the_parent_frees_its_handles() {
     }
 }
 
-/// row 20
 #[test]
-fn row20_cgi_programs_inherit_nothing() {
+fn cgi_programs_inherit_nothing() {
     let mut site = Apache::new(Mpm::Prefork);
     let script = site.path("descriptors.cgi");
     let text = "#!/bin/sh\necho 'Content-Type: text/plain'\necho\nls -l /proc/self/fd\n";

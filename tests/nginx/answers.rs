@@ -19,7 +19,7 @@ const SOME: [&str; 6] = [
 const GROWTH_KB: i64 = 2048;
 
 #[test]
-fn row_15_hostile_answers_do_no_harm() {
+fn hostile_answers_do_no_harm() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::started(&checks::config(&site));
     nginx.wait_for_line("no update found");
@@ -52,7 +52,7 @@ fn row_15_hostile_answers_do_no_harm() {
     nginx.end_clean();
 }
 
-/// All of them, in the long form; those that would take their whole time limit are in row 7.
+/// All of them, in the long form; those that would take their whole time limit are in `shutdown`.
 fn faults() -> Vec<String> {
     if !long() {
         return SOME.iter().map(|fault| fault.to_string()).collect();

@@ -20,7 +20,7 @@ fn output_of(program: &str, arguments: &[&str], file: &Path) -> String {
 }
 
 #[test]
-fn row_01_the_module_stays_mapped_and_keeps_psc_to_itself() {
+fn the_module_stays_mapped_and_keeps_psc_to_itself() {
     let dynamic = output_of("readelf", &["-d", "-W"], &module());
     let flags = dynamic.lines().find(|line| line.contains("(FLAGS_1)"));
     assert!(
@@ -101,7 +101,7 @@ fn assert_refused(nginx: &Nginx, directive: &str, words: &str) -> Finished {
 }
 
 #[test]
-fn row_02_configuration_test_contacts_nobody_and_makes_nothing() {
+fn configuration_test_contacts_nobody_and_makes_nothing() {
     let site = Site::start_with_shared_keys();
     let nginx = Nginx::new(&checks::config(&site));
     assert_accepted(&nginx);
@@ -111,7 +111,7 @@ fn row_02_configuration_test_contacts_nobody_and_makes_nothing() {
 }
 
 #[test]
-fn row_02_a_bad_value_is_named_with_its_line() {
+fn a_bad_value_is_named_with_its_line() {
     let site = Site::start_with_shared_keys();
     for (name, value, words) in [
         ("version", "\"\"", "must not be empty"),
@@ -145,7 +145,7 @@ fn row_02_a_bad_value_is_named_with_its_line() {
 }
 
 #[test]
-fn row_02_a_bad_file_is_named_with_its_line() {
+fn a_bad_file_is_named_with_its_line() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.set("certificate_path", "missing.pem");
@@ -167,7 +167,7 @@ fn row_02_a_bad_file_is_named_with_its_line() {
 
 /// What psc finds by itself, and nobody named, may come and go: a warning now, and a failure at each check.
 #[test]
-fn row_02_a_bad_default_file_is_a_warning() {
+fn a_bad_default_file_is_a_warning() {
     let warned = |nginx: &Nginx, file: &str| {
         let done = nginx.test();
         assert_eq!(done.code, Some(0), "{}", done.stderr);
@@ -194,7 +194,7 @@ fn row_02_a_bad_default_file_is_a_warning() {
 }
 
 #[test]
-fn row_02_a_directive_twice_or_without_a_version_is_refused() {
+fn a_directive_twice_or_without_a_version_is_refused() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.http =
@@ -257,7 +257,7 @@ fn relative_paths_are_those_of_nginx() {
 }
 
 #[test]
-fn row_02_only_the_http_block_takes_the_directives() {
+fn only_the_http_block_takes_the_directives() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.unset("timeout");

@@ -107,8 +107,8 @@ const FULL_DISK: &str = "kept=$(mktemp -d); cp -a \"$1/.\" \"$kept\"; \
      dd if=/dev/zero of=\"$1/filler\" bs=4k 2>/dev/null || true";
 
 #[test]
-fn row_16_a_full_disk_costs_one_line_and_no_check_loop() {
-    if !needs_root("row_16_a_full_disk_costs_one_line_and_no_check_loop") {
+fn a_full_disk_costs_one_line_and_no_check_loop() {
+    if !needs_root("a_full_disk_costs_one_line_and_no_check_loop") {
         return;
     }
     for overdue in [false, true] {

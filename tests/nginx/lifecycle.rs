@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 #[test]
-fn row_03_one_request_and_one_owner() {
+fn one_request_and_one_owner() {
     let all = [
         ("1", false),
         ("4", true),
@@ -64,7 +64,7 @@ fn the_request_tells_the_running_server() {
 }
 
 #[test]
-fn row_04_and_05_reloads_and_restarts_make_no_check() {
+fn and_05_reloads_and_restarts_make_no_check() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::started(&checks::config(&site));
     assert_eq!(checks::requests_after(&site, 1), 1);
@@ -98,7 +98,7 @@ fn row_04_and_05_reloads_and_restarts_make_no_check() {
 }
 
 #[test]
-fn row_06_a_killed_owner_is_replaced_without_a_check() {
+fn a_killed_owner_is_replaced_without_a_check() {
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);
     config.workers = "2".to_string();
@@ -121,7 +121,7 @@ fn row_06_a_killed_owner_is_replaced_without_a_check() {
 }
 
 #[test]
-fn row_11_an_upgrade_of_the_program_moves_the_ownership() {
+fn an_upgrade_of_the_program_moves_the_ownership() {
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);
     // In the foreground nginx refuses to start itself anew.
@@ -179,7 +179,7 @@ fn second_program(nginx: &Nginx) -> (process::Pid, process::Pid) {
 }
 
 #[test]
-fn row_13_a_worker_that_drains_gives_up_the_ownership() {
+fn a_worker_that_drains_gives_up_the_ownership() {
     let site = Site::start_with_shared_keys();
     let nginx = Nginx::started(&checks::config(&site));
     assert_eq!(checks::requests_after(&site, 1), 1);
@@ -210,7 +210,7 @@ fn row_13_a_worker_that_drains_gives_up_the_ownership() {
 }
 
 #[test]
-fn row_14_a_bad_configuration_changes_nothing() {
+fn a_bad_configuration_changes_nothing() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::started(&checks::config(&site));
     assert_eq!(checks::requests_after(&site, 1), 1);
@@ -228,7 +228,7 @@ fn row_14_a_bad_configuration_changes_nothing() {
 }
 
 #[test]
-fn row_14_the_module_can_go_and_come_back() {
+fn the_module_can_go_and_come_back() {
     let other = Path::new("/usr/lib/nginx/modules/ngx_http_echo_module.so");
     assert!(
         other.exists(),
@@ -263,7 +263,7 @@ fn row_14_the_module_can_go_and_come_back() {
 }
 
 #[test]
-fn row_21_a_state_directory_is_one_schedule() {
+fn a_state_directory_is_one_schedule() {
     let site = Site::start_with_shared_keys();
     let mut first = Nginx::new(&checks::config(&site));
     first.start();

@@ -56,7 +56,7 @@ fn requests() -> u32 {
 
 /// Two servers, in turns: what else the machine does slows down both. The fastest round counts, the least disturbed one.
 #[test]
-fn row_22_a_check_in_flight_slows_nothing_down() {
+fn a_check_in_flight_slows_nothing_down() {
     const ROUNDS: u32 = 6;
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);
@@ -92,7 +92,7 @@ fn row_22_a_check_in_flight_slows_nothing_down() {
 /// give, forty long lines, some of them. The machine has other work, too, which only ever adds: what holds the loop up in most
 /// rounds is ours.
 #[test]
-fn row_22_records_do_not_hold_the_loop_up() {
+fn records_do_not_hold_the_loop_up() {
     for (what, text, limit) in [
         ("an update", vec!["a line"; 3], 1000),
         ("the longest text", vec![&*"x".repeat(1800); 50], 5000),
@@ -139,7 +139,7 @@ fn longest_turn(site: &Site, lines: usize) -> u64 {
 }
 
 #[test]
-fn row_22_reloads_with_checks_lose_no_request() {
+fn reloads_with_checks_lose_no_request() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::started(&checks::config(&site));
     let mut running = Running(

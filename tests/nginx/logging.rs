@@ -10,7 +10,7 @@ use std::time::Duration;
 const PREFIX: &str = "Additional security update check information:";
 
 #[test]
-fn row_09_a_line_has_the_time_of_the_check() {
+fn a_line_has_the_time_of_the_check() {
     let idle = if long() { 30 } else { 5 };
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);
@@ -105,7 +105,7 @@ fn the_level_of_error_log_decides_what_is_made() {
 }
 
 #[test]
-fn row_10_hostile_text_makes_no_line_of_its_own() {
+fn hostile_text_makes_no_line_of_its_own() {
     let site = Site::start_with_shared_keys();
     let long_text = "x".repeat(100_000);
     let text = format!(
@@ -144,7 +144,7 @@ fn is_record_of_now(line: &str) -> bool {
 }
 
 #[test]
-fn row_24_a_rotated_log_gets_nothing_more() {
+fn a_rotated_log_gets_nothing_more() {
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);
     config.set("start_delay", 2);

@@ -1,5 +1,4 @@
-//! The nginx module on a real nginx: the rows of the servers' test plan. Rows 18 and 20 are about
-//! Apache only; of row 18 the part that concerns every server is here.
+//! The nginx module on a real nginx.
 //!
 //! PSC_LONG=1 runs the long forms. Lines that start with `nginx:` are measurements; see them with
 //! `cargo test --test nginx -- --nocapture`.

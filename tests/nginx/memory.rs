@@ -1,4 +1,4 @@
-//! Memory over reloads; row 23, the part that needs a real nginx: valgrind.
+//! Memory over reloads, under valgrind.
 
 use crate::checks;
 use crate::module::module_with_shared_library;
@@ -70,7 +70,7 @@ fn growth(nginx: &Nginx, reloads: usize) -> i64 {
 /// nginx itself leaves memory behind at its exit; nothing of ours may be among it. Whose it is shows at either end of a
 /// stack: libcurl's allocations are deep below psc's thread.
 #[test]
-fn row_23_valgrind_finds_nothing_of_ours_in_a_single_process() {
+fn valgrind_finds_nothing_of_ours_in_a_single_process() {
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);
     config.master_process = false;

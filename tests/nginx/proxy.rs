@@ -1,4 +1,4 @@
-//! Row 17: proxies and the environment. And what of row 18 concerns nginx: files for root's eyes only.
+//! Proxies and the environment, and files that only root can read.
 
 use crate::checks;
 use crate::process;
@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 const NOBODY: &str = "http://127.0.0.1:9";
 
 #[test]
-fn row_17_the_environment_does_not_count() {
+fn the_environment_does_not_count() {
     let site = Site::start_with_shared_keys();
     for proxy in ["none", ""] {
         let mut nginx = Nginx::new(&checks::config(&site));
@@ -27,7 +27,7 @@ fn row_17_the_environment_does_not_count() {
 }
 
 #[test]
-fn row_17_the_environment_counts_when_nginx_is_told_so() {
+fn the_environment_counts_when_nginx_is_told_so() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::new(&checks::config(&site));
     nginx.set_environment("https_proxy", NOBODY);
@@ -46,7 +46,7 @@ fn row_17_the_environment_counts_when_nginx_is_told_so() {
 }
 
 #[test]
-fn row_17_a_proxy_password_is_told_to_nobody() {
+fn a_proxy_password_is_told_to_nobody() {
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);
     config.set("proxy", "http://bob:s3cret@127.0.0.1:9");
@@ -64,7 +64,7 @@ fn row_17_a_proxy_password_is_told_to_nobody() {
 
 /// The master reads the files, and the worker that checks has another user by then.
 #[test]
-fn row_18_files_may_be_for_root_only() {
+fn files_may_be_for_root_only() {
     let site = Site::start_with_shared_keys();
     for entry in fs::read_dir(site.dir()).expect("the keys").flatten() {
         fs::set_permissions(entry.path(), Permissions::from_mode(0o600)).expect("chmod");

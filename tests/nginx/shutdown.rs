@@ -46,7 +46,7 @@ fn assert_worker_left(nginx: &Nginx, worker: Pid) {
 }
 
 #[test]
-fn row_07_a_check_that_hangs_holds_nobody_up() {
+fn a_check_that_hangs_holds_nobody_up() {
     for fault in if long() {
         &["hang", "slow"][..]
     } else {
@@ -73,7 +73,7 @@ fn row_07_a_check_that_hangs_holds_nobody_up() {
 }
 
 #[test]
-fn row_08_a_name_lookup_that_hangs_holds_nobody_up() {
+fn a_name_lookup_that_hangs_holds_nobody_up() {
     let preload = compile_preload("c-tests/preload/slow-resolver.c");
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);

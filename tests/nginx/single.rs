@@ -21,7 +21,7 @@ fn started(site: &Site) -> Nginx {
 }
 
 #[test]
-fn row_12_a_single_process_checks_and_leaves() {
+fn a_single_process_checks_and_leaves() {
     let site = Site::start_with_shared_keys();
     let nginx = started(&site);
     assert_eq!(checks::requests_after(&site, 1), 1);
@@ -34,7 +34,7 @@ fn row_12_a_single_process_checks_and_leaves() {
 }
 
 #[test]
-fn row_12_a_single_process_leaves_a_check_that_hangs() {
+fn a_single_process_leaves_a_check_that_hangs() {
     let site = Site::start_with_shared_keys();
     site.server.set_fault("hang");
     let mut nginx = started(&site);
@@ -45,7 +45,7 @@ fn row_12_a_single_process_leaves_a_check_that_hangs() {
 }
 
 #[test]
-fn row_12_a_reload_gives_the_running_thread_its_new_configuration() {
+fn a_reload_gives_the_running_thread_its_new_configuration() {
     let site = Site::start_with_shared_keys();
     let mut nginx = started(&site);
     assert_eq!(checks::requests_after(&site, 1), 1);
@@ -78,7 +78,7 @@ fn row_12_a_reload_gives_the_running_thread_its_new_configuration() {
 }
 
 #[test]
-fn row_12_a_reload_can_bring_the_first_configuration_to_check_with() {
+fn a_reload_can_bring_the_first_configuration_to_check_with() {
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);
     config.master_process = false;
@@ -96,7 +96,7 @@ fn row_12_a_reload_can_bring_the_first_configuration_to_check_with() {
 }
 
 #[test]
-fn row_12_a_reload_can_change_the_level() {
+fn a_reload_can_change_the_level() {
     let site = Site::start_with_shared_keys();
     let mut config = checks::config(&site);
     config.master_process = false;
@@ -111,7 +111,7 @@ fn row_12_a_reload_can_change_the_level() {
 }
 
 #[test]
-fn row_12_a_reload_can_take_everything_away() {
+fn a_reload_can_take_everything_away() {
     for with_http in [true, false] {
         let site = Site::start_with_shared_keys();
         let mut nginx = started(&site);

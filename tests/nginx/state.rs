@@ -13,7 +13,7 @@ const HOUR: i64 = 3600;
 const TEN_YEARS: i64 = 10 * 365 * 24 * HOUR;
 
 #[test]
-fn row_16_a_state_directory_that_cannot_be_written_is_told_at_the_start() {
+fn a_state_directory_that_cannot_be_written_is_told_at_the_start() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::new(&checks::config(&site));
     let state = nginx.path("state");
@@ -68,7 +68,7 @@ pub fn private_directory(path: &Path) {
 }
 
 #[test]
-fn row_16_garbage_for_a_state_is_no_reason_to_check_often() {
+fn garbage_for_a_state_is_no_reason_to_check_often() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::new(&checks::config(&site));
     for garbage in [
@@ -92,7 +92,7 @@ fn row_16_garbage_for_a_state_is_no_reason_to_check_often() {
 }
 
 #[test]
-fn row_16_a_due_time_years_ahead_is_not_believed() {
+fn a_due_time_years_ahead_is_not_believed() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::started(&checks::config(&site));
     nginx.wait_for_line("no update found");
@@ -136,7 +136,7 @@ fn without_a_state_each_start_checks_and_no_reload() {
 }
 
 #[test]
-fn row_06_without_a_state_a_crash_loop_is_no_check_loop() {
+fn without_a_state_a_crash_loop_is_no_check_loop() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.set("state_path", "off");
@@ -169,7 +169,7 @@ fn row_06_without_a_state_a_crash_loop_is_no_check_loop() {
 
 /// The check itself may be what kills the worker.
 #[test]
-fn row_06_without_a_state_a_check_that_was_begun_is_not_repeated_at_once() {
+fn without_a_state_a_check_that_was_begun_is_not_repeated_at_once() {
     let site = Site::start_with_shared_keys();
     site.server.set_fault("hang");
     let mut nginx = Nginx::new(&checks::config(&site));
@@ -184,7 +184,7 @@ fn row_06_without_a_state_a_check_that_was_begun_is_not_repeated_at_once() {
 }
 
 #[test]
-fn row_06_a_directory_that_became_unusable_makes_no_check_loop() {
+fn a_directory_that_became_unusable_makes_no_check_loop() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::new(&checks::config(&site));
     nginx.config.log_level = "info".to_string();
@@ -224,7 +224,7 @@ pub fn kill_workers(nginx: &Nginx, times: usize) {
 
 /// What counts is the time since the host's boot, which no clock on the wall changes.
 #[test]
-fn row_19_a_wall_clock_that_jumps_makes_no_check() {
+fn a_wall_clock_that_jumps_makes_no_check() {
     let site = Site::start_with_shared_keys();
     let mut nginx = Nginx::started(&checks::config(&site));
     assert_eq!(checks::requests_after(&site, 1), 1);

@@ -358,7 +358,7 @@ fn a_stricter_system_is_obeyed() {
     assert!(site.server.requests().is_empty());
 }
 
-/// Contract section 4, for `log_level` 7.
+/// docs/log-messages.md, for `log_level` 7.
 #[test]
 fn every_field_sent_and_received_is_told_at_level_7() {
     let site = Site::start();

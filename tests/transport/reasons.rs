@@ -42,7 +42,7 @@ fn assert_blames(outcome: &Outcome, code: i32, phrases: &[&str], wrong: &[&str])
     }
 }
 
-/// Contract section 4: program and host are in the line, whoever is at fault.
+/// docs/log-messages.md: program and host are in the line, whoever is at fault.
 #[test]
 fn a_failure_tells_whose_check_it_was_and_where() {
     let site = Site::start();
