@@ -392,6 +392,24 @@ impl Apache {
         dir.close().expect("the directory can be removed");
     }
 
+    /// The end of a test in which httpd replaced its children as fast as it could. One that begins while httpd stops may
+    /// miss that, and is killed: not psc's process.
+    pub fn finish_a_rush(mut self) {
+        let checker = format!("process {} ", self.checker());
+        self.stop_by("stop");
+        let log = self.log();
+        for line in log.lines() {
+            let is_killed = line.contains("AH00045") || line.contains("AH00046");
+            assert!(!is_killed || !line.contains(&checker), "{log}");
+            assert!(
+                !line.contains("AH00051") && !line.contains("AH00052"),
+                "{log}"
+            );
+        }
+        let dir = self.dir.take().expect("a directory");
+        dir.close().expect("the directory can be removed");
+    }
+
     pub fn assert_clean_log(&self) {
         let log = self.log();
         // a child died of a signal; a child had to be told again, by SIGTERM and SIGKILL

@@ -194,7 +194,7 @@ fn a_check_is_made_in_a_rush() {
         rush(&site, SOON, || site.check.connections() > 0);
         site.wait_for_requests(1);
         site.wait_for_line("no update found");
-        site.finish();
+        site.finish_a_rush();
     }
 }
 
