@@ -31,6 +31,7 @@ static void test_strings_are_the_callers(psc_checker *checker)
     CHECK_CODE(PSC_OK, psc_preview_request(checker, &preview));
     CHECK(inspected != again && strcmp(inspected, again) == 0);
     CHECK(strstr(preview, "passenger_version") != NULL);
+    CHECK(strstr(preview, "\"Accept: */*\"") != NULL);
     psc_string_free(inspected);
     psc_string_free(preview);
     CHECK(again[0] == '{');

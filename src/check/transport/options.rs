@@ -29,8 +29,8 @@ pub const UNUSABLE_PROXY: &str = "unusable://proxy-of-the-environment";
 /// The headers of a request, in order.
 pub const HEADERS: [&str; 3] = [
     "Content-Type: application/json",
-    "Accept: application/json",
-    "Expect:", // no wait for "100 Continue"
+    "Accept: */*", // as every version of Passenger sends it
+    "Expect:",     // no wait for "100 Continue"
 ];
 
 pub fn configured(
