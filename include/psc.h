@@ -5,8 +5,8 @@
  * after the last fork, psc_free before the process ends. README.md has an example, docs/contract.md the rules that hold for
  * all functions, docs/configuration.md the keys, docs/host-events.md which call belongs to which event of a server.
  *
- * Ownership. What a function returns through a psc_result ** or char ** is freed by the caller, with psc_result_free or
- * psc_string_free. A returned const char * is borrowed; each function says for how long. Out-parameters are always set, to
+ * Ownership. What a function returns through a psc_result **, psc_config ** or char ** is freed by the caller, with
+ * psc_result_free, psc_config_free (or psc_commit, which takes it) or psc_string_free. A returned const char * is borrowed; each function says for how long. Out-parameters are always set, to
  * NULL when there is nothing. Arguments are copied before a call returns.
  *
  * Threads. Every function may be called from any thread, and psc_free is the last call on a handle. psc_init and psc_configure

@@ -4,19 +4,9 @@
  */
 
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "psc.h"
-
-#define CHECK(condition)                                                             \
-    do {                                                                             \
-        if (!(condition)) {                                                          \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);          \
-            exit(1);                                                                 \
-        }                                                                            \
-    } while (0)
+#include "../harness.h"
 
 /* Anything but NULL: psc has to put NULL there. */
 static psc_result *const GARBAGE = (psc_result *) 1;

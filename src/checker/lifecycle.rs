@@ -28,7 +28,7 @@ const LAST_DELIVERY: Duration = Duration::from_millis(50);
 
 /// What becomes of the handle's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Memory {
+pub enum Disposal {
     /// It goes as soon as nothing uses it any more.
     Release,
     /// It was made in another process, and is left as it is: OpenSSL's part cannot be given back without OpenSSL's locks,
@@ -172,14 +172,14 @@ impl Checker {
     }
 
     /// `psc_free`: ends what runs, within a second, and tells what becomes of the memory. Nothing is logged any more.
-    pub fn close(&self) -> Memory {
+    pub fn close(&self) -> Disposal {
         if !self.fork_guard.has_run_here() {
             // Forked, and never used here: locks may be held by threads that there are not.
             self.close_descriptors();
-            return Memory::Leak;
+            return Disposal::Leak;
         }
         if self.freed.swap(true, Ordering::SeqCst) {
-            return Memory::Decided;
+            return Disposal::Decided;
         }
         if self.logger.in_callback() {
             self.freed_in_callback.store(true, Ordering::SeqCst);
@@ -192,10 +192,10 @@ impl Checker {
             self.logger.wait_until_idle(LAST_DELIVERY);
         }
         if !self.fork_guard.is_inherited() {
-            return Memory::Release;
+            return Disposal::Release;
         }
         self.close_what_is_left();
-        Memory::Leak
+        Disposal::Leak
     }
 
     /// At the end of a call of the host's: does what `psc_free` could not do inside the callback.

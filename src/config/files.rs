@@ -77,7 +77,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// The materials for `settings`. Read are the files that `changed` keys name, and those that were not read yet:
+    /// The files for `settings`. Read are the files that `changed` keys name, and those that were not read yet:
     /// files given by name at once, default files once the configuration is complete.
     pub fn reloaded(
         &self,

@@ -6,7 +6,7 @@ use super::log::{psc_log_fn, sink};
 use super::result::psc_result;
 use super::strings::{clear, utf8};
 use crate::check::transport::MAX_BODY;
-use crate::checker::lifecycle::Memory;
+use crate::checker::lifecycle::Disposal;
 use crate::code::Code;
 use crate::error::Error;
 use crate::outcome::Outcome;
@@ -248,10 +248,10 @@ pub unsafe extern "C" fn psc_free(checker: *mut psc_checker) {
         };
         match own.close() {
             // SAFETY: as above; the host's share, which nobody uses from here on.
-            Memory::Release => unsafe { psc_checker::release(checker) },
+            Disposal::Release => unsafe { psc_checker::release(checker) },
             // SAFETY: as above.
-            Memory::Leak => unsafe { psc_checker::leak(checker) },
-            Memory::Decided => {}
+            Disposal::Leak => unsafe { psc_checker::leak(checker) },
+            Disposal::Decided => {}
         }
     });
 }

@@ -60,7 +60,7 @@ impl StateDir {
         if made {
             give_new(&dir, user).inspect_err(|_| remove(&place))?;
         } else {
-            take_up(&dir, user)?;
+            adopt(&dir, user)?;
         }
         // Also says that a file system is read-only.
         let rights = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
@@ -82,7 +82,7 @@ fn remove(place: &Place) {
 }
 
 /// A directory that was there before.
-fn take_up(dir: &OwnedFd, user: User) -> io::Result<()> {
+fn adopt(dir: &OwnedFd, user: User) -> io::Result<()> {
     let metadata = Metadata::of(dir)?;
     if let Some(problem) = dir::writable_by_others(metadata) {
         return Err(io::Error::other(problem));

@@ -65,7 +65,11 @@ impl SharedStore {
             }
             // As it is held now: asked for anew, another thread might have it.
             (_, Ok(store)) => self.access(store, config, clock, load),
-            (_, Err(_)) => self.with(config, clock, load),
+            // A panic was contained while it was held: the error has the lock.
+            (_, Err(TryLockError::Poisoned(error))) => {
+                self.access(error.into_inner(), config, clock, load)
+            }
+            (None, Err(TryLockError::WouldBlock)) => self.with(config, clock, load),
         }
     }
 

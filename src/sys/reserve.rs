@@ -270,7 +270,7 @@ impl Place {
 pub struct Reserve(&'static Place);
 
 impl Reserve {
-    /// For one call, or for a turn of psc's thread; `None` when there is no memory.
+    /// For one call, or for a pass of psc's thread; `None` when there is no memory.
     pub fn of_a_call() -> Option<Reserve> {
         Reserve::of(OF_A_CALL)
     }
