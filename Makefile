@@ -42,7 +42,7 @@ lint:
 	scripts/lint.sh
 
 header:
-	PSC_WRITE_HEADER=1 cargo test --test abi_drift
+	PSC_WRITE_HEADER=1 cargo test --test abi drift::
 
 # Installs what builds and tests need, as root; starts and enables no service.
 deps:

@@ -27,7 +27,7 @@
  * psc installs no signal handlers, changes no environment variables, prints nothing and registers nothing with atexit. There is
  * one exception: after a bug in psc itself (PSC_ERR_INTERNAL) Rust's standard library writes a report to stderr.
  *
- * This file is generated from src/ffi and tests/header-preamble.h: change it there, then run `make header`.
+ * This file is generated from src/ffi and tests/abi/header-preamble.h: change it there, then run `make header`.
  */
 
 #ifndef PSC_H
