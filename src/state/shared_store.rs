@@ -78,3 +78,40 @@ impl SharedStore {
         lock(&self.store).restart();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::check_config::Readiness;
+    use crate::config::{Base, Config};
+    use crate::panic::catch_panic;
+    use crate::sys::clock::SystemClock;
+    use psc_testkit::Site;
+    use serde_json::json;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    /// As after a bug that was contained.
+    #[test]
+    fn a_panic_while_it_is_held_keeps_nobody_waiting() {
+        let clock = SystemClock::new();
+        let site = Site::start();
+        let text = site.config(json!({})).to_string();
+        let Ok(config) = Config::empty().changed(text.as_bytes(), Base::Defaults) else {
+            panic!("the configuration");
+        };
+        let Readiness::Ready(config) = config.readiness() else {
+            panic!("it is complete");
+        };
+        let shared = SharedStore::new(&clock);
+        assert!(
+            catch_panic(|| shared.with(&config, &clock, |_| -> () { panic!("deliberate") }))
+                .is_err()
+        );
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            sender.send(shared.load_nowait(&config, &clock).1).unwrap();
+        });
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(None));
+    }
+}

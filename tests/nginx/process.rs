@@ -1,6 +1,7 @@
 //! What /proc says about nginx's processes.
 
 use psc_testkit::proc;
+pub use psc_testkit::proc::signal as try_signal;
 pub use psc_testkit::proc::{Pid, children, in_group, is_alive, lock_holders, memory_kb};
 use std::fs;
 

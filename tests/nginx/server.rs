@@ -251,7 +251,8 @@ impl Nginx {
             return;
         }
         if TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            self.signal(libc::SIGIO);
+            // An error: it has ended meanwhile.
+            process::try_signal(self.pid(), libc::SIGIO).ok();
         }
     }
 
