@@ -71,6 +71,7 @@ static void test_arguments(void)
     refuse(checker, PSC_ERR_INVALID_ARGUMENT, "{\"program_name\": \"\xff\"}", 0);
     refuse(checker, PSC_ERR_INVALID_ARGUMENT, "{}", 2);
     refuse(checker, PSC_ERR_INVALID_ARGUMENT, "{}", PSC_REPLACE | 4);
+    refuse(checker, PSC_ERR_FILE, "{\"certificate_path\": \"/nowhere/ca.pem\"}", 0);
     CHECK_CODE(PSC_ERR_INVALID_ARGUMENT, psc_prepare(checker, "{}", 0, NULL));
     CHECK_CODE(PSC_ERR_INVALID_ARGUMENT, psc_commit(checker, NULL));
     CHECK_CODE(PSC_ERR_INVALID_ARGUMENT, psc_commit(NULL, NULL));

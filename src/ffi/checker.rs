@@ -189,8 +189,8 @@ pub unsafe extern "C" fn psc_run(checker: *mut psc_checker) -> c_int {
 }
 
 /// Cancels a check that is under way, ends the schedule, and waits for both: some milliseconds, at most a second. The
-/// callbacks are not called any more after it has returned. psc_run returns just then: join its thread before a fork. Calling it again is harmless, and the handle can be started
-/// again.
+/// callbacks are not called any more after it has returned. A thread that is in psc_run leaves it at the same moment; join
+/// that thread before a fork. psc_stop may be called again, and the handle may be started again.
 ///
 /// Returns PSC_OK, also when nothing was running; PSC_ERR_INVALID_ARGUMENT, PSC_ERR_REENTRANT, PSC_ERR_FORKED.
 /// PSC_ERR_TIMEOUT: it gave up, because the host's own callback has not returned, a libcurl older than 7.87 hangs in a

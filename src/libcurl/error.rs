@@ -48,6 +48,8 @@ impl fmt::Display for Error {
     }
 }
 
+impl std::error::Error for Error {}
+
 /// A `CURLMcode`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MultiError(curl_sys::CURLMcode);
@@ -59,6 +61,8 @@ impl fmt::Display for MultiError {
         write!(formatter, "[{}] {}", self.0, words.unwrap_or_default())
     }
 }
+
+impl std::error::Error for MultiError {}
 
 /// # Safety
 /// `string` is NULL or a string that is never freed.
