@@ -3,10 +3,9 @@
  *     arguments CONFIG
  */
 
-#include <stdint.h>
-#include <string.h>
-
 #include "../harness.h"
+
+#include <stdint.h>
 
 /* Anything but NULL: psc has to put NULL there. */
 static psc_result *const GARBAGE = (psc_result *) 1;

@@ -331,7 +331,7 @@ fn short_lives(config: &Value, state: &Path, phrase: &str) -> String {
     command
         .arg(config.to_string())
         .arg(state)
-        .args(["25", phrase]);
+        .args(["50", phrase]);
     succeed(&mut command).stdout.trim().to_owned()
 }
 
