@@ -1,32 +1,29 @@
 //! What was wrong with each thread's last refused configuration, by key.
 
+use super::per_thread::PerThread;
 use crate::config::error::{ConfigError, Problem};
-use crate::sync::{ThreadMark, lock};
+use crate::sync::lock;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
-pub struct ConfigErrors(Mutex<Vec<(ThreadMark, Vec<Problem>)>>);
+pub struct ConfigErrors(Mutex<PerThread<Vec<Problem>>>);
 
 impl ConfigErrors {
     pub fn new() -> ConfigErrors {
-        ConfigErrors(Mutex::default())
+        ConfigErrors(Mutex::new(PerThread::new()))
     }
 
     /// Of this thread; `None`: its last configuration was not refused.
     pub fn set(&self, error: Option<&ConfigError>) {
-        let thread = ThreadMark::of_this_thread();
-        let problems = error.map(|error| (thread, error.problems.clone()));
-        let mut all = lock(&self.0);
-        all.retain(|(of, _)| *of != thread);
-        all.extend(problems);
+        let problems = error.map(|error| error.problems.clone());
+        lock(&self.0).set(problems);
     }
 
     /// Of this thread: `[{"key": ..., "text": ...}]`.
     pub fn get(&self) -> Value {
-        let thread = ThreadMark::of_this_thread();
         let all = lock(&self.0);
-        let own = all.iter().find(|(of, _)| *of == thread);
-        own.map_or(&[][..], |(_, problems)| problems)
+        all.get()
+            .map_or(&[][..], Vec::as_slice)
             .iter()
             .map(|problem| json!({ "key": problem.key, "text": problem.text }))
             .collect()

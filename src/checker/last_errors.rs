@@ -1,13 +1,13 @@
-//! Why calls failed: a text per thread, so that no other thread can pull it away from under its reader. They are the handle's,
-//! not the thread's: a thread-local value with a destructor ends the process where there is no memory for it.
+//! Why calls failed: a text per thread, so that no other thread can pull it away from under its reader.
 
+use super::per_thread::PerThread;
 use crate::fork_guard::ForkGuard;
-use crate::sync::{ThreadMark, lock};
+use crate::sync::lock;
 use crate::text;
 use std::ffi::{CString, c_char};
 use std::sync::Mutex;
 
-type Texts = Vec<(ThreadMark, CString)>;
+type Texts = PerThread<CString>;
 
 pub struct LastErrors(Mutex<Texts>);
 
@@ -16,7 +16,7 @@ pub struct Forked;
 
 impl LastErrors {
     pub fn new() -> LastErrors {
-        LastErrors(Mutex::default())
+        LastErrors(Mutex::new(PerThread::new()))
     }
 
     /// Of this thread; `None`: its last call did not fail.
@@ -24,20 +24,12 @@ impl LastErrors {
         // Not cut: every problem of a configuration is named.
         let text = text.map(|text| CString::new(text::printable(text)).unwrap_or_default());
         // A child that may not is told so by `get`.
-        let _ = self.with(guard, |texts| {
-            let thread = ThreadMark::of_this_thread();
-            texts.retain(|(of, _)| *of != thread);
-            texts.extend(text.map(|text| (thread, text)));
-        });
+        let _ = self.with(guard, |texts| texts.set(text));
     }
 
     /// The text of this thread, valid until it sets another one.
     pub fn get(&self, guard: &ForkGuard) -> Result<Option<*const c_char>, Forked> {
-        let thread = ThreadMark::of_this_thread();
-        self.with(guard, |texts| {
-            let own = texts.iter().find(|(of, _)| *of == thread);
-            own.map(|(_, text)| text.as_ptr())
-        })
+        self.with(guard, |texts| texts.get().map(|text| text.as_ptr()))
     }
 
     fn with<T>(

@@ -1,8 +1,8 @@
 //! One handle: its configuration, its log, what it remembers and what is running. The C functions translate to this.
 //!
 //! `configure` puts a configuration in force, `run` makes a check, `scheduler` is the background thread, `lifecycle` starts,
-//! stops and closes, `state_access` changes what is remembered, `status` tells. `active_config`, `activity`, `config_errors` and `last_errors` are
-//! parts of a handle with a lock of their own.
+//! stops and closes, `state_access` changes what is remembered, `status` tells. `active_config`, `activity`, `config_errors` and
+//! `last_errors` are parts of a handle with a lock of their own.
 
 mod active_config;
 mod activity;
@@ -10,6 +10,7 @@ mod config_errors;
 pub mod configure;
 mod last_errors;
 pub mod lifecycle;
+mod per_thread;
 mod run;
 mod scheduler;
 mod state_access;

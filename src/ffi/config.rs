@@ -2,6 +2,7 @@
 
 use super::guard::{self, Place};
 use super::handle::psc_checker;
+use super::leaked::{Leaked, Link};
 use super::strings::{clear, utf8};
 use super::views::tell;
 use crate::checker::configure::PreparedConfig;
@@ -11,8 +12,6 @@ use crate::error::Error;
 use crate::sys::process::Process;
 use crate::sys::reserve::Reserve;
 use std::ffi::{c_char, c_int, c_uint};
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// For psc_prepare: start from the defaults instead of the present configuration.
 pub const PSC_REPLACE: c_uint = 1;
@@ -23,13 +22,11 @@ pub struct psc_config {
     /// What psc_commit has instead of the memory of a call.
     reserve: Option<Reserve>,
     made_in: Process,
-    /// Of those that stay for ever: the one before.
-    earlier: AtomicPtr<psc_config>,
+    link: Link<psc_config>,
 }
 
-/// Of another process, and released in this one: giving them back would take OpenSSL's locks, which threads of that process may
-/// have held when this one was forked.
-static LEAKED: AtomicPtr<psc_config> = AtomicPtr::new(ptr::null_mut());
+/// Their keys and certificates are OpenSSL's.
+static LEAKED: Leaked<psc_config> = Leaked::new();
 
 /// Taken from the host.
 struct Taken(*mut psc_config);
@@ -57,14 +54,7 @@ impl Drop for Taken {
             drop(unsafe { Box::from_raw(config) });
             return;
         }
-        let mut before = LEAKED.load(Ordering::SeqCst);
-        loop {
-            self.config().earlier.store(before, Ordering::SeqCst);
-            match LEAKED.compare_exchange(before, config, Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return,
-                Err(now) => before = now,
-            }
-        }
+        LEAKED.add(config, &self.config().link);
     }
 }
 
@@ -114,7 +104,7 @@ pub unsafe extern "C" fn psc_prepare(
                 prepared,
                 reserve: Some(reserve),
                 made_in: Process::current(),
-                earlier: AtomicPtr::new(ptr::null_mut()),
+                link: Link::new(),
             }));
             Ok(Code::Ok)
         })

@@ -1,24 +1,21 @@
 //! The handle that C has a pointer to.
 
+use super::leaked::{Leaked, Link};
 use crate::checker::Checker;
 use crate::log::Sink;
 use crate::sys::reserve::Reserve;
 use std::mem::ManuallyDrop;
-use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A handle: one configuration, one log callback, at most one thread. Handles are independent of each other.
 pub struct psc_checker {
     /// The host's share, which psc_free gives up; each call and the thread have their own. The handle itself goes with the
     /// last of them, so a callback may use it while, and after, another thread is in psc_free.
     checker: ManuallyDrop<Arc<Checker>>,
-    /// Of those that stay for ever: the one before.
-    earlier: AtomicPtr<psc_checker>,
+    link: Link<psc_checker>,
 }
 
-/// Handles of another process that were freed in this one: their memory stays, and a leak checker finds that it was meant to.
-static LEAKED: AtomicPtr<psc_checker> = AtomicPtr::new(ptr::null_mut());
+static LEAKED: Leaked<psc_checker> = Leaked::new();
 
 impl psc_checker {
     /// A new one, for the host.
@@ -26,7 +23,7 @@ impl psc_checker {
         let checker = Arc::new(Checker::new(sink, Some(reserve)));
         let handle = Box::into_raw(Box::new(psc_checker {
             checker: ManuallyDrop::new(Arc::clone(&checker)),
-            earlier: AtomicPtr::new(ptr::null_mut()),
+            link: Link::new(),
         }));
         checker.keep(Box::new(Owned(handle)));
         handle
@@ -66,18 +63,7 @@ impl psc_checker {
     /// As [`psc_checker::release`].
     pub(super) unsafe fn leak(handle: *mut psc_checker) {
         // SAFETY: the caller's promise.
-        unsafe { &*handle }.link_to_leaked(handle);
-    }
-
-    fn link_to_leaked(&self, handle: *mut psc_checker) {
-        let mut before = LEAKED.load(Ordering::SeqCst);
-        loop {
-            self.earlier.store(before, Ordering::SeqCst);
-            match LEAKED.compare_exchange(before, handle, Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return,
-                Err(now) => before = now,
-            }
-        }
+        LEAKED.add(handle, unsafe { &(*handle).link });
     }
 }
 

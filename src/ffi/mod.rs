@@ -18,6 +18,7 @@ mod guard;
 mod handle;
 mod host_errors;
 mod last_error;
+mod leaked;
 pub mod log;
 pub mod on_result;
 pub mod result;
