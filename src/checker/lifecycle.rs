@@ -6,7 +6,6 @@ use super::activity::{self, Schedule, Waited};
 use super::configure::incomplete;
 use super::scheduler::{self, Place};
 use crate::code::Code;
-use crate::config::check_config::Readiness;
 use crate::error::Error;
 use crate::log::ResultSink;
 use crate::sys::fd::FdId;
@@ -70,7 +69,7 @@ impl Checker {
     }
 
     fn start_schedule(&self, spawn: impl FnOnce() -> Result<Schedule, Error>) -> Result<(), Error> {
-        if matches!(self.config.get().readiness(), Readiness::Incomplete) {
+        if !self.config.get().settings.is_complete() {
             return Err(incomplete());
         }
         self.cancel.prepare()?;

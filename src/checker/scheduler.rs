@@ -206,9 +206,7 @@ impl Scheduler<'_> {
         if !owns {
             let now = checker.clock.now();
             let action = next_action::decide(&record, first_check, update.is_some(), now);
-            let wait = next_action::candidate_wait(action, self.refusals, &random::up_to);
-            self.refusals = self.refusals.saturating_add(1);
-            return Rest::For(wait);
+            return self.rest_of_candidate(action);
         }
         if record.interval != config.settings.interval && record.last.is_some() {
             checker.update_record(config, self.log, |record| {
@@ -284,7 +282,12 @@ impl Scheduler<'_> {
             return Rest::Skip;
         }
         // Another process makes it just now, or holds the record: look again, less and less often.
-        let wait = next_action::candidate_wait(Action::Check, self.refusals, &random::up_to);
+        self.rest_of_candidate(Action::Check)
+    }
+
+    /// Of one that another process has kept from doing what is next.
+    fn rest_of_candidate(&mut self, action: Action) -> Rest {
+        let wait = next_action::candidate_wait(action, self.refusals, &random::up_to);
         self.refusals = self.refusals.saturating_add(1);
         Rest::For(wait)
     }

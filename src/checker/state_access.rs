@@ -46,10 +46,7 @@ impl Checker {
         self.with_store(config, log, |store, clock, should_stop| {
             store.update(clock, should_stop, |record| {
                 change(record);
-                let until = record
-                    .next_check()
-                    .map_or(0, |next| next.until(clock.now()));
-                next = u64::try_from(until).unwrap_or(0);
+                next = record.seconds_until_next_check(clock.now()).unwrap_or(0);
             });
         });
         next

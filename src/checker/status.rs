@@ -3,7 +3,6 @@
 use super::Checker;
 use crate::check::verdict::Verdict;
 use crate::code::Code;
-use crate::config::Config;
 use crate::config::check_config::CheckConfig;
 use crate::schedule::next_action;
 use crate::state::record::Record;
@@ -21,8 +20,7 @@ struct Known {
 
 impl Known {
     fn load(checker: &Checker, config: &CheckConfig) -> Known {
-        let record = checker.load_nowait(config, &checker.log_handle());
-        let now = checker.clock.now();
+        let (record, now) = checker.known_record(config);
         Known {
             stored: StoredVerdict::of(&record, config, now),
             record,
@@ -67,7 +65,9 @@ pub fn of(checker: &Checker) -> Value {
         "url": verdict.and_then(Verdict::url),
         "key_fingerprint": verdict.and_then(Verdict::key_fingerprint),
         "last_check": known.and_then(last_check),
-        "next_check": known.filter(|_| !settings.disabled).and_then(next_check),
+        "next_check": known
+            .filter(|_| !settings.disabled)
+            .and_then(|known| known.record.seconds_until_next_check(known.now)),
     })
 }
 
@@ -78,21 +78,19 @@ impl Checker {
         if config.settings.disabled {
             return None;
         }
-        let (record, now) = self.known_record(&config)?;
-        let seconds = record.next_check()?.until(now).max(0);
-        u64::try_from(seconds).ok()
+        let (record, now) = self.known_record(&config.check_config()?);
+        record.seconds_until_next_check(now)
     }
 
     /// Seconds since the host's last check began.
     pub fn last_check_age(&self) -> Option<u64> {
-        let (record, now) = self.known_record(&self.config())?;
+        let (record, now) = self.known_record(&self.config().check_config()?);
         Some(record.last_begun()?.age(now))
     }
 
-    fn known_record(&self, config: &Config) -> Option<(Record, Now)> {
-        let config = config.check_config()?;
-        let record = self.load_nowait(&config, &self.log_handle());
-        Some((record, self.clock.now()))
+    fn known_record(&self, config: &CheckConfig) -> (Record, Now) {
+        let record = self.load_nowait(config, &self.log_handle());
+        (record, self.clock.now())
     }
 }
 
@@ -105,11 +103,6 @@ fn last_check(known: &Known) -> Option<Value> {
         "name": last.code.and_then(Code::from_number).map(Code::name),
         "failure": last.message,
     }))
-}
-
-fn next_check(known: &Known) -> Option<i64> {
-    let next = known.record.next_check()?;
-    Some(next.until(known.now).max(0))
 }
 
 /// A known update is the most important thing to say; then that answers cannot be trusted; then that none come. With it since

@@ -3,7 +3,7 @@
 use super::Config;
 use super::client_identity::ClientIdentity;
 use super::environment::Environment;
-use super::files::{Files, License};
+use super::files::{CachedFile, Files, License};
 use super::public_key::PublicKey;
 use super::question::Question;
 use super::settings::Settings;
@@ -20,10 +20,10 @@ pub struct CheckConfig {
     pub server_identifier: String,
     pub settings: Arc<Settings>,
     pub environment: Arc<Environment>,
-    /// `None` only with a trouble.
+    /// `None` only with an error.
     pub trust_store: Option<Arc<TrustStore>>,
     pub client_identity: Option<Arc<ClientIdentity>>,
-    /// Empty only with a trouble.
+    /// Empty only with an error.
     pub server_keys: Arc<Vec<PublicKey>>,
     pub license: Option<License>,
     /// Why an answer cannot be verified.
@@ -91,53 +91,19 @@ impl CheckConfig {
     }
 
     fn with_files(&self, trust_store: Option<Result<Arc<TrustStore>, Error>>) -> CheckConfig {
+        let files = &self.files;
         let mut errors = Vec::new();
-        let mut take = |error: Error| errors.push(error);
-        let server_keys = match self.files.server_keys.as_ref().map(|file| file.cached()) {
-            Some(Ok(keys)) => {
-                let unknown = keys.iter().find_map(|key| key.key.as_ref().err());
-                unknown.into_iter().cloned().for_each(&mut take);
-                keys
-            }
-            Some(Err(error)) => {
-                take(error);
-                Arc::default()
-            }
-            None => Arc::default(),
-        };
+        let server_keys = files.server_keys.as_deref().map(CachedFile::cached);
+        let server_keys = usable(server_keys, &mut errors).unwrap_or_default();
+        let unknown = server_keys.iter().find_map(|key| key.key.as_ref().err());
+        errors.extend(unknown.cloned());
         let key_error = errors.first().cloned();
-        let mut take = |error: Error| errors.push(error);
-        let client_identity = match self
-            .files
-            .client_identity
-            .as_ref()
-            .map(|file| file.cached())
-        {
-            Some(Ok(identity)) => {
-                identity
-                    .validity_error(now())
-                    .into_iter()
-                    .for_each(&mut take);
-                Some(identity)
-            }
-            Some(Err(error)) => {
-                take(error);
-                None
-            }
-            None => None,
-        };
-        let trust_store = match trust_store {
-            Some(Ok(trust_store)) => Some(trust_store),
-            Some(Err(error)) => {
-                take(error);
-                None
-            }
-            None => None,
-        };
-        let license = self.files.license().unwrap_or_else(|error| {
-            take(error);
-            None
-        });
+        let client_identity = files.client_identity.as_deref().map(CachedFile::cached);
+        let client_identity = usable(client_identity, &mut errors);
+        let invalid = |identity: &Arc<ClientIdentity>| identity.validity_error(now());
+        errors.extend(client_identity.as_ref().and_then(invalid));
+        let trust_store = usable(trust_store, &mut errors);
+        let license = usable(files.license().transpose(), &mut errors);
         CheckConfig {
             trust_store,
             client_identity,
@@ -148,6 +114,11 @@ impl CheckConfig {
             ..self.clone()
         }
     }
+}
+
+/// What was read, if it was; why it was not goes to `errors`.
+fn usable<T>(read: Option<Result<T, Error>>, errors: &mut Vec<Error>) -> Option<T> {
+    read?.map_err(|error| errors.push(error)).ok()
 }
 
 fn digest(value: &Value) -> String {
@@ -164,11 +135,12 @@ pub enum Readiness {
 
 impl Config {
     pub fn readiness(&self) -> Readiness {
-        match self.check_config() {
-            _ if self.settings.is_complete() && self.settings.disabled => Readiness::Disabled,
-            Some(config) => Readiness::Ready(Box::new(config)),
-            None => Readiness::Incomplete,
+        if self.settings.is_complete() && self.settings.disabled {
+            return Readiness::Disabled;
         }
+        self.check_config().map_or(Readiness::Incomplete, |config| {
+            Readiness::Ready(Box::new(config))
+        })
     }
 
     /// All that a check needs, whether or not checks are disabled.

@@ -248,6 +248,12 @@ impl Record {
             .max_by_key(|time| time.boot)
     }
 
+    /// The same, from `now` on; 0 when it is due.
+    pub fn seconds_until_next_check(&self, now: Now) -> Option<u64> {
+        let seconds = self.next_check()?.until(now);
+        Some(u64::try_from(seconds).unwrap_or(0))
+    }
+
     /// Whether a check has failed after the last authentic answer.
     pub fn has_failed(&self) -> bool {
         let last_authentic = self.authentic.as_ref().map(|known| known.at.boot);
