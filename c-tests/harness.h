@@ -314,4 +314,16 @@ static inline char *read_file(const char *path, size_t *length)
     return bytes;
 }
 
+/* --- psc's JSON ----------------------------------------------------------------------------------- */
+
+/* Whether what psc_status, psc_inspect_config or the like gives has that text. */
+static inline int json_has(psc_checker *checker, int (*function)(psc_checker *, char **), const char *text)
+{
+    char *json = NULL;
+    CHECK_CODE(PSC_OK, function(checker, &json));
+    int found = strstr(json, text) != NULL;
+    psc_string_free(json);
+    return found;
+}
+
 #endif

@@ -29,10 +29,7 @@ static void wait_for_result(psc_checker *checker)
     const struct timespec pause = { 0, 5000000 };
     int looks = 4000, found = 0;
     while (!found) {
-        char *json = NULL;
-        CHECK_CODE(PSC_OK, psc_status(checker, &json));
-        found = strstr(json, "6.0.18") != NULL;
-        psc_string_free(json);
+        found = json_has(checker, psc_status, "6.0.18");
         CHECK(looks-- > 0);
         nanosleep(&pause, NULL);
     }

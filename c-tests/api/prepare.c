@@ -23,17 +23,6 @@ static psc_checker *configured(psc_log_fn log, void *user_data)
     return checker;
 }
 
-static int has(psc_checker *checker, const char *text)
-{
-    char *json = NULL;
-    int found;
-
-    CHECK_CODE(PSC_OK, psc_inspect_config(checker, &json));
-    found = strstr(json, text) != NULL;
-    psc_string_free(json);
-    return found;
-}
-
 static void expect_errors(psc_checker *checker, const char *expected)
 {
     char *json = NULL;
@@ -78,7 +67,7 @@ static void test_arguments(void)
     /* Taken all the same: a leak checker watches. */
     CHECK_CODE(PSC_ERR_INVALID_ARGUMENT, psc_commit(NULL, prepared(checker, "{}", 0)));
     CHECK_CODE(PSC_ERR_INVALID_ARGUMENT, psc_commit(other, prepared(checker, "{\"interval\": 50000}", 0)));
-    CHECK(!has(other, "50000") && !has(checker, "50000"));
+    CHECK(!json_has(other, psc_inspect_config, "50000") && !json_has(checker, psc_inspect_config, "50000"));
     CHECK_CODE(PSC_ERR_INVALID_ARGUMENT, psc_config_errors(NULL, NULL));
     CHECK_CODE(PSC_ERR_INVALID_ARGUMENT, psc_config_errors(checker, NULL));
     psc_config_free(NULL);
@@ -137,12 +126,12 @@ static void test_vanished_file(void)
     copy_certificates();
     snprintf(json, sizeof json, "{\"interval\": 50000, \"certificate_path\": \"%s\"}", copy_path);
     change = prepared(checker, json, 0);
-    CHECK(!has(checker, "50000") && !has(checker, copy_path));
+    CHECK(!json_has(checker, psc_inspect_config, "50000") && !json_has(checker, psc_inspect_config, copy_path));
     CHECK(unlink(copy_path) == 0);
     CHECK_CODE(PSC_ERR_FILE, psc_configure(checker, json));
-    CHECK(!has(checker, "50000"));
+    CHECK(!json_has(checker, psc_inspect_config, "50000"));
     CHECK_CODE(PSC_OK, psc_commit(checker, change));
-    CHECK(has(checker, "50000") && has(checker, copy_path));
+    CHECK(json_has(checker, psc_inspect_config, "50000") && json_has(checker, psc_inspect_config, copy_path));
     /* In force with what the file had. */
     CHECK(psc_run_once(checker, NULL) >= 0);
     psc_free(checker);
@@ -155,16 +144,16 @@ static void test_replace_and_merge(void)
 
     CHECK_CODE(PSC_OK, psc_configure(checker, "{\"timeout\": 77, \"interval\": 50000}"));
     CHECK_CODE(PSC_OK, psc_commit(checker, prepared(checker, config, PSC_REPLACE)));
-    CHECK(!has(checker, "\"timeout\":77") && !has(checker, "50000"));
+    CHECK(!json_has(checker, psc_inspect_config, "\"timeout\":77") && !json_has(checker, psc_inspect_config, "50000"));
     /* Each is as a whole what it was when it was prepared: the last one counts. */
     first = prepared(checker, "{\"timeout\": 77}", 0);
     second = prepared(checker, "{\"interval\": 50000}", 0);
     CHECK_CODE(PSC_OK, psc_commit(checker, first));
-    CHECK(has(checker, "\"timeout\":77"));
+    CHECK(json_has(checker, psc_inspect_config, "\"timeout\":77"));
     CHECK_CODE(PSC_OK, psc_commit(checker, second));
-    CHECK(!has(checker, "\"timeout\":77") && has(checker, "50000"));
+    CHECK(!json_has(checker, psc_inspect_config, "\"timeout\":77") && json_has(checker, psc_inspect_config, "50000"));
     psc_config_free(prepared(checker, "{\"timeout\": 78}", 0));
-    CHECK(!has(checker, "\"timeout\":78"));
+    CHECK(!json_has(checker, psc_inspect_config, "\"timeout\":78"));
     /* Nothing of it is the handle's. */
     first = prepared(checker, "{}", 0);
     psc_free(checker);
@@ -199,7 +188,7 @@ static void test_warnings_and_callback(void)
     CHECK(lines == 0);
     CHECK_CODE(PSC_OK, psc_commit(own, change));
     CHECK(committed_inside && lines > 0);
-    CHECK(has(own, "\"timeout\":77") && has(own, "/missing"));
+    CHECK(json_has(own, psc_inspect_config, "\"timeout\":77") && json_has(own, psc_inspect_config, "/missing"));
     psc_free(own);
 }
 
@@ -222,7 +211,7 @@ static void test_forks(void)
                 CHECK_CODE(PSC_ERR_FORKED, psc_config_errors(checker, &json));
                 CHECK(json == NULL);
             } else {
-                CHECK(has(checker, "\"timeout\":77"));
+                CHECK(json_has(checker, psc_inspect_config, "\"timeout\":77"));
             }
             psc_free(checker);
             _exit(0);
@@ -231,9 +220,9 @@ static void test_forks(void)
         if (!started)
             CHECK_CODE(PSC_OK, psc_start(checker));
     }
-    CHECK(!has(checker, "\"timeout\":77"));
+    CHECK(!json_has(checker, psc_inspect_config, "\"timeout\":77"));
     CHECK_CODE(PSC_OK, psc_commit(checker, change));
-    CHECK(has(checker, "\"timeout\":77"));
+    CHECK(json_has(checker, psc_inspect_config, "\"timeout\":77"));
     psc_config_free(other);
     psc_free(checker);
 }

@@ -60,20 +60,6 @@ static void calls(const char *config)
     check_text(psc_status);
 }
 
-/* Nothing shows that libcurl has gone on from here to its wait. */
-static void await_wait(void)
-{
-    int id = 0;
-    char path[64], state[32] = "";
-    WAIT_UNTIL(threads_named("psc", &id, 1) == 1);
-    snprintf(path, sizeof path, "/proc/self/task/%d/status", id);
-    for (int asleep = 0; asleep < 10; asleep++) {
-        CHECK(proc_value(path, "State", state, sizeof state));
-        if (state[0] != 'S') asleep = 0;
-        sleep_ms(1);
-    }
-}
-
 static void stop(void)
 {
     CHECK_CODE(PSC_OK, stop_fully(checker));
@@ -89,7 +75,7 @@ static void handshake(void)
     int connection = accept(listener, NULL, NULL);
     CHECK(connection != -1);
     CHECK(recv(connection, &byte, 1, 0) == 1);
-    await_wait();
+    await_sleeping_thread();
     clean_up();
     close(connection);
     EXPECT_LOG(&journal, 0, OVER);
@@ -106,7 +92,7 @@ static void await_request(void)
 {
     char byte;
     CHECK(read(STDIN_FILENO, &byte, 1) == 1);
-    await_wait();
+    await_sleeping_thread();
 }
 
 int main(int argc, char **argv)
@@ -125,7 +111,7 @@ int main(int argc, char **argv)
     } else if (strcmp(how, "idle") == 0) {
         CHECK_CODE(PSC_OK, psc_configure(checker, "{\"start_delay\":3600}"));
         CHECK_CODE(PSC_OK, psc_start(checker));
-        await_wait();
+        await_sleeping_thread();
         clean_up();
         stop();
     } else if (strcmp(how, "due") == 0) {

@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -121,11 +122,7 @@ static inline struct host_thread *host_thread_new(psc_checker *checker)
 
 static inline int is_running(psc_checker *checker)
 {
-    char *json;
-    CHECK_CODE(PSC_OK, psc_status(checker, &json));
-    int found = strstr(json, "\"running\":true") != NULL;
-    psc_string_free(json);
-    return found;
+    return json_has(checker, psc_status, "\"running\":true");
 }
 
 /* As psc_start; by psc_run it may not have begun yet. */
@@ -264,11 +261,33 @@ static inline int wait_for(pid_t child)
 /* Does psc_status say that this process makes the host's checks? */
 static inline int is_owner(psc_checker *checker)
 {
-    char *json;
-    CHECK_CODE(PSC_OK, psc_status(checker, &json));
-    int found = strstr(json, "\"owner\":true") != NULL;
-    psc_string_free(json);
-    return found;
+    return json_has(checker, psc_status, "\"owner\":true");
+}
+
+/* Whether somebody, in whichever process, makes the host's checks. */
+static inline int is_owner_locked(const char *state_dir)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/owner.lock", state_dir);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    CHECK(file != -1);
+    int locked = flock(file, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+    close(file);
+    return locked;
+}
+
+/* Nothing shows that libcurl has gone on from here to its wait, but that psc's thread sleeps for a while. */
+static inline void await_sleeping_thread(void)
+{
+    int id = 0;
+    char path[64], state[32] = "";
+    WAIT_UNTIL(threads_named("psc", &id, 1) == 1);
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", id);
+    for (int asleep = 0; asleep < 10; asleep++) {
+        CHECK(proc_value(path, "State", state, sizeof state));
+        if (state[0] != 'S') asleep = 0;
+        sleep_ms(1);
+    }
 }
 
 /* --- sockets ------------------------------------------------------------------------------------ */

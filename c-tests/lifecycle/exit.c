@@ -27,16 +27,8 @@ static void free_checker(void)
 static void await_wait(int connection)
 {
     char byte;
-    int id = 0;
-    char path[64], state[32] = "";
     CHECK(recv(connection, &byte, 1, 0) == 1);
-    WAIT_UNTIL(threads_named("psc", &id, 1) == 1);
-    snprintf(path, sizeof path, "/proc/self/task/%d/status", id);
-    for (int asleep = 0; asleep < 10; asleep++) {
-        CHECK(proc_value(path, "State", state, sizeof state));
-        if (state[0] != 'S') asleep = 0;
-        sleep_ms(1);
-    }
+    await_sleeping_thread();
 }
 
 static void hang(void *user_data, int level, const char *message)

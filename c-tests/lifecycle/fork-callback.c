@@ -8,7 +8,6 @@
  */
 #include "common.h"
 
-#include <sys/file.h>
 
 #define CHILD_SECONDS 20 /* SIGALRM ends a child that hangs */
 
@@ -74,17 +73,6 @@ static void end_of_child(int code)
     _exit(0);
 }
 
-static int is_locked(void)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/owner.lock", state_dir);
-    int file = open(path, O_RDWR | O_CLOEXEC);
-    CHECK(file != -1);
-    int locked = flock(file, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK;
-    close(file);
-    return locked;
-}
-
 static void nobody_told(void)
 {
     char byte;
@@ -95,7 +83,7 @@ static void from_the_thread(void)
 {
     CHECK_CODE(PSC_OK, start_schedule(checker));
     WAIT_UNTIL(atomic_load(&calls) > 0);
-    WAIT_UNTIL(is_owner(checker) && is_locked()); /* still, although children have ended */
+    WAIT_UNTIL(is_owner(checker) && is_owner_locked(state_dir)); /* still, although children have ended */
     WAIT_UNTIL(atomic_load(&found));
     CHECK_CODE(PSC_OK, stop_fully(checker));
 }

@@ -5,7 +5,6 @@
  */
 #include "common.h"
 
-#include <sys/file.h>
 
 #define WAKERS 2 /* descriptors of a started handle: a pair of sockets */
 
@@ -82,25 +81,13 @@ static int has_lock_open(const char *state_dir)
     return 0;
 }
 
-/* Whether somebody holds it. */
-static int is_locked(const char *state_dir)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/owner.lock", state_dir);
-    int file = open(path, O_RDWR | O_CLOEXEC);
-    CHECK(file != -1);
-    int locked = flock(file, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK;
-    close(file);
-    return locked;
-}
-
 /* The child's copy of the lock is closed: it must not outlive the parent there. The parent's own is not let go. */
 static void child_of_an_owner(psc_checker *checker, struct log *journal, const char *state_dir)
 {
     CHECK(has_lock_open(state_dir));
     inert(checker, journal);
     CHECK(!has_lock_open(state_dir));
-    CHECK(is_locked(state_dir));
+    CHECK(is_owner_locked(state_dir));
 }
 
 typedef void child_fn(psc_checker *, struct log *, const char *);
@@ -169,9 +156,9 @@ static void while_it_owns(const char *config, const char *state_dir)
     CHECK_CODE(PSC_OK, psc_start(checker));
     WAIT_UNTIL(is_owner(checker));
     fork_child(child_of_an_owner, checker, &journal, state_dir);
-    CHECK(is_owner(checker) && is_locked(state_dir));
+    CHECK(is_owner(checker) && is_owner_locked(state_dir));
     CHECK_CODE(PSC_OK, stop_fully(checker));
-    CHECK(!is_owner(checker) && !is_locked(state_dir));
+    CHECK(!is_owner(checker) && !is_owner_locked(state_dir));
     psc_free(checker);
 }
 

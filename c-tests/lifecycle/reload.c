@@ -7,15 +7,6 @@
  */
 #include "common.h"
 
-static int status_has(psc_checker *checker, const char *text)
-{
-    char *json = NULL;
-    CHECK_CODE(PSC_OK, psc_status(checker, &json));
-    int found = strstr(json, text) != NULL;
-    psc_string_free(json);
-    return found;
-}
-
 static long long next_check(psc_checker *checker)
 {
     char *json = NULL;
@@ -46,7 +37,7 @@ static pid_t worker(const char *config, const char *state_dir, int *told, int *t
         CHECK(write(up[1], "s", 1) == 1);
         while (read(down[0], &order, 1) == 1 && order != 'q') {
             if (order == 'w') EXPECT_LOG(&journal, 0, "no update found");
-            if (order == '?') WAIT_UNTIL(status_has(checker, "\"owner\":true"));
+            if (order == '?') WAIT_UNTIL(json_has(checker, psc_status, "\"owner\":true"));
             CHECK(write(up[1], "w", 1) == 1);
         }
         CHECK_CODE(PSC_OK, psc_stop(checker));

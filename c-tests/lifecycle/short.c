@@ -19,11 +19,7 @@ static void tell(void *phrase, int level, const char *message)
 /* Ended by the host like that, a check would count as one whose end is not known. */
 static int is_checking(psc_checker *checker)
 {
-    char *json;
-    CHECK_CODE(PSC_OK, psc_status(checker, &json));
-    int checking = strstr(json, "\"code\":null") != NULL;
-    psc_string_free(json);
-    return checking;
+    return json_has(checker, psc_status, "\"code\":null");
 }
 
 int main(int argc, char **argv)

@@ -58,15 +58,6 @@ static void everything(int stopped)
     CHECK(!atomic_load(&is_over)); /* it still waits */
 }
 
-static int has(const char *text)
-{
-    char *json = NULL;
-    CHECK_CODE(PSC_OK, psc_inspect_config(checker, &json));
-    int found = strstr(json, text) != NULL;
-    psc_string_free(json);
-    return found;
-}
-
 int main(int argc, char **argv)
 {
     pthread_t slow_call, starting;
@@ -81,7 +72,7 @@ int main(int argc, char **argv)
         everything(PSC_OK);
         CHECK(pthread_join(slow_call, NULL) == 0);
         /* What the faster one set is kept, what the slower one set has come to it. */
-        CHECK(has("\"timeout\":7") && has(slow));
+        CHECK(json_has(checker, psc_inspect_config, "\"timeout\":7") && json_has(checker, psc_inspect_config, slow));
     } else {
         CHECK_CODE(PSC_OK, configure_format(checker, "{\"state_dir\":\"%s\"}", slow));
         CHECK(pthread_create(&slow_call, NULL, run_once, NULL) == 0);

@@ -8,11 +8,7 @@
 
 static int knows_the_result(psc_checker *checker)
 {
-    char *json;
-    CHECK_CODE(PSC_OK, psc_status(checker, &json));
-    int known = strstr(json, "\"verdict\":\"ok\"") != NULL;
-    psc_string_free(json);
-    return known;
+    return json_has(checker, psc_status, "\"verdict\":\"ok\"");
 }
 
 static void work(psc_checker *checker, int ready, int leave)

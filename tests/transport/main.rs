@@ -3,3 +3,4 @@
 mod network;
 mod proxy;
 mod reasons;
+mod support;

@@ -6,46 +6,19 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::{assert_failed, assert_update, check};
 use openssl::x509::X509;
-use psc::ffi::codes::{
-    PSC_ERR_FILE, PSC_ERR_NETWORK, PSC_ERR_SYSTEM, PSC_ERR_TLS, PSC_UPDATE_AVAILABLE,
-};
+use psc::ffi::codes::{PSC_ERR_FILE, PSC_ERR_NETWORK, PSC_ERR_SYSTEM, PSC_ERR_TLS};
 use psc_refserver::ClientCertificate;
 use psc_testkit::{
-    Check, Link, Outcome, Site, compile_preload, library, library_with_feature, require, run,
+    Check, Link, Site, compile_preload, library, library_with_feature, require, run,
 };
 use serde_json::{Value, json};
-
-fn check(config: &Value) -> Outcome {
-    // The matrix of faults runs with both ways to link; most of these need one.
-    Check::new(Link::Static).run(config)
-}
 
 fn with_resolver(variable: &str, name: &str) -> Check {
     Check::new(Link::Shared)
         .env("LD_PRELOAD", compile_preload("c-tests/preload/resolver.c"))
         .env(variable, name)
-}
-
-/// A failure that says so once, completely, with an advice and a time.
-fn assert_failed(outcome: &Outcome, code: i32, phrases: &[&str]) {
-    assert_eq!(outcome.code, Some(code), "{}", outcome.output);
-    let lines = outcome.log_lines("Security update check failed:");
-    assert_eq!(lines.len(), 1, "{}", outcome.output);
-    assert_eq!(lines[0].0, 1, "{}", outcome.output);
-    assert!(lines[0].1.contains("next check in"), "{}", outcome.output);
-    assert!(
-        outcome.next_check.is_some_and(|seconds| seconds > 0),
-        "{}",
-        outcome.output
-    );
-    for phrase in phrases {
-        assert!(
-            lines[0].1.contains(phrase),
-            "{phrase} is missing: {}",
-            outcome.output
-        );
-    }
 }
 
 #[test]
@@ -162,12 +135,7 @@ fn an_address_that_drops_everything_is_no_end_while_another_answers() {
         let _full = FullBacklog::new((address(drops), port).into());
         let url = format!("https://localhost:{port}/v1/check.json");
         let outcome = check(&site.config(json!({ "url": url, "timeout": 20 })));
-        assert_eq!(
-            outcome.code,
-            Some(PSC_UPDATE_AVAILABLE),
-            "{}",
-            outcome.output
-        );
+        assert_update(&outcome);
         outcome.assert_took_less_than(10);
         elapsed += outcome.elapsed;
     }
@@ -189,16 +157,10 @@ fn a_server_that_accepts_and_says_nothing() {
 fn addresses_work_like_names() {
     let site = Site::start();
     let v4 = format!("https://127.0.0.1:{}/v1/check.json", site.server.port());
-    assert_eq!(
-        check(&site.config(json!({ "url": v4 }))).code,
-        Some(PSC_UPDATE_AVAILABLE)
-    );
+    assert_update(&check(&site.config(json!({ "url": v4 }))));
     let site = Site::start_with(|options| options.listen = "[::1]:0".parse().expect("an address"));
     let v6 = format!("https://[::1]:{}/v1/check.json", site.server.port());
-    assert_eq!(
-        check(&site.config(json!({ "url": v6 }))).code,
-        Some(PSC_UPDATE_AVAILABLE)
-    );
+    assert_update(&check(&site.config(json!({ "url": v6 }))));
 }
 
 /// A nonce that could be guessed would let old answers through.
@@ -217,21 +179,13 @@ fn without_random_numbers_nothing_is_sent() {
     }
     assert_eq!(site.server.connections(), 0);
     let outcome = with_fault("short");
-    assert_eq!(
-        outcome.code,
-        Some(PSC_UPDATE_AVAILABLE),
-        "{}",
-        outcome.output
-    );
+    assert_update(&outcome);
 }
 
 #[test]
 fn the_client_certificate_is_shown() {
     let site = Site::start_with(|options| options.client_certificate = ClientCertificate::Required);
-    assert_eq!(
-        check(&site.config(json!({}))).code,
-        Some(PSC_UPDATE_AVAILABLE)
-    );
+    assert_update(&check(&site.config(json!({}))));
     assert!(
         site.server
             .requests()
@@ -257,10 +211,9 @@ fn the_client_certificate_is_shown() {
 #[test]
 fn without_a_client_certificate_none_is_shown() {
     let site = Site::start();
-    assert_eq!(
-        check(&site.config(json!({ "client_certificate_path": "" }))).code,
-        Some(PSC_UPDATE_AVAILABLE)
-    );
+    assert_update(&check(
+        &site.config(json!({ "client_certificate_path": "" })),
+    ));
     assert!(!site.server.requests()[0].client_certificate);
 }
 
@@ -298,12 +251,7 @@ fn with_system_store(site: &Site) -> Check {
 fn a_directory_of_the_system_is_trusted_when_nothing_is_configured() {
     let site = Site::start();
     let outcome = with_system_store(&site).run(&site.config(json!({ "certificate_path": null })));
-    assert_eq!(
-        outcome.code,
-        Some(PSC_UPDATE_AVAILABLE),
-        "{}",
-        outcome.output
-    );
+    assert_update(&outcome);
 }
 
 #[test]
@@ -336,10 +284,7 @@ fn with_security_level(site: &Site, level: u32) -> Check {
 fn a_lax_system_does_not_make_weak_certificates_good() {
     let site = Site::start();
     let check = with_security_level(&site, 0);
-    assert_eq!(
-        check.run(&site.config(json!({}))).code,
-        Some(PSC_UPDATE_AVAILABLE)
-    );
+    assert_update(&check.run(&site.config(json!({}))));
     for fault in ["tls-weak-rsa", "tls-sha1-chain"] {
         site.server.set_fault(fault);
         let outcome = check.run(&site.config(json!({})));
@@ -493,12 +438,7 @@ fn no_secret_of_a_connection_is_written_down() {
             .with_library(library)
             .env("SSLKEYLOGFILE", &file)
             .run(&site.config(json!({})));
-        assert_eq!(
-            outcome.code,
-            Some(PSC_UPDATE_AVAILABLE),
-            "{}",
-            outcome.output
-        );
+        assert_update(&outcome);
         // libcurl may make the file.
         let written = std::fs::read_to_string(&file).unwrap_or_default();
         assert_eq!(written, "");

@@ -6,28 +6,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::support::{assert_failed, assert_update, both_libcurls, check};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use psc::ffi::codes::{PSC_ERR_NETWORK, PSC_ERR_RESPONSE, PSC_ERR_TLS, PSC_UPDATE_AVAILABLE};
+use psc::ffi::codes::{PSC_ERR_NETWORK, PSC_ERR_RESPONSE, PSC_ERR_TLS};
 use psc_testkit::proxies::Proxy;
-use psc_testkit::{
-    Check, Link, Outcome, Site, compile_preload, free_port, library_with_feature, require,
-    wait_until,
-};
+use psc_testkit::{Check, Link, Outcome, Site, compile_preload, free_port, require, wait_until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-fn check(config: &Value) -> Outcome {
-    // The matrix of faults runs with both ways to link; most of these need one.
-    Check::new(Link::Static).run(config)
-}
-
-/// With the system's libcurl, and with a newer one that has other codes and words.
-fn both_libcurls() -> [Check; 2] {
-    let newer = library_with_feature("static-curl");
-    let check = Check::new(Link::Shared);
-    [check.clone(), check.with_library(newer)]
-}
 
 /// Through that proxy, everything logged that can be.
 fn through(site: &Site, proxy: &str) -> Outcome {
@@ -43,28 +29,6 @@ fn with_through(check: &Check, site: &Site, proxy: &str) -> Outcome {
 fn through_by_address(site: &Site, proxy: &str) -> Outcome {
     let url = format!("https://127.0.0.1:{}/v1/check.json", site.server.port());
     check(&site.config(json!({ "proxy_url": proxy, "url": url, "log_level": 7, "timeout": 20 })))
-}
-
-fn assert_update(outcome: &Outcome) {
-    assert_eq!(
-        outcome.code,
-        Some(PSC_UPDATE_AVAILABLE),
-        "{}",
-        outcome.output
-    );
-}
-
-fn assert_failed(outcome: &Outcome, code: i32, phrases: &[&str]) {
-    assert_eq!(outcome.code, Some(code), "{}", outcome.output);
-    let lines = outcome.log_lines("Security update check failed:");
-    assert_eq!(lines.len(), 1, "{}", outcome.output);
-    for phrase in phrases {
-        assert!(
-            lines[0].1.contains(phrase),
-            "{phrase} is missing: {}",
-            outcome.output
-        );
-    }
 }
 
 /// With jitter: when a check that failed is repeated. Who was not answered asks again soon.

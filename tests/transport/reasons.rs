@@ -10,33 +10,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::support::{assert_failed, both_libcurls};
 use openssl::error::ErrorStack;
 use openssl::ssl::{
     HandshakeError, SslAcceptor, SslFiletype, SslMethod, SslOptions, SslVerifyMode, SslVersion,
 };
 use openssl::x509::X509VerifyResult;
 use psc::ffi::codes::{PSC_ERR_NETWORK, PSC_ERR_SYSTEM, PSC_ERR_TLS};
-use psc_testkit::{Check, Link, Outcome, Site, compile_preload, library_with_feature};
+use psc_testkit::{Check, Link, Outcome, Site, compile_preload};
 use serde_json::{Value, json};
 
 const DNS: &str = "check your DNS";
 const SECURITY: &str = "check your connection security";
 
-fn both_libcurls() -> [Check; 2] {
-    let newer = library_with_feature("static-curl");
-    let check = Check::new(Link::Shared);
-    [check.clone(), check.with_library(newer)]
-}
-
 /// One record that has all of `phrases` and none of `wrong`.
 fn assert_blames(outcome: &Outcome, code: i32, phrases: &[&str], wrong: &[&str]) {
-    assert_eq!(outcome.code, Some(code), "{}", outcome.output);
-    let lines = outcome.log_lines("Security update check failed:");
-    assert_eq!(lines.len(), 1, "{}", outcome.output);
-    let line = &lines[0].1;
-    for phrase in phrases {
-        assert!(line.contains(phrase), "{phrase} is missing: {line}");
-    }
+    assert_failed(outcome, code, phrases);
+    let line = &outcome.log_lines("Security update check failed:")[0].1;
     for phrase in wrong {
         assert!(!line.contains(phrase), "{phrase} is blamed: {line}");
     }
