@@ -274,12 +274,11 @@ struct psc_checker *psc_init(psc_log_fn log, void *user_data);
 
  `json`: UTF-8, NUL-terminated, copied. docs/configuration.md lists the keys.
 
- Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error and psc_config_errors name each wrong key), or
- PSC_ERR_FILE (a file that a key names cannot be used). Threads: any, also inside the log callback. It reads the
- environment, which no other thread may change meanwhile.
+ Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error and psc_config_errors name
+ each wrong key), or PSC_ERR_FILE (a file that a key names cannot be used). Threads: any, also inside the log callback.
+ It reads the environment, which no other thread may change meanwhile.
  */
-int psc_configure(struct psc_checker *checker,
-                  const char *json);
+int psc_configure(struct psc_checker *checker, const char *json);
 
 /*
  Makes one check in the calling thread, whatever the schedule says, and logs the result. Blocks for at most the

@@ -46,9 +46,9 @@ pub unsafe extern "C" fn psc_init(log: psc_log_fn, user_data: *mut c_void) -> *m
 ///
 /// `json`: UTF-8, NUL-terminated, copied. docs/configuration.md lists the keys.
 ///
-/// Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error and psc_config_errors name each wrong key), or
-/// PSC_ERR_FILE (a file that a key names cannot be used). Threads: any, also inside the log callback. It reads the
-/// environment, which no other thread may change meanwhile.
+/// Returns PSC_OK, PSC_ERR_INVALID_ARGUMENT, PSC_ERR_FORKED, PSC_ERR_CONFIG (psc_last_error and psc_config_errors name
+/// each wrong key), or PSC_ERR_FILE (a file that a key names cannot be used). Threads: any, also inside the log callback.
+/// It reads the environment, which no other thread may change meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn psc_configure(checker: *mut psc_checker, json: *const c_char) -> c_int {
     // SAFETY: the header asks for NULL or a handle that was not freed, and NULL or a string.
