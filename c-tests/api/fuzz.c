@@ -24,6 +24,17 @@
 
 #define SLOTS 8
 #define MOST_CONFIGURATIONS 64
+
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ /* as gcc has it */
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define HAS_ADDRESS_SANITIZER 1
+#else
+#define HAS_ADDRESS_SANITIZER 0
+#endif
 /* A child that takes longer hangs. */
 #define CHILD_SECONDS 60
 
@@ -85,8 +96,8 @@ static int expect(const char *function, int code, unsigned allowed)
 
 static void look_at(char *json)
 {
-    if (json && json[0] != '{')
-        finding("no JSON object", json[0]);
+    if (json && json[0] != '{' && json[0] != '[')
+        finding("no JSON", json[0]);
     psc_string_free(json);
 }
 
@@ -121,10 +132,11 @@ static void on_result(void *user_data, const psc_result *result);
 static void call_anywhere(psc_checker *checker)
 {
     char *json = NULL;
+    psc_config *config = NULL;
     psc_result *result = NULL;
     const char *error;
 
-    switch (below(12)) {
+    switch (below(15)) {
     case 0:
     case 1:
         expect("psc_configure", psc_configure(checker, configurations[below(configuration_count)]),
@@ -163,6 +175,18 @@ static void call_anywhere(psc_checker *checker)
         if (psc_last_check_age(checker) < -1)
             finding("psc_last_check_age", 0);
         atomic_fetch_add(&calls, 1);
+        break;
+    case 10:
+    case 11:
+        expect("psc_prepare", psc_prepare(checker, configurations[below(configuration_count)], below(2), &config),
+            ANY_CALL | BIT(PSC_ERR_CONFIG) | BIT(PSC_ERR_FILE));
+        if (config && below(3) != 0)
+            expect("psc_commit", psc_commit(checker, config), BIT(PSC_OK) | BIT(PSC_ERR_FORKED));
+        else
+            psc_config_free(config);
+        break;
+    case 12:
+        expect("psc_config_errors", psc_config_errors(checker, &json), ANY_CALL);
         break;
     default:
         error = psc_last_error(checker);
@@ -394,8 +418,9 @@ static void fork_a_child(void)
     }
     if (pid == 0) {
         child();
-        /* Some children return from the callback that they were forked in. */
-        if (depth > 0 && below(2))
+        /* Some children return from the callback that they were forked in. psc then allocates the text of an error, and in a
+         * child AddressSanitizer's malloc may wait for ever for a thread of the parent's. */
+        if (depth > 0 && !HAS_ADDRESS_SANITIZER && below(2))
             return;
         _exit(0);
     }

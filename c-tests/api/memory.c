@@ -223,13 +223,42 @@ static enum ending once(long n)
     return ending;
 }
 
+/* What was prepared comes into force, and its warning is logged, whatever memory there is. */
+static enum ending commit(long n)
+{
+    psc_checker *checker = made();
+    psc_config *prepared = NULL;
+    enum ending ending = WORKED;
+    int code = psc_prepare(checker, "{\"interval\": 50000, \"server_public_key_path\": null, \"resources_dir\": \"/none\"}", 0,
+                           &prepared);
+    char *json = NULL;
+
+    if (code != PSC_OK)
+        return wrong("psc_prepare", code, psc_last_error(checker));
+    left = n;
+    armed = 1;
+    code = psc_commit(checker, prepared);
+    armed = 0;
+    if (code != PSC_OK)
+        ending = wrong("psc_commit", code, psc_last_error(checker));
+    code = psc_inspect_config(checker, &json);
+    if (code != PSC_OK || strstr(json, "50000") == NULL)
+        ending = wrong("psc_commit has not", code, psc_last_error(checker));
+    if (!is_said || strstr(said, "each check will fail") == NULL)
+        ending = wrong("the warning of psc_commit", code, "");
+    psc_string_free(json);
+    psc_free(checker);
+    return ending;
+}
+
 static enum ending others(long n)
 {
     psc_checker *checker = made();
     psc_result *result = NULL;
+    psc_config *prepared = NULL;
     enum ending ending = WORKED;
     long long next;
-    char *json[3] = {NULL, NULL, NULL};
+    char *json[4] = {NULL, NULL, NULL, NULL};
     int file;
 
     left = n;
@@ -245,11 +274,14 @@ static enum ending others(long n)
         ending = wrong("psc_next_check", (int) next, "");
     if (psc_last_check_age(checker) != -1)
         ending = wrong("psc_last_check_age", 0, "");
+    ending = worse(ending, judged("psc_prepare", checker, psc_prepare(checker, config, PSC_REPLACE, &prepared), PSC_OK));
+    psc_config_free(prepared);
+    ending = worse(ending, judged("psc_config_errors", checker, psc_config_errors(checker, &json[3]), PSC_OK));
     ending = worse(ending, judged("psc_make_state_dir", checker, psc_make_state_dir(checker, getuid(), getgid()), PSC_OK));
     ending = worse(ending, judged("psc_verify", checker,
                                   psc_verify(checker, response, response_length, nonce, &result), PSC_UPDATE_AVAILABLE));
     psc_result_free(result);
-    for (file = 0; file < 3; file++)
+    for (file = 0; file < 4; file++)
         psc_string_free(json[file]);
     file = psc_log_fd(checker);
     if (file < 0)
@@ -359,7 +391,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         enum ending (*part)(long n);
-    } parts[] = {{"configure", configure}, {"once", once}, {"thread", thread}, {"run", run}, {"others", others}};
+    } parts[] = {{"configure", configure}, {"once", once}, {"commit", commit}, {"thread", thread}, {"run", run}, {"others", others}};
     long counts[WRONG + 1] = {0, 0, 0, 0}, n;
     size_t part;
     FILE *file;

@@ -73,6 +73,11 @@ fn of_a_configuration() {
 }
 
 #[test]
+fn of_a_prepared_configuration() {
+    survives_each("commit", [(1, 5), (1, 5), (1, 5)]);
+}
+
+#[test]
 fn of_a_check() {
     survives_each("once", OF_A_CHECK);
 }
